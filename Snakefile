@@ -1,0 +1,39 @@
+# What batch normalization does to a network, measured: datasets → runs → statistics → report.
+#
+#   snakemake --cores 4                                   everything that the data at hand allows
+#   snakemake --cores 4 reports/iris-64-32.html           one study
+#   snakemake --cores 4 --config replicates=2             see config/config.yaml for what can be set
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/datasets.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/analysis.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    """Every study whose data can be had, and the overview."""
+    default_target: True
+    input:
+        "reports/index.html",
+        "reports/runs.csv",
+        "reports/timings.csv",
+        "reports/provenance.json",
+        expand("reports/{study}.html", study=STUDIES),
+        expand("reports/{study}.csv", study=STUDIES),
+
+
+onsuccess:
+    announce_success()
+
+
+onerror:
+    announce_failure()

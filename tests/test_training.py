@@ -1,0 +1,236 @@
+"""The training loop against Keras's own ``fit``, and what a run must record."""
+
+import numpy as np
+import pytest
+from conftest import settings
+
+from bnmatrix.datasets.loaders import sklearn_digits
+from bnmatrix.datasets.preparation import Prepared
+from bnmatrix.datasets.scaling import fit_scaling
+from bnmatrix.training import seeds
+from bnmatrix.training.minibatches import stretches
+
+pytestmark = pytest.mark.usefixtures("tensorflow")
+
+SEED = 7
+
+
+@pytest.fixture(scope="module")
+def digits() -> Prepared:
+    arrays = sklearn_digits(None)
+    x, y = arrays.x, arrays.y
+    return Prepared(x[:300], y[:300], x[300:400], y[300:400], x[400:600], y[400:600], 10, 16.0)
+
+
+def spec(replicates=1, **changes):
+    return {
+        "study": "test",
+        "dataset": "digits",
+        "variant": "v",
+        "baseline": None,
+        "axes": ["normalization", "batch_size"],
+        "settings": settings(**{"hidden_layers": [16, 8], **changes}),
+        "replicates": replicates,
+        "seed": SEED,
+    }
+
+
+def train(prepared, **changes):
+    from bnmatrix.training.replicates import train_variant
+
+    return train_variant(spec(**changes), prepared, threads=1)
+
+
+def trainer_for(prepared, chosen):
+    from bnmatrix.training.loop import Trainer
+
+    scaling = fit_scaling(chosen["input_scaling"], prepared.x_train, prepared.maximum)
+    return Trainer(chosen, prepared.classes, prepared.x_train, prepared.y_train, scaling)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"normalization": "batch"},
+        {"normalization": "batch", "placement": "after", "optimizer": "rmsprop"},
+        {"normalization": "batch", "normalization_momentum": 0.9, "normalization_epsilon": 1e-5},
+        {"normalization": "layer", "optimizer": "momentum", "learning_rate": 0.05},
+        {"normalization": "batch", "optimizer": "sgd", "learning_rate": 0.1, "biases": False},
+        {"activation": "tanh", "initializer": {"normal": 0.05}, "input_scaling": "standardized"},
+        {"normalization": "batch", "dropout": 0.3},
+        {"normalization": "batch", "input_scaling": "centered", "activation": "sigmoid"},
+        {"normalization": "batch", "batch_size": 300},
+    ],
+    ids=lambda changes: ",".join(f"{k}={v}" for k, v in changes.items()) or "defaults",
+)
+def test_same_weights_as_keras_fit(digits, changes):
+    """From equal weights, and with the same batches, three epochs give what ``fit`` gives."""
+    import keras
+
+    from bnmatrix.training.network import build_network, build_optimizer, initialize
+
+    epochs = 3
+    # 300 = 9 × 32 + 12: the last batch of an epoch is a smaller one.
+    chosen = settings(**{"hidden_layers": [16, 8], "epochs": epochs, "batch_size": 32, **changes})
+    trainer = trainer_for(digits, chosen)
+    initialize(trainer.network, chosen, SEED, 1)
+    network = build_network(chosen, digits.x_train.shape[1], digits.classes)
+    network.compile(
+        build_optimizer(chosen),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        jit_compile=True,
+    )
+    initialize(network, chosen, SEED, 1)
+    start = [weight.copy() for weight in network.get_weights()]
+    scaling = fit_scaling(chosen["input_scaling"], digits.x_train, digits.maximum)
+    x = scaling.apply(digits.x_train)
+
+    for stretch in stretches(chosen, len(x), SEED, 1):
+        loss, correct = trainer.train(stretch)
+        history = network.fit(
+            x[stretch.order],
+            digits.y_train[stretch.order],
+            batch_size=chosen["batch_size"],
+            shuffle=False,
+            verbose=0,
+        ).history
+        assert loss / len(x) == pytest.approx(history["loss"][0], rel=1e-4)
+        assert correct / len(x) == pytest.approx(history["accuracy"][0], abs=0.5 / len(x))
+
+    for ours, theirs in zip(trainer.network.weights, network.weights, strict=True):
+        # Batch normalization takes a bias before it away again: its gradient is rounding error,
+        # which Adam and RMSprop blow up to steps of full size in no direction.
+        idle = chosen["normalization"] == "batch" and chosen["placement"] == "before"
+        if not (idle and theirs.name == "bias" and theirs is not network.layers[-1].bias):
+            np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=5e-4, err_msg=theirs.path)
+    moved = [np.abs(new - old).max() for new, old in zip(network.get_weights(), start, strict=True)]
+    assert max(moved) > 0.01, "nothing was learned, so nothing was compared"
+
+    ours = trainer.evaluate(*trainer.place(digits.x_test, digits.y_test))
+    x_test = scaling.apply(digits.x_test)
+    theirs = network.evaluate(x_test, digits.y_test, verbose=0)
+    assert ours == pytest.approx(theirs, rel=1e-3)
+
+
+def test_arms_share_weights_and_order(digits):
+    """Replicate k starts from the same weights and sees the same data, with and without BN."""
+    from bnmatrix.training.network import build_network, initialize
+
+    kernels = []
+    for changes in ({}, {"normalization": "batch"}, {"normalization": "batch", "dropout": 0.5}):
+        chosen = settings(hidden_layers=[16, 8], **changes)
+        network = build_network(chosen, 64, 10)
+        initialize(network, chosen, SEED, 2)
+        kernels.append([w.numpy() for w in network.trainable_variables if w.name == "kernel"])
+    for other in kernels[1:]:
+        for a, b in zip(kernels[0], other, strict=True):
+            np.testing.assert_array_equal(a, b)
+    orders = [
+        next(stretches(settings(batch_size=size, normalization=n), 300, SEED, 2)).order
+        for size in (16, 64)
+        for n in ("none", "batch")
+    ]
+    assert all((order == orders[0]).all() for order in orders)
+
+
+def test_replicates_differ_and_repeat(digits):
+    outcome = train(digits, replicates=3, epochs=2, normalization="batch", dropout=0.2)
+    again = train(digits, replicates=3, epochs=2, normalization="batch", dropout=0.2)
+    assert outcome.runs.equals(again.runs)
+    assert outcome.history.equals(again.history)
+    assert outcome.runs["test_loss"].nunique() == 3
+    assert list(outcome.runs["replicate"]) == [1, 2, 3]
+
+
+def test_a_replicate_does_not_depend_on_those_before(digits):
+    """Weights, optimizer and dropout start afresh: the second replicate is the same by itself."""
+    from bnmatrix.training.network import initialize, reset_optimizer
+
+    chosen = settings(hidden_layers=[16, 8], normalization="batch", dropout=0.2)
+    results = []
+    for earlier in ([], [1]):
+        trainer = trainer_for(digits, chosen)
+        for replicate in [*earlier, 2]:
+            initialize(trainer.network, chosen, SEED, replicate)
+            reset_optimizer(trainer.optimizer)
+            for stretch in stretches(chosen, 300, SEED, replicate):
+                trainer.train(stretch)
+        results.append(trainer.network.get_weights() + [v.numpy() for v in trainer.optimizer.variables])
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_compiled_once(digits):
+    """Replicates, epochs and stretches of any length share one compilation."""
+    from bnmatrix.training.network import initialize
+
+    chosen = settings(hidden_layers=[8], steps=25, evaluate_every=3, batch_size=32)
+    trainer = trainer_for(digits, chosen)
+    for replicate in (1, 2):
+        initialize(trainer.network, chosen, SEED, replicate)
+        for stretch in stretches(chosen, 300, SEED, replicate):
+            trainer.train(stretch)
+    assert trainer._full.experimental_get_tracing_count() == 1
+    assert trainer._tail.experimental_get_tracing_count() == 1
+
+
+def test_history_and_runs_agree(digits):
+    outcome = train(digits, replicates=2, epochs=4, normalization="batch")
+    assert list(outcome.history["epoch"]) == [1, 2, 3, 4] * 2
+    assert list(outcome.history["step"]) == [10, 20, 30, 40] * 2
+    last = outcome.history.groupby("replicate").last()
+    runs = outcome.runs.set_index("replicate")
+    for column in ("validation_loss", "train_accuracy", "train_loss_as_trained"):
+        assert (last[column] == runs[column]).all()
+    assert (runs["epochs"] == 4).all()
+    assert (runs["steps"] == 40).all()
+    # 64·16+16 + 16·8+8 + 8·10+10, and four values a unit of BN.
+    assert (runs["parameters"] == 1040 + 136 + 90 + 4 * (16 + 8)).all()
+    assert len(outcome.timings) == len(outcome.history)
+
+
+def test_divergence_is_an_outcome(digits):
+    outcome = train(
+        digits, replicates=2, epochs=5, optimizer="sgd", learning_rate=1e30, input_scaling="raw"
+    )
+    assert list(outcome.runs["status"]) == ["diverged", "diverged"]
+    assert outcome.runs[["test_accuracy", "test_loss"]].isna().all(axis=None)
+    assert (outcome.runs["epochs"] < 5).all()
+
+
+def test_training_subset_is_fixed_and_nested(digits):
+    from bnmatrix.training.replicates import training_subset
+
+    small, _ = training_subset(digits, settings(training_examples=50))
+    large, _ = training_subset(digits, settings(training_examples=120))
+    np.testing.assert_array_equal(small, large[:50])
+    outcome = train(digits, training_examples=50, batch_size=20)
+    assert list(outcome.runs["steps"]) == [3]
+
+
+def test_pixels_on_the_device_are_scaled_like_numbers(digits):
+    """Pixels scaled in the loop give the loss of the same pixels scaled beforehand."""
+    as_floats = Prepared(
+        **{
+            **digits.__dict__,
+            "x_train": digits.x_train.astype(np.float64),
+            "x_validation": digits.x_validation.astype(np.float64),
+            "x_test": digits.x_test.astype(np.float64),
+        }
+    )
+    for scaling in ("unit", "standardized", "centered", "raw"):
+        on_device = train(digits, input_scaling=scaling).runs["test_loss"]
+        beforehand = train(as_floats, input_scaling=scaling).runs["test_loss"]
+        np.testing.assert_allclose(on_device, beforehand, rtol=1e-3)
+
+
+def test_streams_are_independent():
+    draws = {
+        (replicate, purpose, key): seeds.integer(0, replicate, purpose, key)
+        for replicate in (1, 2)
+        for purpose in seeds.Purpose
+        for key in (0, 1)
+    }
+    assert len(set(draws.values())) == len(draws)

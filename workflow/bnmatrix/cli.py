@@ -1,0 +1,238 @@
+"""The command line: each stage of the pipeline is a command, run by a rule or by hand."""
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bnmatrix import logs
+from bnmatrix.errors import UserError
+
+log = logging.getLogger("bnmatrix")
+
+# Each command imports what it needs when it runs: a plot does not wait for TensorFlow.
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return the exit status."""
+    options = _parser().parse_args(arguments)
+    logs.set_up(options.log)
+    try:
+        options.run(options)
+    except UserError as error:
+        log.error("Error: %s", error)
+        return 1
+    except Exception:
+        log.exception("%s failed", options.command)
+        return 1
+    return 0
+
+
+def _project(options: argparse.Namespace):
+    from bnmatrix.project import load_project
+
+    return load_project(json.loads(options.config) if options.config else None)
+
+
+def download(options: argparse.Namespace) -> None:
+    """Download a data set's files and verify them."""
+    from bnmatrix.datasets.availability import check_mirror
+    from bnmatrix.datasets.download import download
+
+    project = _project(options)
+    check_mirror(project.run.mirror)
+    dataset = project.datasets[options.dataset]
+    download(dataset, options.raw, options.partial, project.run.mirror)
+
+
+def prepare(options: argparse.Namespace) -> None:
+    """Verify, read and split a data set."""
+    from bnmatrix.config import Split
+    from bnmatrix.datasets import preparation
+    from bnmatrix.datasets.download import verify
+    from bnmatrix.datasets.loaders import load
+
+    dataset = _project(options).datasets[options.dataset]
+    for file in dataset.files:
+        verify(options.raw / file.name, file)
+    split = Split.model_validate_json(options.validation)
+    prepared = preparation.prepare(dataset, load(dataset, options.raw), split)
+    preparation.save(prepared, options.output)
+    log.info(
+        "%s: %d training, %d validation and %d test examples",
+        *(options.output, len(prepared.x_train), len(prepared.x_validation), len(prepared.x_test)),
+    )
+
+
+def train(options: argparse.Namespace) -> None:
+    """Train all replicates of one variant."""
+    spec = json.loads(options.spec)
+    where = f"log: {options.log}" if options.log else "no log file"
+    log.log(logs.PROGRESS, "%s %s: started (%s)", spec["study"], spec["variant"], where)
+    from bnmatrix.training.environment import configure
+
+    configure(options.threads)
+
+    from bnmatrix.datasets.preparation import load_prepared
+    from bnmatrix.files import write_json
+    from bnmatrix.results import write_parquet
+    from bnmatrix.training.replicates import train_variant
+
+    outcome = train_variant(spec, load_prepared(options.data), options.threads)
+    write_parquet(outcome.runs, options.runs)
+    write_parquet(outcome.history, options.history)
+    write_parquet(outcome.timings, options.timings)
+    write_json(options.machine, outcome.machine)
+
+
+def aggregate(options: argparse.Namespace) -> None:
+    """Put the runs, histories and timings of a study's variants together."""
+    import pandas as pd
+
+    from bnmatrix.files import write_json
+    from bnmatrix.provenance import study_provenance
+    from bnmatrix.results import stack, write_csv, write_parquet
+    from bnmatrix.variants import split_name, variants
+
+    project = _project(options)
+    matrix = variants(project, options.study)
+    folders = [options.folder / options.study / variant.name for variant in matrix]
+
+    def table(name: str) -> pd.DataFrame:
+        return stack([pd.read_parquet(folder / f"{name}.parquet") for folder in folders])
+
+    write_csv(table("runs"), options.runs)
+    write_parquet(table("history"), options.history)
+    write_csv(table("timings"), options.timings)
+    splits = sorted({split_name(variant.settings) for variant in matrix})
+    provenance = study_provenance(
+        options.study,
+        project.dataset_of(options.study),
+        [options.processed / project.study(options.study).dataset / f"{s}.npz" for s in splits],
+        [folder / "machine.json" for folder in folders],
+        Path(__file__).parent,
+    )
+    write_json(options.provenance, provenance)
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Summarize a study's variants, and compare each with its baseline."""
+    from bnmatrix.results import read_runs, write_csv
+    from bnmatrix.statistics.comparisons import compare, summarize
+
+    runs = read_runs(options.runs)
+    classes = len(_project(options).dataset_of(options.study).classes)
+    write_csv(summarize(runs, classes), options.summary)
+    write_csv(compare(runs, classes), options.comparisons)
+
+
+def combine(options: argparse.Namespace) -> None:
+    """Put the tables of several studies together."""
+    from bnmatrix.files import write_json
+    from bnmatrix.results import read_runs, stack, write_csv
+
+    write_csv(stack([read_runs(path) for path in options.tables]), options.runs)
+    write_csv(stack([read_runs(path) for path in options.timing_tables]), options.timings)
+    studies = [json.loads(path.read_text(encoding="utf-8")) for path in options.provenances]
+    write_json(options.provenance, {study.pop("study"): study for study in studies})
+
+
+def plot(options: argparse.Namespace) -> None:
+    """Draw a study's figures."""
+    import pandas as pd
+
+    from bnmatrix.report.figures import draw_all
+    from bnmatrix.results import read_runs
+
+    study = _project(options).study(options.study)
+    draw_all(
+        options.output,
+        runs=read_runs(options.runs),
+        history=pd.read_parquet(options.history),
+        summary=read_runs(options.summary),
+        comparisons=read_runs(options.comparisons),
+        printed=study.source.printed if study.source else [],
+    )
+
+
+def page(options: argparse.Namespace) -> None:
+    """Render the page of a study."""
+    from bnmatrix.files import write_text
+    from bnmatrix.report.pages import study_page
+
+    write_text(options.output, study_page(_project(options), options.study, options.results))
+
+
+def overview(options: argparse.Namespace) -> None:
+    """Render the overview of all studies."""
+    from bnmatrix.files import write_text
+    from bnmatrix.report.pages import overview_page
+
+    left_out = json.loads(options.left_out)
+    studies = json.loads(options.studies)
+    write_text(options.output, overview_page(_project(options), studies, left_out, options.results))
+
+
+def schemas(options: argparse.Namespace) -> None:
+    """Write the JSON schemas of the files under config/."""
+    from bnmatrix.config import schemas
+    from bnmatrix.files import write_json
+
+    for name, schema in schemas().items():
+        write_json(options.folder / name, schema)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bnmatrix", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+
+    def command(run: Callable, *names: str) -> None:
+        sub = commands.add_parser(run.__name__, help=run.__doc__, description=run.__doc__)
+        sub.set_defaults(run=run)
+        sub.add_argument("--config", help="configuration as JSON; default: config/config.yaml")
+        sub.add_argument("--log", help="log file; default: the terminal alone")
+        for name in names:
+            kinds = {"threads": int} | dict.fromkeys(_TEXT, str)
+            many = name in ("tables", "timing-tables", "provenances")
+            sub.add_argument(
+                f"--{name}",
+                required=True,
+                type=kinds.get(name, Path),
+                nargs="+" if many else None,
+                help=_HELP.get(name),
+            )
+
+    command(download, "dataset", "raw", "partial")
+    command(prepare, "dataset", "validation", "raw", "output")
+    command(train, "spec", "data", "threads", "runs", "history", "timings", "machine")
+    command(
+        aggregate,
+        *("study", "folder", "processed", "runs", "history", "timings", "provenance"),
+    )
+    command(compare, "study", "runs", "summary", "comparisons")
+    command(combine, "tables", "timing-tables", "provenances", "runs", "timings", "provenance")
+    command(plot, "study", "runs", "history", "summary", "comparisons", "output")
+    command(page, "study", "results", "output")
+    command(overview, "studies", "left-out", "results", "output")
+    command(schemas, "folder")
+    return parser
+
+
+_TEXT = ("dataset", "study", "spec", "validation", "studies", "left-out")
+_HELP = {
+    "raw": "folder of the data set's files",
+    "partial": "folder of unfinished transfers",
+    "validation": "the validation split, as JSON",
+    "spec": "everything that decides the variant, as JSON",
+    "data": "the prepared data (.npz)",
+    "threads": "threads for TensorFlow",
+    "folder": "folder of the runs of all studies; of the schemas",
+    "processed": "folder of the prepared data",
+    "results": "folder of reports, figures and tables",
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

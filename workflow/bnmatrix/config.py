@@ -1,0 +1,476 @@
+"""Typed models of everything under ``config/``, and the errors that a user reads.
+
+The JSON schemas in ``workflow/schemas/`` are generated from these models
+(``python -m bnmatrix schemas``), for editors and readers.
+"""
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from bnmatrix import registry
+from bnmatrix.errors import UserError
+
+#: Files in ``reports/`` whose names a study must leave free.
+RESERVED_NAMES = ("index", "runs", "timings", "claims", "provenance", "theory", "explorer", "README")
+
+STUDY_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+
+def _one_of(names: Iterable[str]) -> BeforeValidator:
+    """Validate that a value is one of ``names``, and say which there are when it is not."""
+    names = tuple(names)
+
+    def check(value: Any) -> Any:
+        if value not in names:
+            raise ValueError(f"must be one of {', '.join(names)}{suggestion(value, names)}")
+        return value
+
+    return BeforeValidator(check, json_schema_input_type=Literal[names])
+
+
+def _whole_number(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError("must be a whole number")
+    return value
+
+
+def _number(value: Any) -> Any:
+    # YAML reads 1e-3 (no dot) as text; what is meant is plain.
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError("must be a number")
+    try:
+        number = float(value)
+    except ValueError:
+        raise ValueError("must be a number") from None
+    if not math.isfinite(number):
+        raise ValueError("must be a finite number")
+    return number
+
+
+Count = Annotated[int, BeforeValidator(_whole_number), Field(ge=1)]
+Seed = Annotated[int, BeforeValidator(_whole_number), Field(ge=0, lt=2**32)]
+Positive = Annotated[float, BeforeValidator(_number), Field(gt=0)]
+Fraction = Annotated[float, BeforeValidator(_number), Field(gt=0, lt=1)]
+BelowOne = Annotated[float, BeforeValidator(_number), Field(ge=0, lt=1)]
+
+
+class Model(BaseModel):
+    """A frozen model that refuses keys that it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+M = TypeVar("M", bound=Model)
+
+# --------------------------------------------------------------------------- data sets
+
+
+class File(Model):
+    """A file to download."""
+
+    name: str
+    """File name, in the mirror and on the hosts."""
+    size: Count
+    """Bytes."""
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    """SHA-256 in hexadecimal; nothing is opened before it holds."""
+    hosts: list[str] = []
+    """Public addresses of the folder that it is in, tried in this order."""
+
+
+class Archive(File):
+    """A .tar.gz that holds a data set's files."""
+
+    members: str
+    """Folder of the files inside the archive, and of extracted files in a mirror."""
+
+
+class Split(Model):
+    """A part of the examples, set apart."""
+
+    fraction: Fraction
+    """Share of the examples that is set apart."""
+    take: Literal["random", "last"] = "random"
+    """`random`: as scikit-learn's `train_test_split` with this seed; `last`: the last ones, as
+    Keras's `validation_split`."""
+    seed: Seed = 42
+    """Seed of a random split (one of the split itself: replicates all see the same)."""
+
+    def sizes(self, examples: int) -> tuple[int, int]:
+        """Return how many of ``examples`` stay, and how many are set apart (rounded up)."""
+        apart = math.ceil(round(examples * self.fraction, 6))
+        return examples - apart, apart
+
+
+class Examples(Model):
+    """How many examples a data set has."""
+
+    train: Count
+    """Examples to train and validate on (all of them, where there is no test part of its own)."""
+    test: Annotated[int, BeforeValidator(_whole_number), Field(ge=0)] = 0
+    """Examples in the data set's own test part; 0 if it has none (then set `test_split`)."""
+
+
+class Dataset(Model):
+    """A data set: where its files are to be had, and what is in them."""
+
+    title: str
+    """Name for people."""
+    loader: Literal["idx", "cifar10_binary", "sklearn_iris", "sklearn_digits"]
+    """Function of `bnmatrix.datasets.loaders` that reads it."""
+    folder: str | None = None
+    """Its folder in a mirror; none for a data set that a package ships."""
+    files: list[File] = []
+    """What the loader reads; none for a data set that a package ships."""
+    archive: Archive | None = None
+    """An archive that holds the files, where the hosts have only that."""
+    examples: Examples
+    """Numbers of examples (checked against the data)."""
+    shape: list[Count]
+    """Shape of one example."""
+    classes: list[str]
+    """Names of the classes, by label."""
+    maximum: Positive | None = None
+    """Largest value of a pixel, by which `input_scaling: unit` divides; none if not pixels."""
+    test_split: Split | None = None
+    """How the test part is set apart, where the data set has none of its own."""
+    homepage: str
+    """Where it is described."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if bool(self.files) != bool(self.folder):
+            raise ValueError("`files` and `folder` go together: give both, or neither")
+        if (self.examples.test == 0) != (self.test_split is not None):
+            raise ValueError("give either `examples.test` above 0 or a `test_split`")
+        return self
+
+    @property
+    def downloaded(self) -> bool:
+        """Whether it has to be downloaded (rather than coming with a package)."""
+        return bool(self.files)
+
+    @property
+    def features(self) -> int:
+        """Number of features of one example, flattened."""
+        return math.prod(self.shape)
+
+    def train_and_test(self) -> tuple[int, int]:
+        """Return the number of examples to train and validate on, and to test on."""
+        if self.test_split is None:
+            return self.examples.train, self.examples.test
+        return self.test_split.sizes(self.examples.train)
+
+
+# --------------------------------------------------------------------------- studies
+
+
+class NormalInitializer(Model):
+    """Initial weights from a normal distribution of mean 0."""
+
+    normal: Positive
+    """Its standard deviation."""
+
+
+def _initializer(value: Any) -> Any:
+    if isinstance(value, NormalInitializer):
+        return value
+    if isinstance(value, Mapping):
+        return NormalInitializer.model_validate(value)
+    if value not in registry.INITIALIZERS:
+        raise ValueError(
+            f"must be one of {', '.join(registry.INITIALIZERS)}, or "
+            f"{{normal: standard deviation}}{suggestion(value, registry.INITIALIZERS)}"
+        )
+    return value
+
+
+class Settings(Model):
+    """Everything that decides how one network is trained; every key may be an axis of a study."""
+
+    normalization: Annotated[str, _one_of(registry.NORMALIZATIONS)] = "none"
+    """Normalization of each hidden layer."""
+    batch_size: Count = 32
+    """Examples in a mini-batch."""
+    hidden_layers: list[Count] = [64, 64]
+    """Units of each hidden layer."""
+    activation: Annotated[str, _one_of(registry.ACTIVATIONS)] = "relu"
+    """Activation function of the hidden layers."""
+    placement: Literal["before", "after"] | None = "before"
+    """Normalization before or after the activation function."""
+    normalization_momentum: BelowOne | None = 0.99
+    """Momentum of the moving averages: the share of the old value that is kept at a step."""
+    normalization_epsilon: Positive | None = 1e-3
+    """ε, added to the variance under the root."""
+    dropout: BelowOne = 0.0
+    """Share of activations dropped after each hidden layer."""
+    initializer: Annotated[
+        str | NormalInitializer,
+        BeforeValidator(
+            _initializer,
+            json_schema_input_type=Literal[registry.INITIALIZERS] | NormalInitializer,
+        ),
+    ] = "glorot_uniform"
+    """Initial weights: a Keras initializer, or `{normal: standard deviation}`."""
+    biases: bool = True
+    """Whether dense layers have biases."""
+    optimizer: Annotated[str, _one_of(registry.OPTIMIZERS)] = "adam"
+    """Optimizer, with Keras's defaults (`momentum` is SGD with momentum 0.9)."""
+    learning_rate: Positive = 1e-3
+    """Learning rate."""
+    input_scaling: Annotated[str, _one_of(registry.INPUT_SCALINGS)] = "unit"
+    """`raw`; `unit`: into [0, 1]; `standardized`: each feature to mean 0 and variance 1;
+    `centered`: each feature to mean 0. Fitted on the training examples alone."""
+    training_examples: Count | None = None
+    """Train on only the first so many of the training part, in a fixed random order; all if not
+    given."""
+    validation: Split = Split(fraction=0.2)
+    """The part of the training data that is set apart for validation."""
+    minibatches: Annotated[str, _one_of(registry.MINIBATCHES)] = "shuffled"
+    """`shuffled`: epochs in a new random order, the last, smaller mini-batch included;
+    `with_replacement`: each mini-batch drawn anew."""
+    epochs: Count | None = None
+    """Length in epochs, evaluated after each; or give `steps`."""
+    steps: Count | None = None
+    """Length in steps (one mini-batch each); needs `evaluate_every`."""
+    evaluate_every: Count | None = None
+    """Steps between evaluations, when the length is given in steps."""
+
+    @model_validator(mode="after")
+    def _length(self) -> Self:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("give the length of training as either `epochs` or `steps`")
+        if (self.steps is None) != (self.evaluate_every is None):
+            raise ValueError("`steps` and `evaluate_every` go together")
+        if self.steps is not None and self.evaluate_every > self.steps:
+            raise ValueError(
+                f"`evaluate_every` ({self.evaluate_every}) is more than `steps` ({self.steps})"
+            )
+        return self
+
+
+class Printed(Model):
+    """A figure that a source printed."""
+
+    normalization: str
+    """The normalization it was printed for."""
+    batch_size: Count
+    """The batch size it was printed for."""
+    test_accuracy: Fraction
+    """The accuracy, as a fraction."""
+    note: str = ""
+    """What the figure rests on."""
+
+
+class Source(Model):
+    """The document whose experiment a study repeats, and what that document got wrong."""
+
+    title: str
+    """What the document is."""
+    protocol: str
+    """What it did."""
+    printed: list[Printed] = []
+    """Test accuracies that it printed."""
+    errors: list[str] = []
+    """What it got wrong, and what this study does instead."""
+
+
+class Study(Model):
+    """A question, a data set, settings held fixed, and the axes that are crossed."""
+
+    title: str
+    """Name for people."""
+    question: str
+    """What is asked."""
+    dataset: str
+    """A data set of `datasets.yaml`."""
+    settings: dict[str, Any] = {}
+    """Settings that all variants share; what is not given has its default."""
+    axes: dict[str, list[Any]]
+    """Settings that vary, each with its values; `normalization` and `batch_size` among them."""
+    replicates: Count = 5
+    """Times that each variant is trained, from different seeds."""
+    seed: Seed = 0
+    """Seed from which all replicates' seeds come."""
+    source: Source | None = None
+    """The document whose experiment it repeats."""
+
+    @model_validator(mode="after")
+    def _known_axes(self) -> Self:
+        known = tuple(Settings.model_fields)
+        for part, keys in (("settings", self.settings), ("axes", self.axes)):
+            for key in keys:
+                if key not in known:
+                    raise ValueError(
+                        f"{part}: unknown setting '{key}'{suggestion(key, known)}; "
+                        f"there are {', '.join(known)}"
+                    )
+        for axis in ("normalization", "batch_size"):
+            if axis not in self.axes:
+                raise ValueError(f"axes: '{axis}' must be an axis of every study")
+        for axis, values in self.axes.items():
+            if axis in self.settings:
+                raise ValueError(f"'{axis}' is both a setting and an axis: keep one")
+            if not values:
+                raise ValueError(f"axes: '{axis}' has no values")
+        return self
+
+
+# --------------------------------------------------------------------------- what to run
+
+
+class RunConfig(Model):
+    """What to run (`config.yaml` and `--config`)."""
+
+    studies: Literal["all"] | list[str] = "all"
+    """`all`, or the names of studies."""
+    replicates: Count | None = None
+    """Replicates of each variant; if not given, each study's own number."""
+    mirror: str | None = None
+    """A directory or address with copies of the data sets, tried before the public hosts; if not
+    given, the environment variable BNMATRIX_MIRROR."""
+    require_all: bool = False
+    """Whether a study whose data cannot be had is an error, instead of being left out."""
+    datasets_file: str = "config/datasets.yaml"
+    """Where the data sets are declared."""
+    studies_file: str = "config/studies.yaml"
+    """Where the studies are declared."""
+
+
+class Project(Model):
+    """The whole configuration, cross-checked."""
+
+    run: RunConfig
+    datasets: dict[str, Dataset]
+    studies: dict[str, Study]
+
+    @property
+    def chosen(self) -> list[str]:
+        """Names of the studies to run, in the order of their declaration."""
+        if self.run.studies == "all":
+            return list(self.studies)
+        return [name for name in self.studies if name in self.run.studies]
+
+    def study(self, name: str) -> Study:
+        """Return a study by name.
+
+        Raises:
+            UserError: there is none of that name; lists those that there are.
+        """
+        if name not in self.studies:
+            raise UserError(
+                f"unknown study '{name}'{suggestion(name, self.studies)}; "
+                f"{self.run.studies_file} declares {', '.join(self.studies)}"
+            )
+        return self.studies[name]
+
+    def dataset_of(self, study: str) -> Dataset:
+        """Return the data set of a study."""
+        return self.datasets[self.study(study).dataset]
+
+    def replicates_of(self, study: str) -> int:
+        """Return how many times each variant of a study is trained."""
+        return self.run.replicates or self.study(study).replicates
+
+
+# --------------------------------------------------------------------------- errors
+
+
+def validated(model: type[M], data: Any, where: str) -> M:
+    """Validate ``data``; ``where`` opens the error's message.
+
+    Raises:
+        UserError: a line for each thing that is wrong: where, the key, the value, what is allowed.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise UserError("\n".join(_explain(item, model, where) for item in error.errors())) from None
+
+
+def _explain(item: Mapping[str, Any], model: type[Model], where: str) -> str:
+    """Turn one of pydantic's findings into a line with place, value and what is allowed."""
+    path = [str(part) for part in item["loc"]]
+    message = item["msg"].removeprefix("Value error, ")
+    if item["type"] == "extra_forbidden":
+        known = _fields(model, item["loc"][:-1])
+        message = f"unknown key{suggestion(path[-1], known)}; there are {', '.join(known)}"
+        return f"{where}: {' → '.join(path)}: {message}"
+    place = f"{where}: {' → '.join(path)}" if path else where
+    value = "" if item["type"] == "missing" or not path else f" (it is {item['input']!r})"
+    return f"{place}: {message}{value}"
+
+
+def _fields(model: type[BaseModel], path: Iterable[Any]) -> list[str]:
+    """Return the keys that the model at ``path`` inside ``model`` knows."""
+    for part in path:
+        if part not in model.model_fields:
+            continue
+        for candidate in _models_in(model.model_fields[part].annotation):
+            model = candidate
+    return list(model.model_fields)
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in getattr(annotation, "__args__", ()) for model in _models_in(part)]
+
+
+def suggestion(value: Any, names: Iterable[str]) -> str:
+    """Return ' (did you mean …?)' for the closest of ``names``, or nothing."""
+    close = difflib.get_close_matches(str(value), list(names), n=1)
+    return f" (did you mean '{close[0]}'?)" if close else ""
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Return the JSON schemas of the files under ``config/``, by file name."""
+
+    def of(model: type[Model], key: str | None = None) -> dict[str, Any]:
+        schema = model.model_json_schema(mode="validation")
+        if key is not None:
+            definitions = schema.pop("$defs", {})
+            definitions[model.__name__] = schema
+            schema = {
+                "$defs": definitions,
+                "type": "object",
+                "additionalProperties": False,
+                "required": [key],
+                "properties": {
+                    key: {
+                        "type": "object",
+                        "additionalProperties": {"$ref": f"#/$defs/{model.__name__}"},
+                    }
+                },
+            }
+        return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+    studies = of(Study, "studies")
+    settings = Settings.model_json_schema(mode="validation")
+    studies["$defs"] |= settings.pop("$defs", {})
+    properties = studies["$defs"]["Study"]["properties"]
+    properties["settings"] = {
+        "type": "object",
+        "additionalProperties": False,
+        "description": properties["settings"]["description"],
+        "properties": settings["properties"],
+    }
+    properties["axes"] = {
+        "type": "object",
+        "additionalProperties": False,
+        "description": properties["axes"]["description"],
+        "required": ["normalization", "batch_size"],
+        "properties": {
+            name: {"type": "array", "minItems": 1, "items": value}
+            for name, value in settings["properties"].items()
+        },
+    }
+    return {
+        "config.schema.json": of(RunConfig),
+        "datasets.schema.json": of(Dataset, "datasets"),
+        "studies.schema.json": studies,
+    }

@@ -1,0 +1,108 @@
+"""Where a data set's files can be had at this moment, without downloading any of them."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from bnmatrix.config import Dataset, File
+from bnmatrix.errors import UserError
+
+SUMS = "SHA256SUMS"
+
+#: Seconds to connect to a host, and to wait for its answer.
+PROBE_TIMEOUT = (3, 5)
+
+
+@dataclass(frozen=True)
+class Availability:
+    """Whether a data set can be had, and where, or why not."""
+
+    available: bool
+    reason: str
+
+
+def is_url(mirror: str) -> bool:
+    """Return whether a mirror is an address rather than a directory."""
+    return mirror.startswith(("http://", "https://"))
+
+
+def check_mirror(mirror: str | None) -> None:
+    """Check that a mirror that is a directory exists.
+
+    Raises:
+        UserError: it does not.
+    """
+    if mirror and not is_url(mirror) and not Path(mirror).is_dir():
+        raise UserError(
+            f"mirror '{mirror}': there is no such directory (looked for {Path(mirror).resolve()}). "
+            "Correct the config key 'mirror' or the environment variable BNMATRIX_MIRROR, or unset "
+            "it to use the public hosts."
+        )
+
+
+def have_raw(dataset: Dataset, raw: Path) -> bool:
+    """Return whether ``raw`` holds all files, at their right sizes, as a download left them."""
+    return (raw / SUMS).exists() and all(_has(raw / file.name, file) for file in dataset.files)
+
+
+def locations(dataset: Dataset, file: File, mirror: str | None) -> list[str]:
+    """Return paths and addresses of a file of a data set, in the order to try them."""
+    mirrored = []
+    if mirror:
+        base = mirror.rstrip("/")
+        folder = f"{base}/{dataset.folder}"
+        mirrored = [f"{folder}/{file.name}"]
+        if dataset.archive and file is not dataset.archive:
+            mirrored.insert(0, f"{folder}/{dataset.archive.members}/{file.name}")
+    return mirrored + [f"{host.rstrip('/')}/{file.name}" for host in file.hosts]
+
+
+def availability(dataset: Dataset, mirror: str | None, raw: Path) -> Availability:
+    """Return whether a data set is there or can be had.
+
+    Asks the mirror and then all hosts at once whether they have the largest file; takes at most
+    some seconds, and no time when the files are there.
+    """
+    if not dataset.downloaded:
+        return Availability(True, "ships with scikit-learn")
+    if have_raw(dataset, raw):
+        return Availability(True, f"is in {raw}")
+    # Members first: an extracted copy saves unpacking the archive.
+    wanted = [max(dataset.files, key=lambda file: file.size)]
+    if dataset.archive:
+        wanted.append(dataset.archive)
+    places = [place for file in wanted for place in locations(dataset, file, mirror)]
+    sizes = [file.size for file in wanted for _ in locations(dataset, file, mirror)]
+    with ThreadPoolExecutor(max(1, len(places))) as pool:
+        answers = list(pool.map(_probe, places, sizes))
+    for place, answer in zip(places, answers, strict=True):
+        if answer is None:
+            return Availability(True, f"can be had from {place}")
+    tried = "; ".join(f"{p}: {a}" for p, a in zip(places, answers, strict=True))
+    mirror_note = "" if mirror else "no mirror is set; "
+    return Availability(False, f"{dataset.title} is not in {raw}; {mirror_note}{tried}")
+
+
+def _has(path: Path, file: File) -> bool:
+    return path.is_file() and path.stat().st_size == file.size
+
+
+def _probe(place: str, size: int) -> str | None:
+    """Return None if ``place`` has a file, or why it does not seem to."""
+    if not is_url(place):
+        # A file of the wrong size counts as there: the download says what is wrong with it.
+        return None if Path(place).is_file() else "no such file"
+    import requests
+
+    try:
+        answer = requests.head(place, timeout=PROBE_TIMEOUT, allow_redirects=True)
+    except requests.Timeout:
+        return "no answer in time"
+    except requests.RequestException:
+        return "cannot be reached"
+    if answer.status_code != requests.codes.ok:
+        return f"answers {answer.status_code}"
+    length = answer.headers.get("Content-Length")
+    if length and int(length) != size and "Content-Encoding" not in answer.headers:
+        return f"has {length} bytes instead of {size}"
+    return None

@@ -1,0 +1,81 @@
+"""Splitting a data set into training, validation and test parts, once for all variants."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bnmatrix.config import Dataset, Split
+from bnmatrix.datasets.loaders import Arrays
+from bnmatrix.files import atomic_path
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A data set split for training.
+
+    Attributes:
+        x_train, x_validation, x_test: examples × features, uint8 for pixels, float64 otherwise.
+        y_train, y_validation, y_test: labels, int32.
+        classes: number of classes.
+        maximum: largest value of a pixel; 0 if features are not pixels.
+    """
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_validation: np.ndarray
+    y_validation: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    classes: int
+    maximum: float
+
+
+def split(n: int, part: Split) -> tuple[np.ndarray, np.ndarray]:
+    """Return the indices of the ``n`` examples that stay, and of those set apart.
+
+    A random split is scikit-learn's ``train_test_split`` with the same seed and fraction; one of
+    the last examples is Keras's ``validation_split``.
+    """
+    stay, apart = part.sizes(n)
+    if part.take == "last":
+        return np.arange(stay), np.arange(stay, n)
+    from sklearn.model_selection import train_test_split
+
+    return tuple(train_test_split(np.arange(n), test_size=apart, random_state=part.seed))
+
+
+def prepare(dataset: Dataset, arrays: Arrays, validation: Split) -> Prepared:
+    """Split a data set; the test part is the same whatever the validation part."""
+    x, y, x_test, y_test = arrays.x, arrays.y, arrays.x_test, arrays.y_test
+    if dataset.test_split is not None:
+        stay, apart = split(len(x), dataset.test_split)
+        x, y, x_test, y_test = x[stay], y[stay], x[apart], y[apart]
+    stay, apart = split(len(x), validation)
+    return Prepared(
+        x_train=x[stay],
+        y_train=y[stay],
+        x_validation=x[apart],
+        y_validation=y[apart],
+        x_test=x_test,
+        y_test=y_test,
+        classes=len(dataset.classes),
+        maximum=dataset.maximum or 0.0,
+    )
+
+
+def save(prepared: Prepared, path: Path) -> None:
+    """Write as ``.npz``, atomically; the same arrays give the same bytes."""
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **asdict(prepared))
+
+
+def load_prepared(path: Path) -> Prepared:
+    """Read what :func:`save` wrote."""
+    with np.load(path, allow_pickle=False) as content:
+        arrays = {name: content[name] for name in content.files}
+    return Prepared(
+        **{name: value for name, value in arrays.items() if name not in ("classes", "maximum")},
+        classes=int(arrays["classes"]),
+        maximum=float(arrays["maximum"]),
+    )

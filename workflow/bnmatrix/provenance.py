@@ -1,0 +1,67 @@
+"""Where results come from: code, data, machines and time. Recorded, never an input of results."""
+
+import json
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from bnmatrix.config import Dataset
+from bnmatrix.files import sha256
+
+PACKAGES = ("snakemake", "scikit-learn", "pandas", "scipy", "seaborn", "matplotlib")
+
+
+def git_commit(folder: Path) -> str:
+    """Return the commit that ``folder`` is at, marked when files differ from it; or "unknown"."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(folder), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        commit = git("rev-parse", "HEAD")
+        return f"{commit} with local changes" if git("status", "--porcelain") else commit
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def study_provenance(
+    study: str, dataset: Dataset, data_files: list[Path], machine_files: list[Path], folder: Path
+) -> dict[str, Any]:
+    """Return what the results of a study rest on.
+
+    Args:
+        study: its name.
+        dataset: its data set.
+        data_files: the prepared arrays it was trained on.
+        machine_files: the JSON file that each variant's job left.
+        folder: the checkout of this project.
+    """
+    jobs = [json.loads(path.read_text(encoding="utf-8")) for path in machine_files]
+    packages = {name: package for job in jobs for name, package in job["packages"].items()}
+    for name in PACKAGES:
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            packages[name] = "not installed"
+
+    def distinct(key: str) -> list[Any]:
+        return sorted({job[key] for job in jobs})
+
+    return {
+        "study": study,
+        "commit": git_commit(folder),
+        "python": platform.python_version(),
+        "packages": packages,
+        "data": {
+            "source": {file.name: file.sha256 for file in dataset.files}
+            or f"scikit-learn {version('scikit-learn')}",
+            "prepared": {path.name: sha256(path) for path in data_files},
+        },
+        "machines": {key: distinct(key) for key in ("processor", "platform", "threads")},
+        "jobs": len(jobs),
+        "seconds_of_training_jobs": round(sum(job["seconds"] for job in jobs), 1),
+        "peak_memory_mb": max(job["peak_memory_mb"] for job in jobs),
+    }

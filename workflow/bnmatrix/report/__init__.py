@@ -1,0 +1,1 @@
+"""Figures and pages. Reads tables, computes no statistics, runs no network."""

@@ -1,0 +1,112 @@
+"""How settings, arms and numbers are written and coloured, in figures and on pages alike."""
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from bnmatrix.registry import NORMALIZATION_SETTINGS, NORMALIZATIONS
+
+#: Colour-blind safe (Okabe & Ito), darkened to stand on white; one colour an arm on all pages.
+COLOURS = {"none": "#B85C00", "batch": "#0067A5", "layer": "#00795B"}
+SPARE_COLOURS = ("#A3478B", "#5B5B5B", "#8A6D00", "#3D8FC9", "#7A3E9D", "#B02A30")
+
+MINUS = "\N{MINUS SIGN}"
+
+
+def arm_columns(axes: list[str]) -> list[str]:
+    """Return the axes that make up an arm: normalization, and settings that only it has."""
+    return [axis for axis in axes if axis == "normalization" or axis in NORMALIZATION_SETTINGS]
+
+
+def cell_columns(axes: list[str]) -> list[str]:
+    """Return the axes that arms are compared within: all others."""
+    return [axis for axis in axes if axis not in arm_columns(axes)]
+
+
+def setting_name(setting: str) -> str:
+    """Return a setting's name for people."""
+    return setting.removeprefix("normalization_").replace("_", " ")
+
+
+def value_text(value: Any) -> str:
+    """Return a setting's value for people: numbers as short as they are."""
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value)
+
+
+def arm_label(row: Any, axes: list[str]) -> str:
+    """Return the name of a row's arm, such as "batch normalization, placement after"."""
+    parts = [NORMALIZATIONS[row["normalization"]].label]
+    for axis in arm_columns(axes)[1:]:
+        if not _missing(row[axis]):
+            parts.append(f"{setting_name(axis)} {value_text(row[axis])}")
+    return ", ".join(parts)
+
+
+def cell_label(row: Any, axes: list[str]) -> str:
+    """Return the name of a row's cell, such as "batch size 32, learning rate 0.1"."""
+    return ", ".join(
+        f"{setting_name(axis)} {value_text(row[axis])}"
+        for axis in cell_columns(axes)
+        if not _missing(row[axis])
+    )
+
+
+def with_labels(table: pd.DataFrame, axes: list[str]) -> pd.DataFrame:
+    """Return a table with columns ``arm`` and ``cell``."""
+    return table.assign(
+        arm=[arm_label(row, axes) for _, row in table.iterrows()],
+        cell=[cell_label(row, axes) for _, row in table.iterrows()],
+    )
+
+
+def arm_colours(table: pd.DataFrame) -> dict[str, str]:
+    """Return the colour of each arm in a table made by :func:`with_labels`."""
+    colours: dict[str, str] = {}
+    spare = iter(SPARE_COLOURS * 20)
+    arms = table[["arm", "normalization"]].drop_duplicates()
+    for arm, normalization in arms.itertuples(index=False):
+        own = COLOURS.get(normalization)
+        colours[arm] = own if own and own not in colours.values() else next(spare)
+    return colours
+
+
+def points(difference: float) -> str:
+    """Return a difference of two fractions in percentage points, with its sign."""
+    if _missing(difference):
+        return "n/a"
+    text = f"{abs(difference) * 100:.2f}"
+    return text if float(text) == 0 else f"{MINUS if difference < 0 else '+'}{text}"
+
+
+def percent(fraction: float, digits: int = 2) -> str:
+    """Return a fraction as a percentage."""
+    return "n/a" if _missing(fraction) else f"{fraction * 100:.{digits}f} %"
+
+
+def interval(low: float, high: float) -> str:
+    """Return an interval of differences in percentage points."""
+    return "no interval" if _missing(low) or _missing(high) else f"{points(low)} to {points(high)}"
+
+
+def p_text(p: float) -> str:
+    """Return a p-value to three digits."""
+    return "n/a" if _missing(p) else ("< 0.001" if p < 0.001 else f"{p:.3f}")
+
+
+def duration(seconds: float) -> str:
+    """Return a time as seconds, minutes or hours."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
+
+
+def join(parts: list[str]) -> str:
+    """Return "a, b and c"."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))

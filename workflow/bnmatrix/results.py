@@ -1,0 +1,94 @@
+"""The tables that runs leave behind: their columns, and how they are put together."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bnmatrix.files import atomic_path
+from bnmatrix.variants import describe
+
+#: What a run ended with; ``diverged``: its loss or a weight was no longer a finite number.
+COMPLETED, DIVERGED = "completed", "diverged"
+
+#: One row a run (a replicate of a variant); axes stand between ``dataset`` and ``replicate``.
+#: Accuracies are fractions, losses cross-entropies in nats; both are empty for a diverged run.
+RUN_KEYS = ["study", "dataset"]
+RUN_COLUMNS = [
+    "replicate",
+    "status",
+    "test_accuracy",
+    "test_loss",
+    "validation_accuracy",
+    "validation_loss",
+    "train_accuracy",
+    "train_loss",
+    "train_accuracy_as_trained",
+    "train_loss_as_trained",
+    "epochs",
+    "steps",
+    "parameters",
+    "variant",
+    "baseline",
+]
+
+#: One row an evaluation. ``train_*_as_trained`` are means over the mini-batches since the
+#: evaluation before, in training mode; ``train_*`` and ``validation_*`` are in inference mode, the
+#: former on a fixed sample of the training data.
+HISTORY_COLUMNS = [
+    "replicate",
+    "epoch",
+    "step",
+    "train_loss_as_trained",
+    "train_accuracy_as_trained",
+    "train_loss",
+    "train_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "variant",
+]
+
+#: One row an evaluation: seconds of wall-clock time since the one before.
+TIMING_COLUMNS = ["replicate", "epoch", "step", "training_seconds", "evaluation_seconds", "variant"]
+
+
+def write_parquet(table: pd.DataFrame, path: str | Path) -> None:
+    """Write a table as Parquet, atomically; the same table gives the same bytes."""
+    with atomic_path(path) as temporary:
+        table.to_parquet(temporary, index=False, compression="zstd")
+
+
+def write_csv(table: pd.DataFrame, path: str | Path) -> None:
+    """Write a table as CSV, atomically; numbers as short as they read back exactly."""
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
+
+
+def read_runs(path: str | Path) -> pd.DataFrame:
+    """Read a table of runs from CSV, names that look like numbers or nothing included."""
+    return pd.read_csv(path, keep_default_na=False, na_values=[""], float_precision="round_trip")
+
+
+def labelled(table: pd.DataFrame, spec: dict[str, Any], columns: list[str]) -> pd.DataFrame:
+    """Return a variant's table with study, data set and axes first, and the variant's name last."""
+    keys = {"study": spec["study"], "dataset": spec["dataset"]}
+    keys |= describe(spec["settings"], spec["axes"])
+    names = {"variant": spec["variant"], "baseline": spec["baseline"]}
+    return table.assign(**keys, **names)[[*keys, *columns]]
+
+
+def stack(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    """Put tables one under another; a column that some lack is empty there.
+
+    Columns keep the order in which they first come, but those that all tables end with stay last.
+    """
+    filled = [table.dropna(axis="columns", how="all") for table in tables]
+    columns = _merge_columns([list(table.columns) for table in tables])
+    return pd.concat(filled, ignore_index=True).reindex(columns=columns)
+
+
+def _merge_columns(lists: list[list[str]]) -> list[str]:
+    shared = [name for name in lists[0] if all(name in names for names in lists)]
+    tail = [name for name in shared if name not in RUN_KEYS]
+    head = [name for names in lists for name in names if name not in tail]
+    return list(dict.fromkeys(head)) + tail

@@ -1,0 +1,1 @@
+"""Training one variant: the only part of the package that imports TensorFlow."""

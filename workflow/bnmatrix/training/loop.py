@@ -1,0 +1,130 @@
+"""The compiled training loop: many mini-batches in one XLA program, over data on the device."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from bnmatrix.datasets.scaling import Scaling
+from bnmatrix.training.minibatches import Stretch
+from bnmatrix.training.network import build_network, build_optimizer
+
+#: Examples evaluated at a time; the whole validation set at once would not stay in the cache.
+EVALUATION_BATCH = 500
+
+Sums = tuple[float, float]
+
+
+class Trainer:
+    """A network and optimizer, compiled once, that trains any number of replicates.
+
+    Args:
+        settings: the variant's settings.
+        classes: number of classes.
+        x: training examples × features; uint8 features are scaled on the device, a mini-batch at
+            a time, and any others beforehand.
+        y: their labels, int32.
+        scaling: the input scaling.
+    """
+
+    def __init__(
+        self, settings: dict[str, Any], classes: int, x: np.ndarray, y: np.ndarray, scaling: Scaling
+    ) -> None:
+        self.settings = settings
+        self.batch_size = settings["batch_size"]
+        self.network = build_network(settings, x.shape[1], classes)
+        self.optimizer = build_optimizer(settings)
+        self.optimizer.build(self.network.trainable_variables)
+        self._loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
+        self._scaling = scaling
+        self._x, self._y = self.place(x, y)
+        self._tail_size = len(x) % self.batch_size
+
+    def place(self, x: np.ndarray, y: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
+        """Put examples on the device, for :meth:`evaluate`."""
+        features = x if x.dtype == np.uint8 else self._scaling.apply(x)
+        return tf.constant(features), tf.constant(y.astype(np.int32))
+
+    def train(self, stretch: Stretch) -> Sums:
+        """Train on the mini-batches of a stretch.
+
+        Returns:
+            Sum over its examples of the loss, and of the examples classified correctly, each
+            mini-batch as it was trained on: in training mode, before its update.
+        """
+        order = tf.constant(stretch.order)
+        sums = np.zeros(2)
+        if stretch.stop > stretch.start:
+            # Tensors, not numbers: numbers would be compiled in, once for each value.
+            start, stop = tf.constant(stretch.start), tf.constant(stretch.stop)
+            parts = self._full(self._x, self._y, order, start, stop)
+            sums += [float(part) for part in parts]
+        if stretch.tail:
+            sums += [float(part) for part in self._tail(self._x, self._y, order)]
+        return float(sums[0]), float(sums[1])
+
+    def evaluate(self, x: tf.Tensor, y: tf.Tensor) -> Sums:
+        """Return the mean loss and the accuracy on placed examples, in inference mode."""
+        loss, correct = self._evaluate(x, y)
+        return float(loss) / len(y), float(correct) / len(y)
+
+    @tf.function(jit_compile=True)
+    def _full(self, x, y, order, start, stop):
+        loss, correct = tf.zeros(()), tf.zeros(())
+        for number in tf.range(start, stop):
+            indices = tf.slice(order, [number * self.batch_size], [self.batch_size])
+            batch_loss, batch_correct = self._step(x, y, indices)
+            loss += batch_loss
+            correct += batch_correct
+        return loss, correct
+
+    @tf.function(jit_compile=True)
+    def _tail(self, x, y, order):
+        return self._step(x, y, order[-self._tail_size :])
+
+    def _step(self, x, y, indices):
+        """Train on one mini-batch; return its summed loss and number of correct predictions."""
+        features, labels = self._scaled(tf.gather(x, indices)), tf.gather(y, indices)
+        with tf.GradientTape() as tape:
+            logits = self.network(features, training=True)
+            loss = self._loss(labels, logits)
+            mean_loss = loss / len(indices)
+        weights = self.network.trainable_variables
+        self.optimizer.apply(tape.gradient(mean_loss, weights), weights)
+        return loss, self._correct(logits, labels)
+
+    @tf.function(jit_compile=True)
+    def _evaluate(self, x, y):
+        loss, correct = tf.zeros(()), tf.zeros(())
+        size = min(EVALUATION_BATCH, len(x))
+        for number in tf.range(len(x) // size):
+            part = [
+                tf.slice(x, [number * size, 0], [size, x.shape[1]]),
+                tf.slice(y, [number * size], [size]),
+            ]
+            part_loss, part_correct = self._score(*part)
+            loss += part_loss
+            correct += part_correct
+        rest = len(x) % size
+        if rest:
+            part_loss, part_correct = self._score(x[-rest:], y[-rest:])
+            loss += part_loss
+            correct += part_correct
+        return loss, correct
+
+    def _score(self, x, y):
+        logits = self.network(self._scaled(x), training=False)
+        return self._loss(y, logits), self._correct(logits, y)
+
+    def _scaled(self, x):
+        if x.dtype != tf.uint8:
+            return x
+        shift = tf.constant(self._scaling.shift, tf.float32)
+        scale = tf.constant(self._scaling.scale, tf.float32)
+        return (tf.cast(x, tf.float32) - shift) * scale
+
+    @staticmethod
+    def _correct(logits, labels):
+        predicted = tf.argmax(logits, axis=-1, output_type=tf.int32)
+        return tf.reduce_sum(tf.cast(predicted == labels, tf.float32))

@@ -1,0 +1,92 @@
+"""From settings to a Keras network and optimizer, and a replicate's initial weights."""
+
+from typing import Any
+
+import keras
+
+from bnmatrix.registry import NORMALIZATIONS, OPTIMIZERS
+from bnmatrix.training import seeds
+
+
+def build_network(settings: dict[str, Any], features: int, classes: int) -> keras.Sequential:
+    """Return a dense network that maps features to logits.
+
+    A hidden layer is dense → normalization → activation → dropout, or, with the normalization
+    placed after the activation, dense → activation → normalization → dropout.
+
+    Args:
+        settings: the variant's settings.
+        features: number of input features.
+        classes: number of logits.
+    """
+    layers: list[Any] = [keras.Input((features,))]
+    for units in settings["hidden_layers"]:
+        layers.append(keras.layers.Dense(units, use_bias=settings["biases"]))
+        activation = keras.layers.Activation(settings["activation"])
+        normalization = _normalization(settings)
+        if normalization is None:
+            layers.append(activation)
+        elif settings["placement"] == "before":
+            layers += [normalization, activation]
+        else:
+            layers += [activation, normalization]
+        if settings["dropout"]:
+            # The seed is set anew for each replicate, by initialize().
+            layers.append(keras.layers.Dropout(settings["dropout"], seed=0))
+    layers.append(keras.layers.Dense(classes, use_bias=settings["biases"]))
+    return keras.Sequential(layers)
+
+
+def _normalization(settings: dict[str, Any]) -> keras.Layer | None:
+    entry = NORMALIZATIONS[settings["normalization"]]
+    if entry.layer is None:
+        return None
+    arguments = {argument: settings[name] for name, argument in entry.settings.items()}
+    return getattr(keras.layers, entry.layer)(**arguments)
+
+
+def build_optimizer(settings: dict[str, Any]) -> keras.Optimizer:
+    """Return the optimizer, with Keras's defaults but for the learning rate."""
+    name, arguments = OPTIMIZERS[settings["optimizer"]]
+    return getattr(keras.optimizers, name)(settings["learning_rate"], **arguments)
+
+
+def initialize(
+    network: keras.Sequential, settings: dict[str, Any], seed: int, replicate: int
+) -> None:
+    """Give a network the initial weights of a replicate, and its dropout the replicate's seed.
+
+    Weights of the *i*-th dense layer depend on the study's seed, the replicate and *i*, not on
+    other layers: networks with and without normalization start from the same ones.
+    """
+    dense = [layer for layer in network.layers if isinstance(layer, keras.layers.Dense)]
+    for number, layer in enumerate(dense):
+        kernel_seed = seeds.integer(seed, replicate, seeds.Purpose.WEIGHTS, number)
+        layer.kernel.assign(_initializer(settings, kernel_seed)(layer.kernel.shape))
+        if layer.bias is not None:
+            layer.bias.assign(keras.ops.zeros(layer.bias.shape))
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Dense):
+            continue
+        if isinstance(layer, keras.layers.Dropout):
+            key = seeds.integer(seed, replicate, seeds.Purpose.DROPOUT, network.layers.index(layer))
+            # A fresh generator's state: the seed, and a count of draws.
+            layer.seed_generator.state.assign([key, 0])
+            continue
+        for variable in layer.variables:
+            one = variable.name in ("gamma", "moving_variance")
+            variable.assign(keras.ops.full(variable.shape, float(one)))
+
+
+def _initializer(settings: dict[str, Any], seed: int) -> keras.Initializer:
+    initializer = settings["initializer"]
+    if isinstance(initializer, dict):
+        return keras.initializers.RandomNormal(stddev=initializer["normal"], seed=seed)
+    return type(keras.initializers.get(initializer))(seed=seed)
+
+
+def reset_optimizer(optimizer: keras.Optimizer) -> None:
+    """Put an optimizer back to where it was before its first step."""
+    for variable in optimizer.variables:
+        if variable.name != "learning_rate":
+            variable.assign(keras.ops.zeros(variable.shape, variable.dtype))

@@ -1,0 +1,159 @@
+"""The variants of a study: the product of its axes, their names, and the plain dict that each is.
+
+The dict that :meth:`Variant.spec` returns is the whole truth about a training job.
+"""
+
+import itertools
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from bnmatrix.config import RESERVED_NAMES, STUDY_NAME, Project, Settings, Split, validated
+from bnmatrix.errors import UserError
+from bnmatrix.registry import NORMALIZATION_SETTINGS, NORMALIZATIONS
+
+#: Snakemake's Paramspace writes names this way: ``normalization~batch,batch_size~32``.
+_PAIR, _NEXT = "~", ","
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One cell of a study's matrix.
+
+    Attributes:
+        study: name of the study.
+        name: readable and unique in the study; a path component.
+        settings: every setting, in built-in types; None where it does not apply.
+        axes: the names of the study's axes, in order.
+        baseline: name of the variant that differs from this one in having no normalization;
+            None if it has none itself, or if the study does not train that variant.
+    """
+
+    study: str
+    name: str
+    settings: dict[str, Any]
+    axes: tuple[str, ...]
+    baseline: str | None
+
+    def spec(self, project: Project) -> dict[str, Any]:
+        """Return what the training job needs to know, in built-in types."""
+        study = project.study(self.study)
+        return {
+            "study": self.study,
+            "dataset": study.dataset,
+            "variant": self.name,
+            "baseline": self.baseline,
+            "axes": list(self.axes),
+            "settings": self.settings,
+            "replicates": project.replicates_of(self.study),
+            "seed": study.seed,
+        }
+
+
+def as_json(spec: Any) -> str:
+    """Return ``spec`` as one line of JSON that depends on its content alone."""
+    return json.dumps(spec, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def variants(project: Project, study_name: str) -> list[Variant]:
+    """Return the variants of a study, in the order of its axes.
+
+    Combinations that differ only in a setting that does not apply to them (the momentum of a
+    network without batch normalization) are one variant.
+
+    Raises:
+        UserError: a value is not allowed, or a batch is larger than the training data; names the
+            study, the key and the value.
+    """
+    study = project.study(study_name)
+    where = f"{project.run.studies_file}: studies → {study_name}"
+    if not re.match(STUDY_NAME, study_name) or study_name in RESERVED_NAMES:
+        raise UserError(
+            f"{where}: the name becomes a file's name in reports/: use letters, digits, '.', '_' "
+            f"and '-', and none of {', '.join(RESERVED_NAMES)}"
+        )
+    axes = tuple(study.axes)
+    cells: dict[str, dict[str, Any]] = {}
+    for values in itertools.product(*study.axes.values()):
+        chosen = dict(zip(axes, values, strict=True))
+        cell = ", ".join(f"{axis}: {value}" for axis, value in chosen.items())
+        settings = validated(Settings, {**study.settings, **chosen}, f"{where} ({cell})")
+        _check_sizes(project, study_name, settings, f"{where} ({cell})")
+        plain = applicable(settings.model_dump())
+        cells.setdefault(variant_name(plain, axes), plain)
+    return [
+        Variant(study_name, name, settings, axes, _baseline(settings, axes, cells))
+        for name, settings in cells.items()
+    ]
+
+
+def applicable(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return ``settings`` with None for those that the variant's normalization has no use for."""
+    used = set(NORMALIZATIONS[settings["normalization"]].settings)
+    if settings["normalization"] != "none":
+        used.add("placement")
+    return {
+        key: None if key in NORMALIZATION_SETTINGS and key not in used else value
+        for key, value in settings.items()
+    }
+
+
+def variant_name(settings: dict[str, Any], axes: tuple[str, ...]) -> str:
+    """Return a readable name made of the axes' values, fit for a path."""
+    pairs = (
+        f"{axis}{_PAIR}{plain_value(settings[axis])}"
+        for axis in axes
+        if settings[axis] is not None
+    )
+    return _NEXT.join(pairs)
+
+
+def plain_value(value: Any) -> str | int | float | bool | None:
+    """Return a setting's value as one scalar, for names, tables and figures.
+
+    Layers become ``64-64``, an initializer ``normal-0.05``, a split ``random-0.2-42``.
+    """
+    if isinstance(value, list):
+        return "-".join(str(item) for item in value) or "no"
+    if isinstance(value, dict):
+        if set(value) == set(Split.model_fields):
+            seed = f"-{value['seed']}" if value["take"] == "random" else ""
+            return f"{value['take']}-{value['fraction']:g}{seed}"
+        return "-".join(f"{key}-{item}" for key, item in value.items())
+    return value
+
+
+def split_name(settings: dict[str, Any]) -> str:
+    """Return the name of a variant's validation split, under which its data is prepared."""
+    return str(plain_value(settings["validation"]))
+
+
+def describe(settings: dict[str, Any], axes: tuple[str, ...] | list[str]) -> dict[str, Any]:
+    """Return the values of ``axes`` as scalars, by name."""
+    return {axis: plain_value(settings[axis]) for axis in axes}
+
+
+def _baseline(settings: dict[str, Any], axes: tuple[str, ...], cells: dict) -> str | None:
+    if settings["normalization"] == "none":
+        return None
+    # What a network without normalization ignores is already None in its cell.
+    name = variant_name(applicable({**settings, "normalization": "none"}), axes)
+    return name if name in cells else None
+
+
+def _check_sizes(project: Project, study: str, settings: Settings, where: str) -> None:
+    dataset = project.dataset_of(study)
+    training, _ = settings.validation.sizes(dataset.train_and_test()[0])
+    wanted = settings.training_examples
+    if wanted is not None and wanted > training:
+        raise UserError(
+            f"{where}: training_examples: {wanted} is more than the {training} that "
+            f"{dataset.title} has for training (after the test and validation parts)"
+        )
+    available = wanted or training
+    if settings.batch_size > available:
+        raise UserError(
+            f"{where}: batch_size: {settings.batch_size} is more than the {available} training "
+            f"examples; use at most {available}"
+        )

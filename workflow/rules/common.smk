@@ -1,0 +1,173 @@
+"""What the rules share: the configuration, what data can be had, and paths. Holds no rules."""
+
+import json
+import os
+import sys
+from functools import cache
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
+
+SOURCE = Path(os.path.relpath(Path(workflow.basedir) / "workflow"))
+sys.path.insert(0, str(SOURCE.resolve()))
+
+# Jobs find the package, and the Python that runs this, also where no environment is active.
+os.environ["PYTHONPATH"] = str(SOURCE.resolve())
+os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+
+from bnmatrix.config import RESERVED_NAMES
+from bnmatrix.datasets.availability import availability, check_mirror
+from bnmatrix.errors import UserError
+from bnmatrix.project import MIRROR_VARIABLE, load_project
+from bnmatrix.variants import as_json, split_name, variants
+
+
+def stop(error):
+    """End with a message for the user, without a traceback."""
+    sys.exit(f"Error: {error}")
+
+
+try:
+    PROJECT = load_project(config)
+    if workflow.is_main_process:
+        check_mirror(PROJECT.run.mirror)
+except UserError as error:
+    stop(error)
+
+if PROJECT.run.mirror:
+    os.environ[MIRROR_VARIABLE] = PROJECT.run.mirror
+
+# What commands need of the configuration, for their --config; the mirror reaches them through the
+# environment, since where a file comes from is no reason to make anything anew.
+CONFIG = as_json(PROJECT.run.model_dump(include={"datasets_file", "studies_file", "replicates"}))
+
+
+@cache
+def dataset_availability(name):
+    """Whether a data set can be had. Jobs on other machines need not ask: the main process did."""
+    return availability(PROJECT.datasets[name], PROJECT.run.mirror, Path("data/raw") / name)
+
+
+def left_out():
+    """The studies that were asked for and whose data cannot be had, with the reason."""
+    if not workflow.is_main_process:
+        return []
+    return [
+        {"study": study, "dataset": PROJECT.study(study).dataset, "reason": answer.reason}
+        for study in PROJECT.chosen
+        if not (answer := dataset_availability(PROJECT.study(study).dataset)).available
+    ]
+
+
+LEFT_OUT = left_out()
+STUDIES = [study for study in PROJECT.chosen if study not in {item["study"] for item in LEFT_OUT}]
+
+TO_ADD = f"{MIRROR_VARIABLE}=<directory or address with copies> snakemake --cores 4"
+
+
+def left_out_message():
+    lines = [f"  {item['study']}: {item['reason']}" for item in LEFT_OUT]
+    return (
+        f"Left out, for want of data: {len(LEFT_OUT)} of {len(PROJECT.chosen)} studies\n"
+        + "\n".join(lines)
+        + f"\nTo add them, run `snakemake --cores 4` with a network, or\n  {TO_ADD}"
+    )
+
+
+if LEFT_OUT and PROJECT.run.require_all:
+    stop(f"require_all is set, and some data cannot be had.\n{left_out_message()}")
+if not STUDIES:
+    stop(f"there is no study to run.\n{left_out_message()}")
+if LEFT_OUT:
+    logger.warning(left_out_message())
+
+
+def announce_success():
+    if LEFT_OUT:
+        logger.warning(left_out_message())
+    logger.info(f"Report: {Path('reports/index.html').resolve()}")
+
+
+def announce_failure():
+    logger.error("Something failed: its log is named above. What succeeded is kept; run again to go on.")
+
+
+def code(*names):
+    """Source files of the package, as inputs: a change to one makes what it makes anew."""
+    found = [path for name in names for path in sorted((SOURCE / "bnmatrix").glob(name))]
+    return [str(path) for path in found]
+
+
+def raw_files(wildcards):
+    """The verified files of a data set, where it is one to download.
+
+    Raises an error that says where they were looked for when they cannot be had.
+    """
+    if wildcards.dataset not in PROJECT.datasets or not PROJECT.datasets[wildcards.dataset].downloaded:
+        return []
+    if workflow.is_main_process:
+        answer = dataset_availability(wildcards.dataset)
+        if not answer.available:
+            stop(
+                f"{answer.reason}.\nConnect to the network and run again, or give a mirror: "
+                f"{MIRROR_VARIABLE}=<directory or address with copies> snakemake ..."
+            )
+    return [f"data/raw/{wildcards.dataset}/SHA256SUMS"]
+
+
+@cache
+def variants_of(study):
+    """The variants of a study, by name."""
+    try:
+        return {variant.name: variant for variant in variants(PROJECT, study)}
+    except UserError as error:
+        stop(error)
+
+
+def variant_of(wildcards):
+    """The variant that a job trains."""
+    found = variants_of(wildcards.study)
+    if wildcards.variant not in found:
+        stop(f"study '{wildcards.study}' has no variant '{wildcards.variant}'; it has {', '.join(found)}")
+    return found[wildcards.variant]
+
+
+def prepared_data(wildcards):
+    """The prepared data of a variant."""
+    split = split_name(variant_of(wildcards).settings)
+    return f"data/processed/{PROJECT.study(wildcards.study).dataset}/{split}.npz"
+
+
+@cache
+def validation_splits(dataset):
+    """The validation splits that studies make of a data set, by name."""
+    return {
+        split_name(variant.settings): variant.settings["validation"]
+        for study in PROJECT.studies
+        if PROJECT.study(study).dataset == dataset
+        for variant in variants_of(study).values()
+    }
+
+
+def runs_of(name):
+    """An input function: file ``name`` of each variant of a study."""
+
+    def paths(wildcards):
+        return [f"data/runs/{wildcards.study}/{variant}/{name}" for variant in variants_of(wildcards.study)]
+
+    return paths
+
+
+def data_of(wildcards):
+    """The prepared data of all variants of a study."""
+    dataset = PROJECT.study(wildcards.study).dataset
+    splits = {split_name(variant.settings) for variant in variants_of(wildcards.study).values()}
+    return [f"data/processed/{dataset}/{split}.npz" for split in sorted(splits)]
+
+
+wildcard_constraints:
+    dataset="[^/]+",
+    split="[^/]+",
+    study=rf"(?!(?:{'|'.join(RESERVED_NAMES)})\.)[^/]+",
+    variant="[^/]+",
