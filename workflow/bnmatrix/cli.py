@@ -69,8 +69,6 @@ def prepare(options: argparse.Namespace) -> None:
 def train(options: argparse.Namespace) -> None:
     """Train all replicates of one variant."""
     spec = json.loads(options.spec)
-    where = f"log: {options.log}" if options.log else "no log file"
-    log.log(logs.PROGRESS, "%s %s: started (%s)", spec["study"], spec["variant"], where)
     from bnmatrix.training.environment import configure
 
     configure(options.threads)

@@ -15,7 +15,16 @@ from bnmatrix import registry
 from bnmatrix.errors import UserError
 
 #: Files in ``reports/`` whose names a study must leave free.
-RESERVED_NAMES = ("index", "runs", "timings", "claims", "provenance", "theory", "explorer", "README")
+RESERVED_NAMES = (
+    "index",
+    "runs",
+    "timings",
+    "claims",
+    "provenance",
+    "theory",
+    "explorer",
+    "README",
+)
 
 STUDY_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
@@ -32,30 +41,12 @@ def _one_of(names: Iterable[str]) -> BeforeValidator:
     return BeforeValidator(check, json_schema_input_type=Literal[names])
 
 
-def _whole_number(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError("must be a whole number")
-    return value
-
-
-def _number(value: Any) -> Any:
-    # YAML reads 1e-3 (no dot) as text; what is meant is plain.
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError("must be a number")
-    try:
-        number = float(value)
-    except ValueError:
-        raise ValueError("must be a number") from None
-    if not math.isfinite(number):
-        raise ValueError("must be a finite number")
-    return number
-
-
-Count = Annotated[int, BeforeValidator(_whole_number), Field(ge=1)]
-Seed = Annotated[int, BeforeValidator(_whole_number), Field(ge=0, lt=2**32)]
-Positive = Annotated[float, BeforeValidator(_number), Field(gt=0)]
-Fraction = Annotated[float, BeforeValidator(_number), Field(gt=0, lt=1)]
-BelowOne = Annotated[float, BeforeValidator(_number), Field(ge=0, lt=1)]
+Count = Annotated[int, Field(strict=True, ge=1)]
+Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
+# Not strict: YAML reads 1e-3 (no dot) as text, and what is meant is plain.
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+BelowOne = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Model(BaseModel):
@@ -92,17 +83,25 @@ class Archive(File):
 class Split(Model):
     """A part of the examples, set apart."""
 
-    fraction: Fraction
-    """Share of the examples that is set apart."""
+    fraction: Fraction | None = None
+    """Share of the examples that is set apart (rounded up); or give `examples`."""
+    examples: Count | None = None
+    """Number of examples that is set apart."""
     take: Literal["random", "last"] = "random"
     """`random`: as scikit-learn's `train_test_split` with this seed; `last`: the last ones, as
     Keras's `validation_split`."""
     seed: Seed = 42
     """Seed of a random split (one of the split itself: replicates all see the same)."""
 
+    @model_validator(mode="after")
+    def _one_size(self) -> Self:
+        if (self.fraction is None) == (self.examples is None):
+            raise ValueError("give the size as either `fraction` or `examples`")
+        return self
+
     def sizes(self, examples: int) -> tuple[int, int]:
-        """Return how many of ``examples`` stay, and how many are set apart (rounded up)."""
-        apart = math.ceil(round(examples * self.fraction, 6))
+        """Return how many of ``examples`` stay, and how many are set apart."""
+        apart = self.examples or math.ceil(round(examples * self.fraction, 6))
         return examples - apart, apart
 
 
@@ -111,7 +110,7 @@ class Examples(Model):
 
     train: Count
     """Examples to train and validate on (all of them, where there is no test part of its own)."""
-    test: Annotated[int, BeforeValidator(_whole_number), Field(ge=0)] = 0
+    test: Annotated[int, Field(strict=True, ge=0)] = 0
     """Examples in the data set's own test part; 0 if it has none (then set `test_split`)."""
 
 
@@ -389,7 +388,9 @@ def validated(model: type[M], data: Any, where: str) -> M:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise UserError("\n".join(_explain(item, model, where) for item in error.errors())) from None
+        raise UserError(
+            "\n".join(_explain(item, model, where) for item in error.errors())
+        ) from None
 
 
 def _explain(item: Mapping[str, Any], model: type[Model], where: str) -> str:

@@ -66,7 +66,7 @@ def write_csv(table: pd.DataFrame, path: str | Path) -> None:
 
 def read_runs(path: str | Path) -> pd.DataFrame:
     """Read a table of runs from CSV, names that look like numbers or nothing included."""
-    return pd.read_csv(path, keep_default_na=False, na_values=[""], float_precision="round_trip")
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])
 
 
 def labelled(table: pd.DataFrame, spec: dict[str, Any], columns: list[str]) -> pd.DataFrame:

@@ -102,9 +102,7 @@ def applicable(settings: dict[str, Any]) -> dict[str, Any]:
 def variant_name(settings: dict[str, Any], axes: tuple[str, ...]) -> str:
     """Return a readable name made of the axes' values, fit for a path."""
     pairs = (
-        f"{axis}{_PAIR}{plain_value(settings[axis])}"
-        for axis in axes
-        if settings[axis] is not None
+        f"{axis}{_PAIR}{plain_value(settings[axis])}" for axis in axes if settings[axis] is not None
     )
     return _NEXT.join(pairs)
 
@@ -119,7 +117,7 @@ def plain_value(value: Any) -> str | int | float | bool | None:
     if isinstance(value, dict):
         if set(value) == set(Split.model_fields):
             seed = f"-{value['seed']}" if value["take"] == "random" else ""
-            return f"{value['take']}-{value['fraction']:g}{seed}"
+            return f"{value['take']}-{value['fraction'] or value['examples']:g}{seed}"
         return "-".join(f"{key}-{item}" for key, item in value.items())
     return value
 
@@ -144,7 +142,11 @@ def _baseline(settings: dict[str, Any], axes: tuple[str, ...], cells: dict) -> s
 
 def _check_sizes(project: Project, study: str, settings: Settings, where: str) -> None:
     dataset = project.dataset_of(study)
-    training, _ = settings.validation.sizes(dataset.train_and_test()[0])
+    training, apart = settings.validation.sizes(dataset.train_and_test()[0])
+    if training < 1:
+        raise UserError(
+            f"{where}: validation: {apart} examples are all that {dataset.title} has for training"
+        )
     wanted = settings.training_examples
     if wanted is not None and wanted > training:
         raise UserError(

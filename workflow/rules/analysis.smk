@@ -6,14 +6,11 @@ rule aggregate:
         timings=runs_of("timings.parquet"),
         machines=runs_of("machine.json"),
         data=data_of,
-        code=code("results.py", "provenance.py"),
     output:
         runs="reports/{study}.csv",
         history="data/results/{study}/history.parquet",
         timings="data/results/{study}/timings.csv",
         provenance="data/results/{study}/provenance.json",
-    params:
-        config=CONFIG,
     log:
         "logs/aggregate/{study}.log",
     conda:
@@ -21,6 +18,9 @@ rule aggregate:
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        code=code("results.py", "provenance.py"),
+        config=CONFIG,
     shell:
         "python -m bnmatrix aggregate --config {params.config:q} --log {log:q}"
         " --study {wildcards.study:q} --folder data/runs --processed data/processed"
@@ -32,12 +32,9 @@ rule compare:
     """Summarize a study's variants, and compare each with its baseline in pairs."""
     input:
         runs="reports/{study}.csv",
-        code=code("statistics/*.py", "results.py"),
     output:
         summary="data/results/{study}/summary.csv",
         comparisons="data/results/{study}/comparisons.csv",
-    params:
-        config=CONFIG,
     log:
         "logs/compare/{study}.log",
     conda:
@@ -45,6 +42,9 @@ rule compare:
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        code=code("statistics/*.py", "results.py"),
+        config=CONFIG,
     shell:
         "python -m bnmatrix compare --config {params.config:q} --log {log:q}"
         " --study {wildcards.study:q} --runs {input.runs:q} --summary {output.summary:q}"
@@ -57,7 +57,6 @@ rule combine:
         tables=expand("reports/{study}.csv", study=STUDIES),
         timings=expand("data/results/{study}/timings.csv", study=STUDIES),
         provenances=expand("data/results/{study}/provenance.json", study=STUDIES),
-        code=code("results.py"),
     output:
         runs=report(
             "reports/runs.csv",
@@ -74,6 +73,8 @@ rule combine:
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        code=code("results.py"),
     shell:
         "python -m bnmatrix combine --log {log:q} --tables {input.tables:q}"
         " --timing-tables {input.timings:q} --provenances {input.provenances:q}"

@@ -1,6 +1,6 @@
 """What the rules share: the configuration, what data can be had, and paths. Holds no rules."""
 
-import json
+import hashlib
 import os
 import sys
 from functools import cache
@@ -13,8 +13,10 @@ SOURCE = Path(os.path.relpath(Path(workflow.basedir) / "workflow"))
 sys.path.insert(0, str(SOURCE.resolve()))
 
 # Jobs find the package, and the Python that runs this, also where no environment is active.
-os.environ["PYTHONPATH"] = str(SOURCE.resolve())
-os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+os.environ.update(
+    PYTHONPATH=str(SOURCE.resolve()),
+    PATH=os.pathsep.join([os.path.dirname(sys.executable), os.getenv("PATH", "")]),
+)
 
 from bnmatrix.config import RESERVED_NAMES
 from bnmatrix.datasets.availability import availability, check_mirror
@@ -36,7 +38,7 @@ except UserError as error:
     stop(error)
 
 if PROJECT.run.mirror:
-    os.environ[MIRROR_VARIABLE] = PROJECT.run.mirror
+    os.environ.update({MIRROR_VARIABLE: PROJECT.run.mirror})
 
 # What commands need of the configuration, for their --config; the mirror reaches them through the
 # environment, since where a file comes from is no reason to make anything anew.
@@ -50,26 +52,27 @@ def dataset_availability(name):
 
 
 def left_out():
-    """The studies that were asked for and whose data cannot be had, with the reason."""
-    if not workflow.is_main_process:
-        return []
-    return [
-        {"study": study, "dataset": PROJECT.study(study).dataset, "reason": answer.reason}
-        for study in PROJECT.chosen
-        if not (answer := dataset_availability(PROJECT.study(study).dataset)).available
-    ]
+    """The studies that were asked for and whose data cannot be had, by reason."""
+    found = {}
+    if workflow.is_main_process:
+        for study in PROJECT.chosen:
+            answer = dataset_availability(PROJECT.study(study).dataset)
+            if not answer.available:
+                found.setdefault(answer.reason, []).append(study)
+    return [{"reason": reason, "studies": studies} for reason, studies in found.items()]
 
 
 LEFT_OUT = left_out()
-STUDIES = [study for study in PROJECT.chosen if study not in {item["study"] for item in LEFT_OUT}]
+STUDIES = [s for s in PROJECT.chosen if not any(s in item["studies"] for item in LEFT_OUT)]
 
 TO_ADD = f"{MIRROR_VARIABLE}=<directory or address with copies> snakemake --cores 4"
 
 
 def left_out_message():
-    lines = [f"  {item['study']}: {item['reason']}" for item in LEFT_OUT]
+    lines = [f"  {', '.join(item['studies'])}: {item['reason']}" for item in LEFT_OUT]
+    missing = len(PROJECT.chosen) - len(STUDIES)
     return (
-        f"Left out, for want of data: {len(LEFT_OUT)} of {len(PROJECT.chosen)} studies\n"
+        f"Left out, for want of data: {missing} of {len(PROJECT.chosen)} studies\n"
         + "\n".join(lines)
         + f"\nTo add them, run `snakemake --cores 4` with a network, or\n  {TO_ADD}"
     )
@@ -90,13 +93,15 @@ def announce_success():
 
 
 def announce_failure():
-    logger.error("Something failed: its log is named above. What succeeded is kept; run again to go on.")
+    logger.error(
+        "Something failed: its log is named above. What succeeded is kept; run again to go on."
+    )
 
 
 def code(*names):
-    """Source files of the package, as inputs: a change to one makes what it makes anew."""
-    found = [path for name in names for path in sorted((SOURCE / "bnmatrix").glob(name))]
-    return [str(path) for path in found]
+    """A digest of source files of the package: a change to them makes what they make anew."""
+    paths = [p for name in names for p in sorted((SOURCE / "bnmatrix").glob(name))]
+    return hashlib.sha256(b"\0".join(p.read_bytes() for p in paths)).hexdigest()[:16]
 
 
 def raw_files(wildcards):
@@ -104,7 +109,10 @@ def raw_files(wildcards):
 
     Raises an error that says where they were looked for when they cannot be had.
     """
-    if wildcards.dataset not in PROJECT.datasets or not PROJECT.datasets[wildcards.dataset].downloaded:
+    if (
+        wildcards.dataset not in PROJECT.datasets
+        or not PROJECT.datasets[wildcards.dataset].downloaded
+    ):
         return []
     if workflow.is_main_process:
         answer = dataset_availability(wildcards.dataset)
@@ -129,7 +137,9 @@ def variant_of(wildcards):
     """The variant that a job trains."""
     found = variants_of(wildcards.study)
     if wildcards.variant not in found:
-        stop(f"study '{wildcards.study}' has no variant '{wildcards.variant}'; it has {', '.join(found)}")
+        stop(
+            f"study '{wildcards.study}' has no variant '{wildcards.variant}'; it has {', '.join(found)}"
+        )
     return found[wildcards.variant]
 
 
@@ -154,7 +164,10 @@ def runs_of(name):
     """An input function: file ``name`` of each variant of a study."""
 
     def paths(wildcards):
-        return [f"data/runs/{wildcards.study}/{variant}/{name}" for variant in variants_of(wildcards.study)]
+        return [
+            f"data/runs/{wildcards.study}/{variant}/{name}"
+            for variant in variants_of(wildcards.study)
+        ]
 
     return paths
 

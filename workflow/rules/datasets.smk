@@ -2,12 +2,6 @@ rule download:
     """Get a data set's files from the mirror or the public hosts, and verify them."""
     output:
         "data/raw/{dataset}/SHA256SUMS",
-    params:
-        # Named here so that a change of addresses or checksums is noticed.
-        declared=lambda wildcards: PROJECT.datasets[wildcards.dataset].model_dump_json(),
-        raw=lambda wildcards, output: os.path.dirname(output[0]),
-        partial=lambda wildcards: f"data/partial/{wildcards.dataset}",
-        config=CONFIG,
     log:
         "logs/download/{dataset}.log",
     conda:
@@ -15,6 +9,12 @@ rule download:
     resources:
         mem_mb=500,
         runtime=60,
+    params:
+        # Named here so that a change of addresses or checksums is noticed.
+        declared=lambda wildcards: PROJECT.datasets[wildcards.dataset].model_dump_json(),
+        raw=lambda wildcards, output: os.path.dirname(output[0]),
+        partial=lambda wildcards: f"data/partial/{wildcards.dataset}",
+        config=CONFIG,
     shell:
         "python -m bnmatrix download --config {params.config:q} --log {log:q}"
         " --dataset {wildcards.dataset:q} --raw {params.raw:q} --partial {params.partial:q}"
@@ -24,16 +24,8 @@ rule prepare:
     """Read a data set and split it into training, validation and test parts."""
     input:
         raw=raw_files,
-        code=code("datasets/loaders.py", "datasets/preparation.py"),
     output:
         "data/processed/{dataset}/{split}.npz",
-    params:
-        declared=lambda wildcards: PROJECT.datasets[wildcards.dataset].model_dump_json(),
-        validation=lambda wildcards: as_json(
-            validation_splits(wildcards.dataset)[wildcards.split]
-        ),
-        raw=lambda wildcards: f"data/raw/{wildcards.dataset}",
-        config=CONFIG,
     log:
         "logs/prepare/{dataset}/{split}.log",
     conda:
@@ -41,6 +33,12 @@ rule prepare:
     resources:
         mem_mb=1500,
         runtime=10,
+    params:
+        code=code("datasets/loaders.py", "datasets/preparation.py"),
+        declared=lambda wildcards: PROJECT.datasets[wildcards.dataset].model_dump_json(),
+        validation=lambda wildcards: as_json(validation_splits(wildcards.dataset)[wildcards.split]),
+        raw=lambda wildcards: f"data/raw/{wildcards.dataset}",
+        config=CONFIG,
     shell:
         "python -m bnmatrix prepare --config {params.config:q} --log {log:q}"
         " --dataset {wildcards.dataset:q} --validation {params.validation:q}"

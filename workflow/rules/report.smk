@@ -5,7 +5,6 @@ rule plot:
         history="data/results/{study}/history.parquet",
         summary="data/results/{study}/summary.csv",
         comparisons="data/results/{study}/comparisons.csv",
-        code=code("report/figures.py", "report/labels.py"),
     output:
         curves=report(
             "reports/figures/{study}/learning-curves.svg",
@@ -25,12 +24,6 @@ rule plot:
             category="{study}",
             labels={"content": "paired differences"},
         ),
-    params:
-        folder=lambda wildcards, output: os.path.dirname(output.curves),
-        source=lambda wildcards: as_json(
-            PROJECT.study(wildcards.study).model_dump(include={"source"})
-        ),
-        config=CONFIG,
     log:
         "logs/plot/{study}.log",
     conda:
@@ -38,6 +31,13 @@ rule plot:
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        code=code("report/figures.py", "report/labels.py"),
+        folder=lambda wildcards, output: os.path.dirname(output.curves),
+        source=lambda wildcards: as_json(
+            PROJECT.study(wildcards.study).model_dump(include={"source"})
+        ),
+        config=CONFIG,
     shell:
         "python -m bnmatrix plot --config {params.config:q} --log {log:q}"
         " --study {wildcards.study:q} --runs {input.runs:q} --history {input.history:q}"
@@ -56,7 +56,6 @@ rule page:
         timings="data/results/{study}/timings.csv",
         provenance="data/results/{study}/provenance.json",
         figures=rules.plot.output,
-        code=PAGE_CODE,
     output:
         report(
             "reports/{study}.html",
@@ -64,9 +63,6 @@ rule page:
             category="{study}",
             labels={"content": "page"},
         ),
-    params:
-        study=lambda wildcards: PROJECT.study(wildcards.study).model_dump_json(),
-        config=CONFIG,
     log:
         "logs/page/{study}.log",
     conda:
@@ -74,6 +70,10 @@ rule page:
     resources:
         mem_mb=500,
         runtime=10,
+    params:
+        code=PAGE_CODE,
+        study=lambda wildcards: PROJECT.study(wildcards.study).model_dump_json(),
+        config=CONFIG,
     shell:
         "python -m bnmatrix page --config {params.config:q} --log {log:q}"
         " --study {wildcards.study:q} --results . --output {output:q}"
@@ -85,7 +85,6 @@ rule overview:
         summaries=expand("data/results/{study}/summary.csv", study=STUDIES),
         comparisons=expand("data/results/{study}/comparisons.csv", study=STUDIES),
         provenance="reports/provenance.json",
-        code=PAGE_CODE,
     output:
         report(
             "reports/index.html",
@@ -93,11 +92,6 @@ rule overview:
             category="All studies",
             labels={"content": "overview"},
         ),
-    params:
-        studies=as_json(STUDIES),
-        left_out=as_json(LEFT_OUT),
-        declared=as_json({name: PROJECT.study(name).title for name in STUDIES}),
-        config=CONFIG,
     log:
         "logs/overview.log",
     conda:
@@ -105,6 +99,12 @@ rule overview:
     resources:
         mem_mb=500,
         runtime=10,
+    params:
+        code=PAGE_CODE,
+        studies=as_json(STUDIES),
+        left_out=as_json(LEFT_OUT),
+        declared=as_json({name: PROJECT.study(name).title for name in STUDIES}),
+        config=CONFIG,
     shell:
         "python -m bnmatrix overview --config {params.config:q} --log {log:q}"
         " --studies {params.studies:q} --left-out {params.left_out:q} --results . --output {output:q}"

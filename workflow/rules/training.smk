@@ -2,21 +2,11 @@ rule train:
     """Train one variant: all its replicates, one after another, with one thread."""
     input:
         data=prepared_data,
-        code=code(
-            "training/*.py",
-            "datasets/preparation.py",
-            "datasets/scaling.py",
-            "registry.py",
-            "results.py",
-        ),
     output:
         runs="data/runs/{study}/{variant}/runs.parquet",
         history="data/runs/{study}/{variant}/history.parquet",
         timings="data/runs/{study}/{variant}/timings.parquet",
         machine="data/runs/{study}/{variant}/machine.json",
-    params:
-        # Everything that decides the variant, and nothing else.
-        spec=lambda wildcards: as_json(variant_of(wildcards).spec(PROJECT)),
     log:
         "logs/train/{study}/{variant}.log",
     benchmark:
@@ -27,6 +17,16 @@ rule train:
     resources:
         mem_mb=2000,
         runtime=60,
+    params:
+        code=code(
+            "training/*.py",
+            "datasets/preparation.py",
+            "datasets/scaling.py",
+            "registry.py",
+            "results.py",
+        ),
+        # Everything that decides the variant, and nothing else.
+        spec=lambda wildcards: as_json(variant_of(wildcards).spec(PROJECT)),
     shell:
         "python -m bnmatrix train --log {log:q} --spec {params.spec:q} --data {input.data:q}"
         " --threads {threads} --runs {output.runs:q} --history {output.history:q}"

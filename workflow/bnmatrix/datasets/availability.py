@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bnmatrix.config import Dataset, File
 from bnmatrix.errors import UserError
@@ -78,7 +79,10 @@ def availability(dataset: Dataset, mirror: str | None, raw: Path) -> Availabilit
     for place, answer in zip(places, answers, strict=True):
         if answer is None:
             return Availability(True, f"can be had from {place}")
-    tried = "; ".join(f"{p}: {a}" for p, a in zip(places, answers, strict=True))
+    why: dict[str, list[str]] = {}
+    for place, answer in zip(places, answers, strict=True):
+        why.setdefault(answer, []).append(urlsplit(place).netloc or place)
+    tried = "; ".join(f"{', '.join(dict.fromkeys(who))}: {answer}" for answer, who in why.items())
     mirror_note = "" if mirror else "no mirror is set; "
     return Availability(False, f"{dataset.title} is not in {raw}; {mirror_note}{tried}")
 

@@ -20,7 +20,8 @@ log = logging.getLogger(__name__)
 #: Seconds to connect, and to wait for the next bytes.
 TIMEOUT = (10, 60)
 ATTEMPTS = 4
-CHUNK = 1 << 18
+#: Bytes at a time: what a transfer that breaks can lose.
+CHUNK = 1 << 16
 
 
 class _Unusable(Exception):
@@ -46,16 +47,22 @@ def download(dataset: Dataset, raw: Path, partial: Path, mirror: str | None = No
     for file in dataset.files:
         if _verified(raw / file.name, file):
             continue
-        failures[file.name] = _fetch(file, raw / file.name, locations(dataset, file, mirror), partial)
+        failures[file.name] = _fetch(
+            file, raw / file.name, locations(dataset, file, mirror), partial
+        )
     missing = [name for name in failures if not (raw / name).exists()]
     if missing and dataset.archive:
         archive = partial / dataset.archive.name
-        tried = _fetch(dataset.archive, archive, locations(dataset, dataset.archive, mirror), partial)
+        tried = _fetch(
+            dataset.archive, archive, locations(dataset, dataset.archive, mirror), partial
+        )
         if archive.exists():
             _extract(dataset.archive, archive, [f for f in dataset.files if f.name in missing], raw)
             archive.unlink()
             missing = []
-        failures = {missing[0]: failures[missing[0]], dataset.archive.name: tried} if missing else {}
+        failures = (
+            {missing[0]: failures[missing[0]], dataset.archive.name: tried} if missing else {}
+        )
     if missing:
         lines = [f"  {name}: {line}" for name, tried in failures.items() for line in tried]
         raise UserError(
@@ -129,24 +136,36 @@ def _get_path(place: str, file: File, target: Path, _part: Path) -> None:
 
 
 def _get_url(place: str, file: File, target: Path, part: Path) -> None:
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            _transfer(place, file, part)
-            break
-        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as e:
-            have = part.stat().st_size if part.exists() else 0
-            kept = f" ({have} of {file.size} bytes are kept, to go on from)" if have else ""
-            reason = "no answer in time" if isinstance(e, requests.Timeout) else "connection failed"
-            if attempt == ATTEMPTS or (have == 0 and attempt == 2):
-                raise _Unusable(f"{reason}, {attempt} times{kept}") from e
-            log.warning("%s: %s%s; trying again", place, reason, kept)
-            time.sleep(2 ** (attempt - 1))
+    resumed = part.exists()
+    _transfer_with_retries(place, file, part)
     problem = _problem(part, file)
+    if problem and resumed:
+        # What was there before may have been another host's, and not this file.
+        log.warning("%s: %s; starting over", part, problem)
+        part.unlink()
+        _transfer_with_retries(place, file, part)
+        problem = _problem(part, file)
     if problem:
         part.unlink(missing_ok=True)
         raise _Unusable(f"{problem} (removed)")
     target.parent.mkdir(parents=True, exist_ok=True)
     part.replace(target)
+
+
+def _transfer_with_retries(place: str, file: File, part: Path) -> None:
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            _transfer(place, file, part)
+            return
+        except requests.RequestException as error:
+            have = part.stat().st_size if part.exists() else 0
+            kept = f" ({have} of {file.size} bytes are kept, to go on from)" if have else ""
+            late = isinstance(error, requests.Timeout)
+            reason = "no answer in time" if late else "connection failed"
+            if attempt == ATTEMPTS or (have == 0 and attempt == 2):
+                raise _Unusable(f"{reason}, {attempt} times{kept}") from error
+            log.warning("%s: %s%s; trying again", place, reason, kept)
+            time.sleep(2 ** (attempt - 1))
 
 
 def _transfer(place: str, file: File, part: Path) -> None:
@@ -162,22 +181,22 @@ def _transfer(place: str, file: File, part: Path) -> None:
     with requests.get(place, headers=headers, stream=True, timeout=TIMEOUT) as answer:
         if answer.status_code not in (requests.codes.ok, requests.codes.partial_content):
             raise _Unusable(f"answers {answer.status_code} {answer.reason}")
-        resumed = answer.status_code == requests.codes.partial_content
-        if have and resumed:
+        if answer.status_code != requests.codes.partial_content:
+            have = 0  # it sends all of it
+        elif have:
             log.info("%s: going on from byte %d", place, have)
-        else:
-            have = 0
+        length = answer.headers.get("Content-Length")
+        if length and have + int(length) != file.size:
+            # Another version, or a page that asks to log in.
+            raise _Unusable(f"has {have + int(length)} bytes instead of {file.size}")
         try:
-            with part.open("ab" if resumed else "wb") as sink:
-                tenth = have * 10 // file.size
+            with part.open("ab" if have else "wb") as sink:
                 for chunk in answer.iter_content(CHUNK):
                     sink.write(chunk)
-                    have += len(chunk)
-                    if have > file.size:
-                        return  # not this file; the size check says so
-                    if have * 10 // file.size > tenth:
-                        tenth = have * 10 // file.size
-                        log.log(PROGRESS, "%s: %d0 %% of %d bytes", file.name, tenth, file.size)
+                    before, have = have, have + len(chunk)
+                    if have * 10 // file.size > before * 10 // file.size:
+                        share = have * 100 // file.size
+                        log.log(PROGRESS, "%s: %d %% of %d bytes", file.name, share, file.size)
         except requests.RequestException:
             raise
         except OSError as error:  # a full disk, most likely: leave nothing behind

@@ -145,7 +145,9 @@ def learning_curves(history: pd.DataFrame) -> Figure:
         Line2D([], [], color="#444444", label="validation"),
         Line2D([], [], color="#444444", dashes=(3, 1.5), label="training"),
     ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=_legend_columns(handles, columns))
+    figure.legend(
+        handles=handles, loc="outside upper center", ncols=_legend_columns(handles, columns)
+    )
     if len(cells) > len(shown):
         figure.supxlabel(f"{len(shown)} of {len(cells)} cells shown", fontsize=9)
     return figure
@@ -160,7 +162,9 @@ def accuracy(runs: pd.DataFrame, summary: pd.DataFrame, printed: Sequence[Any]) 
     rest = [axis for axis in cell_columns(axes) if axis != "batch_size"]
     facet = ["" if not rest else _facet(row, rest) for _, row in table.iterrows()]
     table = table.assign(facet=facet)
-    means = means.assign(facet=["" if not rest else _facet(row, rest) for _, row in means.iterrows()])
+    means = means.assign(
+        facet=["" if not rest else _facet(row, rest) for _, row in means.iterrows()]
+    )
     facets = list(dict.fromkeys(table["facet"]))
     shown = facets[:MOST_CELLS]
     columns = min(3, len(shown))
@@ -227,7 +231,11 @@ def accuracy(runs: pd.DataFrame, summary: pd.DataFrame, printed: Sequence[Any]) 
         for arm, colour in colours.items()
     ]
     if any(p.batch_size in sizes for p in printed):
-        handles.append(Line2D([], [], color="#444444", marker="x", ls="", mew=1.8, label="printed by the source"))
+        handles.append(
+            Line2D(
+                [], [], color="#444444", marker="x", ls="", mew=1.8, label="printed by the source"
+            )
+        )
     figure.legend(handles=handles, loc="outside upper center", ncols=_legend_columns(handles, 3))
     return figure
 
@@ -249,7 +257,11 @@ def differences(comparisons: pd.DataFrame) -> Figure:
     figure, panel = plt.subplots(figsize=(6.4, 0.42 * len(table) + 1.25))
     panel.axvline(0, color="#444444", linewidth=1.2, zorder=1)
     for place, row in enumerate(table.itertuples(index=False)):
-        error = None if math.isnan(row.ci_low) else [[row.effect - row.ci_low], [row.ci_high - row.effect]]
+        error = (
+            None
+            if math.isnan(row.ci_low)
+            else [[row.effect - row.ci_low], [row.ci_high - row.effect]]
+        )
         panel.errorbar(
             [row.effect],
             [place],

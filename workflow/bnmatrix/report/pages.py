@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from bnmatrix.config import Project, Study
 from bnmatrix.report import labels
-from bnmatrix.report.text import answer
+from bnmatrix.report.text import answer, overall
 from bnmatrix.results import read_runs
 from bnmatrix.variants import plain_value, variants
 
@@ -31,42 +31,51 @@ def study_page(project: Project, name: str, root: Path) -> str:
     comparisons = read_runs(tables / "comparisons.csv")
     timings = read_runs(tables / "timings.csv")
     axes = list(study.axes)
-    figures = {figure: _svg(root / f"reports/figures/{name}/{figure}.svg", figure) for figure in _FIGURES}
-    return _environment().get_template("study.html.j2").render(
-        name=name,
-        study=study,
-        dataset=project.dataset_of(name),
-        answers=answer(comparisons),
-        axes=axes,
-        figures=figures,
-        summary=_records(summary, axes),
-        comparisons=_records(comparisons, axes),
-        printed=_printed(study, summary),
-        settings=_settings(project, name),
-        provenance=json.loads((tables / "provenance.json").read_text(encoding="utf-8")),
-        seconds=_seconds(timings),
-        axes_text={axis: [labels.value_text(plain_value(_plain(v))) for v in values]
-                   for axis, values in study.axes.items()},
-        replicates=project.replicates_of(name),
+    figures = {
+        figure: _svg(root / f"reports/figures/{name}/{figure}.svg", figure) for figure in _FIGURES
+    }
+    return (
+        _environment()
+        .get_template("study.html.j2")
+        .render(
+            name=name,
+            study=study,
+            dataset=project.dataset_of(name),
+            answers=answer(comparisons),
+            axes=axes,
+            figures=figures,
+            summary=_records(summary, axes),
+            comparisons=_records(comparisons, axes),
+            printed=_printed(study, summary),
+            settings=_settings(project, name),
+            provenance=json.loads((tables / "provenance.json").read_text(encoding="utf-8")),
+            seconds=_seconds(timings),
+            axes_text={
+                axis: [labels.value_text(plain_value(_plain(v))) for v in values]
+                for axis, values in study.axes.items()
+            },
+            replicates=project.replicates_of(name),
+        )
     )
 
 
 def overview_page(
-    project: Project, names: list[str], left_out: list[dict[str, str]], root: Path
+    project: Project, names: list[str], left_out: list[dict[str, Any]], root: Path
 ) -> str:
     """Return the overview.
 
     Args:
         project: the configuration.
         names: the studies that were run.
-        left_out: those that were not: ``study``, ``dataset`` and ``reason`` of each.
+        left_out: those that were not: a ``reason``, and the ``studies`` left out for it.
         root: the folder that holds ``data/results`` and ``reports``.
     """
-    studies = []
+    studies, tables = [], {}
     for name in names:
         study = project.study(name)
         comparisons = read_runs(root / "data/results" / name / "comparisons.csv")
         summary = read_runs(root / "data/results" / name / "summary.csv")
+        tables[study.title] = comparisons
         studies.append(
             {
                 "name": name,
@@ -79,13 +88,17 @@ def overview_page(
         )
     provenance = json.loads((root / "reports/provenance.json").read_text(encoding="utf-8"))
     runs = sum(int(row["test_accuracy_n"]) for entry in studies for row in entry["summary"])
-    return _environment().get_template("overview.html.j2").render(
-        studies=studies,
-        left_out=[item | {"title": project.study(item["study"]).title} for item in left_out],
-        datasets=project.datasets,
-        provenance=provenance,
-        runs=runs,
-        variants=sum(len(entry["summary"]) for entry in studies),
+    return (
+        _environment()
+        .get_template("overview.html.j2")
+        .render(
+            studies=studies,
+            left_out=left_out,
+            answer=overall(tables),
+            provenance=provenance,
+            runs=runs,
+            variants=sum(len(entry["summary"]) for entry in studies),
+        )
     )
 
 
@@ -99,16 +112,28 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         name: getattr(labels, name)
-        for name in ("points", "percent", "interval", "p_text", "duration", "setting_name", "value_text")
+        for name in (
+            "points",
+            "percent",
+            "interval",
+            "p_text",
+            "duration",
+            "setting_name",
+            "value_text",
+        )
     }
     return environment
 
 
 def _records(table: pd.DataFrame, axes: list[str]) -> list[dict[str, Any]]:
-    """Return a table's rows, with the names of arm and cell."""
+    """Return a table's rows with the names of arm and cell, the rows of a cell together."""
     if table.empty:
         return []
-    return labels.with_labels(table, axes).to_dict("records")
+    labelled = labels.with_labels(table, axes)
+    first = {cell: place for place, cell in enumerate(dict.fromkeys(labelled["cell"]))}
+    return labelled.sort_values("cell", key=lambda c: c.map(first), kind="stable").to_dict(
+        "records"
+    )
 
 
 def _svg(path: Path, prefix: str) -> Markup:
@@ -119,7 +144,14 @@ def _svg(path: Path, prefix: str) -> Markup:
     text = re.sub(r'(xlink:href|href)="#([^"]+)"', rf'\1="#{prefix}-\2"', text)
     text = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", text)
     # The page sets the size; the figure says only its proportions.
-    return Markup(re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1), count=1))
+    return Markup(
+        re.sub(
+            r'(<svg[^>]*?) width="[^"]*"',
+            r"\1",
+            re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1),
+            count=1,
+        )
+    )
 
 
 def _printed(study: Study, summary: pd.DataFrame) -> list[dict[str, Any]]:
@@ -141,8 +173,11 @@ def _settings(project: Project, name: str) -> dict[str, str]:
     """Return the settings that all variants share, axes left out, in words."""
     first = variants(project, name)[-1].settings
     return {
-        labels.setting_name(key) if not key.startswith("normalization_") else key.replace("_", " "):
-            "all" if key == "training_examples" and value is None else labels.value_text(plain_value(value))
+        labels.setting_name(key)
+        if not key.startswith("normalization_")
+        else key.replace("_", " "): "all"
+        if key == "training_examples" and value is None
+        else labels.value_text(plain_value(value))
         for key, value in first.items()
         if key not in project.study(name).axes and (value is not None or key == "training_examples")
     }

@@ -16,6 +16,28 @@ def answer(comparisons: pd.DataFrame) -> list[str]:
     return [_answer_for(arm, group, axes) for arm, group in table.groupby("arm", sort=False)]
 
 
+def overall(tables: dict[str, pd.DataFrame]) -> str:
+    """Return a sentence over the cells of all studies: how many went which way, and how far."""
+    labelled = []
+    for title, table in tables.items():
+        if len(table):
+            axes = list(table.columns[: list(table.columns).index("endpoint")])
+            labelled.append(with_labels(table, axes).assign(title=title))
+    if not labelled:
+        return "There is nothing to compare: no variant has a counterpart without normalization."
+    cells = pd.concat(labelled, ignore_index=True)
+    raised, lowered = int((cells["ci_low"] > 0).sum()), int((cells["ci_high"] < 0).sum())
+    least, most = cells.loc[cells["effect"].idxmin()], cells.loc[cells["effect"].idxmax()]
+    untold = len(cells) - raised - lowered
+    return (
+        f"Of {len(cells)} comparisons, normalization raised test accuracy in {count(raised)}, "
+        f"lowered it in {count(lowered)}, and made no difference that these runs can tell from "
+        f"chance in {count(untold)}; mean differences go from {points(least['effect'])} "
+        f"points ({least['title']}, {least['cell']}) to {points(most['effect'])} points "
+        f"({most['title']}, {most['cell']})."
+    )
+
+
 def _answer_for(arm: str, table: pd.DataFrame, axes: list[str]) -> str:
     raised = table[table["ci_low"] > 0]
     lowered = table[table["ci_high"] < 0]
@@ -28,7 +50,9 @@ def _answer_for(arm: str, table: pd.DataFrame, axes: list[str]) -> str:
         measured = f"mean difference {_range(open_)} points, interval across zero"
         if open_["ci_low"].isna().any():
             measured = f"{_range(open_)} points; one pair gives no interval"
-        parts.append(f"made no difference that can be told from chance at {_where(open_, axes)} ({measured})")
+        parts.append(
+            f"made no difference that can be told from chance at {_where(open_, axes)} ({measured})"
+        )
     pairs = sorted(set(table["pairs"]))
     n = count(pairs[0]) if len(pairs) == 1 else f"{count(pairs[0])} to {count(pairs[-1])}"
     plural = "replicate" if pairs == [1] else "replicates"

@@ -62,7 +62,9 @@ def compare(runs: pd.DataFrame, classes: int, endpoint: str = "test_accuracy") -
         first = group.iloc[0]
         if pd.isna(first["baseline"]) or first["baseline"] not in by_variant:
             continue
-        pairs = pd.concat([by_variant[variant], by_variant[first["baseline"]]], axis=1, join="inner")
+        pairs = pd.concat(
+            [by_variant[variant], by_variant[first["baseline"]]], axis=1, join="inner"
+        )
         if pairs.empty:
             continue
         treatment, control = pairs.to_numpy(np.float64).T

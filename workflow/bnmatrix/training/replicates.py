@@ -15,7 +15,14 @@ import pandas as pd
 from bnmatrix.datasets.preparation import Prepared
 from bnmatrix.datasets.scaling import fit_scaling
 from bnmatrix.logs import PROGRESS
-from bnmatrix.results import COMPLETED, DIVERGED, HISTORY_COLUMNS, RUN_COLUMNS, TIMING_COLUMNS, labelled
+from bnmatrix.results import (
+    COMPLETED,
+    DIVERGED,
+    HISTORY_COLUMNS,
+    RUN_COLUMNS,
+    TIMING_COLUMNS,
+    labelled,
+)
 from bnmatrix.training import seeds
 from bnmatrix.training.loop import Trainer
 from bnmatrix.training.minibatches import steps_per_epoch, stretches
@@ -178,7 +185,9 @@ def processor() -> str:
     """Return the processor's name, as far as the system tells it."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123
-            names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+            names = [
+                line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")
+            ]
         return names[0]
     except (OSError, IndexError):
         return platform.processor() or platform.machine()

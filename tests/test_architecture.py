@@ -1,0 +1,125 @@
+"""Lines that hold: who may import what, and what each rule names as its code."""
+
+import ast
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+PACKAGE = ROOT / "workflow/bnmatrix"
+MODULES = {
+    "bnmatrix." + ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path
+    for path in PACKAGE.rglob("*.py")
+    if path.name not in ("__init__.py", "__main__.py")
+}
+
+
+def imports(path, top_level_only=False):
+    """Return the modules that a file imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = tree.body if top_level_only else ast.walk(tree)
+    found = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def closure(path):
+    """Return the package's files that a file needs when it is imported, itself included."""
+    needed, todo = set(), [path]
+    while todo:
+        path = todo.pop()
+        if path in needed:
+            continue
+        needed.add(path)
+        todo += [MODULES[name] for name in imports(path) if name in MODULES]
+    return needed
+
+
+def test_only_training_imports_tensorflow():
+    for name, path in MODULES.items():
+        if not name.startswith("bnmatrix.training."):
+            roots = {module.split(".")[0] for module in imports(path)}
+            assert not roots & {"tensorflow", "keras"}, name
+
+
+def test_data_flows_one_way():
+    """datasets → variants → runs → statistics → report: none knows the one after it."""
+    after = {
+        "datasets": ("training", "statistics", "report"),
+        "training": ("statistics", "report"),
+        "statistics": ("datasets", "training", "report", "project"),
+        "report": ("training", "datasets"),
+    }
+    for name, path in MODULES.items():
+        part = name.split(".")[1]
+        for later in after.get(part, ()):
+            forbidden = f"bnmatrix.{later}"
+            known = {m for m in imports(path) if m == forbidden or m.startswith(forbidden + ".")}
+            assert not known, f"{name} imports {known}"
+
+
+def test_reading_the_snakefile_is_light():
+    """What every snakemake call imports has no numerical library in it."""
+    code = (
+        "import sys; import bnmatrix.project, bnmatrix.datasets.availability; "
+        "heavy = {'numpy', 'pandas', 'tensorflow', 'sklearn', 'requests'} & set(sys.modules); "
+        "print(heavy); sys.exit(bool(heavy))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(ROOT / "workflow"), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+#: The modules that each rule's command runs, and those it need not name: they read the
+#: configuration or the command line, and what they read from it is among the rule's params.
+ENTRY = {
+    "prepare": ["datasets/preparation.py", "datasets/loaders.py"],
+    "train": ["training/replicates.py", "training/environment.py"],
+    "aggregate": ["results.py", "provenance.py"],
+    "compare": ["statistics/comparisons.py"],
+    "plot": ["report/figures.py"],
+    "page": ["report/pages.py"],
+}
+NOT_NAMED = ("config.py", "project.py", "variants.py", "files.py", "errors.py", "logs.py")
+#: Where a change shows in the inputs anyway, or cannot change what is made.
+SEEN_OTHERWISE = {
+    "train": ("datasets/loaders.py",),
+    "plot": ("results.py", "registry.py", "statistics/comparisons.py", "statistics/paired.py"),
+    "page": ("results.py", "registry.py", "statistics/comparisons.py", "statistics/paired.py"),
+    "aggregate": ("registry.py",),
+    "compare": ("registry.py",),
+    "prepare": ("registry.py",),
+}
+
+
+@pytest.mark.parametrize("rule", ENTRY)
+def test_rules_name_the_code_that_they_run(rule):
+    """A change to the code behind a result makes the result anew."""
+    rules = "".join(p.read_text(encoding="utf-8") for p in (ROOT / "workflow/rules").glob("*.smk"))
+    constants = dict(re.findall(r"^([A-Z_]+) = code\(([^)]*)\)", rules, flags=re.MULTILINE))
+    body = re.search(rf"\nrule {rule}:(.*?)(?=\nrule |\Z)", rules, flags=re.DOTALL)[1]
+    named = re.search(r"code=(?:code\((.*?)\)|([A-Z_]+)),", body, flags=re.DOTALL)
+    patterns = re.findall(r'"([^"]+)"', named[1] or constants[named[2]])
+    covered = {path for pattern in patterns for path in PACKAGE.glob(pattern)}
+    assert covered, rule
+    needed = set().union(*(closure(PACKAGE / name) for name in ENTRY[rule]))
+    exempt = {PACKAGE / name for name in (*NOT_NAMED, *SEEN_OTHERWISE.get(rule, ()))}
+    missing = {str(path.relative_to(PACKAGE)) for path in needed - covered - exempt}
+    assert not missing, f"rule {rule} runs code that its inputs do not name: {missing}"
+
+
+def test_rules_hold_no_code():
+    for path in (ROOT / "workflow/rules").glob("*.smk"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"^\s+(run|script|message):", text, flags=re.MULTILINE), path.name

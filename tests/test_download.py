@@ -1,0 +1,339 @@
+"""Downloads against a server on loopback that can be made to misbehave."""
+
+import hashlib
+import http.server
+import io
+import os
+import re
+import subprocess
+import tarfile
+import threading
+
+import pytest
+
+from bnmatrix.config import Dataset
+from bnmatrix.datasets import download as module
+from bnmatrix.datasets.availability import availability, check_mirror, have_raw
+from bnmatrix.datasets.download import download, verify
+from bnmatrix.errors import UserError
+from bnmatrix.files import atomic_path
+
+CONTENT = os.urandom(300_000)
+
+
+class Server:
+    """A file server whose faults are switched on by a test."""
+
+    def __init__(self):
+        self.files: dict[str, bytes] = {}
+        self.cut_after: list[int] = []  # bytes after which each further transfer breaks off
+        self.ranges = True
+        self.requests: list[tuple[str, str, str | None]] = []
+        server = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_HEAD(self):
+                self.answer(body=False)
+
+            def do_GET(self):
+                self.answer(body=True)
+
+            def answer(self, body):
+                wanted = self.headers.get("Range")
+                server.requests.append((self.command, self.path, wanted))
+                content = server.files.get(self.path)
+                if content is None:
+                    self.send_error(404)
+                    return
+                start = 0
+                if wanted and server.ranges:
+                    start = int(re.match(r"bytes=(\d+)-", wanted)[1])
+                    self.send_response(206)
+                    last = len(content) - 1
+                    self.send_header("Content-Range", f"bytes {start}-{last}/{len(content)}")
+                else:
+                    self.send_response(200)
+                self.send_header("Content-Length", str(len(content) - start))
+                self.end_headers()
+                if not body:
+                    return
+                rest = content[start:]
+                if server.cut_after:
+                    self.wfile.write(rest[: server.cut_after.pop(0)])
+                    self.close_connection = True
+                    return
+                self.wfile.write(rest)
+
+            def log_message(self, *_):
+                pass
+
+        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_port}"
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+    def gets(self, path):
+        return [
+            wanted for method, where, wanted in self.requests if (method, where) == ("GET", path)
+        ]
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setattr(module.time, "sleep", lambda _: None)
+    server = Server()
+    yield server
+    server.http.shutdown()
+    server.http.server_close()
+
+
+def described(name, content, hosts=()):
+    return {
+        "name": name,
+        "size": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "hosts": list(hosts),
+    }
+
+
+def dataset(*hosts, archive=None, files=None):
+    return Dataset(
+        title="Test",
+        loader="idx",
+        folder="test",
+        files=files or [described("a.gz", CONTENT, hosts)],
+        archive=archive,
+        examples={"train": 10, "test": 1},
+        shape=[1],
+        classes=["x"],
+        homepage="http://localhost",
+    )
+
+
+def get(data, tmp_path, mirror=None):
+    download(data, tmp_path / "raw", tmp_path / "partial", mirror)
+    return (tmp_path / "raw" / data.files[0].name).read_bytes()
+
+
+def left(tmp_path):
+    return sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file())
+
+
+def test_from_a_host(server, tmp_path):
+    server.files["/here/a.gz"] = CONTENT
+    data = dataset(f"{server.url}/here/")
+    assert availability(data, None, tmp_path / "raw").available
+    assert not server.gets("/here/a.gz"), "the check downloads nothing"
+    assert get(data, tmp_path) == CONTENT
+    assert left(tmp_path) == ["raw/SHA256SUMS", "raw/a.gz"]
+    assert have_raw(data, tmp_path / "raw")
+    check = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=tmp_path / "raw", check=False)
+    assert check.returncode == 0
+    server.requests.clear()
+    get(data, tmp_path)
+    assert not server.requests, "what is there is not fetched again"
+
+
+def test_next_host_when_the_first_has_not_got_it(server, tmp_path):
+    server.files["/second/a.gz"] = CONTENT
+    dead = "http://127.0.0.1:9/nothing"
+    assert get(dataset(dead, f"{server.url}/first", f"{server.url}/second"), tmp_path) == CONTENT
+
+
+def test_resumes_a_broken_transfer(server, tmp_path):
+    server.files["/a.gz"] = CONTENT
+    server.cut_after = [131_072, 65_536]
+    assert get(dataset(server.url), tmp_path) == CONTENT
+    assert server.gets("/a.gz") == [None, "bytes=131072-", "bytes=196608-"]
+
+
+def test_resumes_in_a_later_run(server, tmp_path):
+    server.files["/a.gz"] = CONTENT
+    server.cut_after = [131_072, 10, 10, 10]
+    with pytest.raises(UserError, match="131072 of 300000 bytes are kept, to go on from"):
+        get(dataset(server.url), tmp_path)
+    assert left(tmp_path) == ["partial/a.gz.part"], "a cut-off file is not left in place"
+    assert get(dataset(server.url), tmp_path) == CONTENT
+    assert server.gets("/a.gz")[-1] == "bytes=131072-"
+
+
+def test_starts_over_when_the_part_was_of_another_file(server, tmp_path):
+    (tmp_path / "partial").mkdir()
+    (tmp_path / "partial/a.gz.part").write_bytes(b"something else")
+    server.files["/a.gz"] = CONTENT
+    assert get(dataset(server.url), tmp_path) == CONTENT
+    assert server.gets("/a.gz") == ["bytes=14-", None]
+
+
+def test_starts_over_where_a_host_cannot_resume(server, tmp_path):
+    server.files["/a.gz"] = CONTENT
+    server.ranges = False
+    server.cut_after = [100_000]
+    assert get(dataset(server.url), tmp_path) == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (CONTENT[:-1] + bytes([CONTENT[-1] ^ 1]), "its SHA-256 is .* instead of"),
+        (CONTENT + b"more", "has 300004 bytes instead of 300000"),
+        (b"<html>please log in</html>", "has 26 bytes instead of 300000"),
+    ],
+)
+def test_a_bad_file_is_named_and_removed(server, tmp_path, content, message):
+    server.files["/bad/a.gz"] = content
+    with pytest.raises(UserError, match=rf"Test cannot be had:\n  a.gz: .*/bad/a.gz: {message}"):
+        get(dataset(f"{server.url}/bad"), tmp_path)
+    assert left(tmp_path) == []
+    server.files["/good/a.gz"] = CONTENT
+    assert get(dataset(f"{server.url}/bad", f"{server.url}/good"), tmp_path) == CONTENT
+
+
+def test_a_bad_file_in_place_is_replaced(server, tmp_path):
+    server.files["/a.gz"] = CONTENT
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw/a.gz").write_bytes(CONTENT[:-5])
+    assert get(dataset(server.url), tmp_path) == CONTENT
+
+
+def test_mirror_directory_comes_first(server, tmp_path):
+    server.files["/a.gz"] = CONTENT
+    mirror = tmp_path / "mirror/test"
+    mirror.mkdir(parents=True)
+    (mirror / "a.gz").write_bytes(CONTENT)
+    assert get(dataset(server.url), tmp_path, str(tmp_path / "mirror")) == CONTENT
+    assert not server.requests
+
+
+def test_bad_file_in_a_mirror_is_named(tmp_path):
+    mirror = tmp_path / "mirror/test"
+    mirror.mkdir(parents=True)
+    (mirror / "a.gz").write_bytes(CONTENT[:1000])
+    with pytest.raises(
+        UserError, match=r"mirror/test/a\.gz: cut off: has 1000 bytes instead of 300"
+    ):
+        get(dataset(), tmp_path, str(tmp_path / "mirror"))
+    assert not (tmp_path / "raw").exists()
+
+
+def test_mirror_address(server, tmp_path):
+    server.files["/m/test/a.gz"] = CONTENT
+    assert availability(dataset(), f"{server.url}/m/", tmp_path / "raw").available
+    assert get(dataset(), tmp_path, f"{server.url}/m/") == CONTENT
+
+
+def archived(server, *hosts):
+    members = {"one.bin": os.urandom(50_000), "two.bin": os.urandom(60_000)}
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, content in {**members, "../evil": b"x", "readme": b"x"}.items():
+            info = tarfile.TarInfo(f"inner/{name}")
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    archive = packed.getvalue()
+    server.files["/pub/all.tar.gz"] = archive
+    files = [described(name, content) for name, content in members.items()]
+    entry = {**described("all.tar.gz", archive, hosts), "members": "inner"}
+    return dataset(files=files, archive=entry), members
+
+
+def test_archive_from_a_host(server, tmp_path):
+    data, members = archived(server, f"{server.url}/pub")
+    assert availability(data, None, tmp_path / "raw").available
+    assert get(data, tmp_path) == members["one.bin"]
+    assert left(tmp_path) == ["raw/SHA256SUMS", "raw/one.bin", "raw/two.bin"]
+
+
+def test_archive_or_members_in_a_mirror(server, tmp_path):
+    data, members = archived(server)
+    extracted = tmp_path / "extracted/test/inner"
+    extracted.mkdir(parents=True)
+    for name, content in members.items():
+        (extracted / name).write_bytes(content)
+    assert availability(data, str(tmp_path / "extracted"), tmp_path / "raw").available
+    packed = tmp_path / "packed/test"
+    packed.mkdir(parents=True)
+    (packed / "all.tar.gz").write_bytes(server.files["/pub/all.tar.gz"])
+    assert availability(data, str(tmp_path / "packed"), tmp_path / "raw").available
+    for mirror in ("extracted", "packed"):
+        download(data, tmp_path / f"raw-{mirror}", tmp_path / "partial", str(tmp_path / mirror))
+        assert (tmp_path / f"raw-{mirror}/two.bin").read_bytes() == members["two.bin"]
+
+
+def test_a_bad_archive_is_never_opened(server, tmp_path):
+    data, _ = archived(server, f"{server.url}/pub")
+    server.files["/pub/all.tar.gz"] = server.files["/pub/all.tar.gz"][:-20] + bytes(20)
+    with pytest.raises(UserError, match=r"all\.tar\.gz: .*its SHA-256 is"):
+        get(data, tmp_path)
+    assert left(tmp_path) == []
+
+
+def test_what_cannot_be_had_says_where_it_was_looked_for(server, tmp_path):
+    data = dataset("http://127.0.0.1:9/x", server.url)
+    answer = availability(data, str(tmp_path), tmp_path / "raw")
+    assert not answer.available
+    assert "127.0.0.1:9: cannot be reached" in answer.reason
+    assert "answers 404" in answer.reason
+    assert f"{tmp_path}/test/a.gz: no such file" in answer.reason
+    server.files["/a.gz"] = b"short"
+    assert "has 5 bytes instead of 300000" in availability(data, None, tmp_path / "raw").reason
+
+
+def test_mirror_that_does_not_exist(tmp_path):
+    with pytest.raises(UserError, match=r"mirror '.*nowhere': there is no such directory"):
+        check_mirror(str(tmp_path / "nowhere"))
+    check_mirror(None)
+    check_mirror(str(tmp_path))
+    check_mirror("https://example.org/mirror")
+
+
+def test_verify_names_the_file(tmp_path):
+    file = dataset().files[0]
+    with pytest.raises(UserError, match=r"a\.gz: there is no such file"):
+        verify(tmp_path / "a.gz", file)
+    (tmp_path / "a.gz").write_bytes(bytes(len(CONTENT)))
+    with pytest.raises(UserError, match=r"a\.gz: its SHA-256 is"):
+        verify(tmp_path / "a.gz", file)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 200 kB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(folder)]
+    try:
+        mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except OSError:
+        mounted = False
+    if not mounted:
+        pytest.skip("mounting a small file system needs root")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_full_disk(server, small_disk, tmp_path):
+    server.files["/a.gz"] = CONTENT
+    with pytest.raises(UserError, match=r"a\.gz\.part: No space left on device .*removed"):
+        download(dataset(server.url), small_disk / "raw", small_disk / "partial")
+    mirror = tmp_path / "mirror/test"
+    mirror.mkdir(parents=True)
+    (mirror / "a.gz").write_bytes(CONTENT)
+    with pytest.raises(UserError, match="the disk is full"):
+        download(dataset(), small_disk / "raw", small_disk / "partial", str(tmp_path / "mirror"))
+    with (
+        pytest.raises(UserError, match=r"result\.parquet: the disk is full"),
+        atomic_path(small_disk / "result.parquet") as path,
+    ):
+        path.write_bytes(CONTENT)
+    assert left(small_disk) == []
+
+
+def test_atomic_path_leaves_what_was_there(tmp_path):
+    (tmp_path / "a.txt").write_text("before")
+    with pytest.raises(RuntimeError), atomic_path(tmp_path / "a.txt") as path:
+        path.write_text("half")
+        raise RuntimeError
+    assert (tmp_path / "a.txt").read_text() == "before"
+    assert left(tmp_path) == ["a.txt"]

@@ -1,0 +1,64 @@
+"""Which examples are seen when, for every combination of drawing and length."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from conftest import settings
+
+from bnmatrix.training.minibatches import steps_per_epoch, stretches
+
+
+def seen(stretch, batch_size):
+    """Return the examples of a stretch, in order."""
+    full = stretch.order[stretch.start * batch_size : stretch.stop * batch_size]
+    tail = stretch.order[len(stretch.order) // batch_size * batch_size :] if stretch.tail else []
+    return [*full, *tail]
+
+
+@pytest.mark.parametrize(("n", "batch_size"), [(100, 32), (96, 32), (5, 5), (7, 1)])
+def test_each_epoch_sees_each_example_once(n, batch_size):
+    chosen = settings(batch_size=batch_size, epochs=3)
+    parts = list(stretches(chosen, n, 0, 1))
+    assert len(parts) == 3
+    assert all(part.evaluate for part in parts)
+    for part in parts:
+        assert sorted(seen(part, batch_size)) == list(range(n))
+        assert part.steps == -(-n // batch_size)
+    assert n == 5 or any((a.order != b.order).any() for a, b in pairwise(parts))
+
+
+def test_steps_cross_epochs_and_keep_the_same_order():
+    """Training by steps sees what training by epochs sees, cut at each evaluation."""
+    by_epoch = [
+        i for p in stretches(settings(batch_size=32, epochs=4), 100, 0, 1) for i in seen(p, 32)
+    ]
+    chosen = settings(batch_size=32, steps=14, evaluate_every=3)
+    parts = list(stretches(chosen, 100, 0, 1))
+    by_step = [i for p in parts for i in seen(p, 32)]
+    assert by_step == by_epoch[: len(by_step)]
+    assert sum(p.steps for p in parts) == 14
+    step, evaluated = 0, []
+    for part in parts:
+        step += part.steps
+        if part.evaluate:
+            evaluated.append(step)
+    assert evaluated == [3, 6, 9, 12, 14]
+
+
+def test_with_replacement():
+    chosen = settings(batch_size=30, epochs=50, minibatches="with_replacement")
+    parts = list(stretches(chosen, 100, 0, 1))
+    assert steps_per_epoch(100, 30, "with_replacement") == 3
+    assert all(part.steps == 3 and not part.tail for part in parts)
+    drawn = np.concatenate([seen(part, 30) for part in parts])
+    assert len(drawn) == 50 * 90
+    counts = np.bincount(drawn, minlength=100)
+    assert counts.min() > 15
+    assert counts.max() < 80
+    assert len(set(seen(parts[0], 30))) < 90, "some examples come twice in an epoch"
+
+
+def test_replicates_see_different_orders():
+    orders = [next(stretches(settings(), 100, 0, k)).order for k in (1, 2)]
+    assert (orders[0] != orders[1]).any()

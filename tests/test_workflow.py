@@ -1,0 +1,332 @@
+"""The workflow itself, run as a user runs it, in a copy of the project."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import ROOT
+
+pytestmark = pytest.mark.slow
+
+COPIED = ("Snakefile", "workflow", "config", "profiles", "environment.yml")
+
+STUDIES = {
+    "iris-tiny": {
+        "title": "Iris, small",
+        "question": "Does it run?",
+        "dataset": "iris",
+        "settings": {
+            "hidden_layers": [8],
+            "placement": "after",
+            "epochs": 3,
+            "input_scaling": "standardized",
+            "validation": {"fraction": 0.1, "take": "last"},
+        },
+        "axes": {"normalization": ["none", "batch"], "batch_size": [16]},
+        "replicates": 2,
+    },
+    "mnist-tiny": {
+        "title": "MNIST, a slice",
+        "question": "Does it run?",
+        "dataset": "mnist",
+        "settings": {"hidden_layers": [64, 64], "epochs": 2, "training_examples": 4000},
+        "axes": {"normalization": ["none", "batch"], "batch_size": [64]},
+        "replicates": 2,
+    },
+    "cifar10-tiny": {
+        "title": "CIFAR-10, a slice",
+        "question": "Does it run?",
+        "dataset": "cifar10",
+        "settings": {
+            "hidden_layers": [32],
+            "steps": 150,
+            "evaluate_every": 50,
+            "training_examples": 5000,
+            "validation": {"fraction": 0.2, "take": "last"},
+        },
+        "axes": {"normalization": ["batch"], "batch_size": [128]},
+        "replicates": 1,
+    },
+}
+
+
+class Copy:
+    """A copy of the project, with small studies."""
+
+    def __init__(self, folder: Path, *names: str, edit=None):
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in COPIED:
+            source = ROOT / name
+            ignore = shutil.ignore_patterns("__pycache__")
+            if source.is_dir():
+                shutil.copytree(source, folder / name, ignore=ignore)
+            else:
+                shutil.copy(source, folder / name)
+        studies = json.loads(json.dumps({name: STUDIES[name] for name in names}))
+        if edit:
+            edit(studies)
+        self.declare(studies)
+
+    def declare(self, studies):
+        text = yaml.safe_dump({"studies": studies}, sort_keys=False)
+        (self.folder / "config/studies.yaml").write_text(text, encoding="utf-8")
+
+    def run(self, *arguments, **environment):
+        """Run snakemake; return the finished process, with all output in ``stdout``."""
+        # No proxy and no mirror unless the test sets one: the hosts cannot be reached.
+        hidden = ("BNMATRIX_MIRROR", "PYTHONPATH")
+        base = {key: value for key, value in os.environ.items() if key not in hidden}
+        dead = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+        return subprocess.run(
+            [sys.executable, "-m", "snakemake", *arguments],
+            cwd=self.folder,
+            env=base | dead | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
+    def ok(self, *arguments, **environment):
+        process = self.run(*arguments, **environment)
+        assert process.returncode == 0, process.stdout
+        return process.stdout
+
+    def digests(self, *patterns):
+        """Return the SHA-256 of every file that matches, by relative path."""
+        paths = sorted(path for pattern in patterns for path in self.folder.glob(pattern))
+        assert paths, patterns
+        return {
+            str(path.relative_to(self.folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in paths
+        }
+
+
+DETERMINISTIC = (
+    "reports/*.csv",
+    "reports/figures/*/*.svg",
+    "data/results/*/history.parquet",
+    "data/results/*/comparisons.csv",
+    "data/results/*/summary.csv",
+    "data/processed/*/*.npz",
+    "data/runs/*/*/runs.parquet",
+    "data/runs/*/*/history.parquet",
+)
+
+
+@pytest.fixture(scope="module")
+def offline(tmp_path_factory):
+    """A run without network and mirror: Iris can be had, MNIST cannot."""
+    copy = Copy(tmp_path_factory.mktemp("offline"), "iris-tiny", "mnist-tiny")
+    copy.output = copy.ok("--cores", "2")
+    return copy
+
+
+def test_runs_what_can_be_had_and_says_what_not(offline):
+    reports = offline.folder / "reports"
+    assert (reports / "iris-tiny.html").exists()
+    assert not (reports / "mnist-tiny.html").exists()
+    index = (reports / "index.html").read_text(encoding="utf-8")
+    for text in (offline.output, index):
+        assert "Left out, for want of data: 1 of 2 studies" in text
+        assert "mnist-tiny" in text
+        assert "storage.googleapis.com, ossci-datasets.s3.amazonaws.com: cannot be reached" in text
+        assert "BNMATRIX_MIRROR" in text
+    runs = pd.read_csv(reports / "runs.csv", keep_default_na=False)
+    assert len(runs) == 4
+    assert set(runs["study"]) == {"iris-tiny"}
+    assert set(runs["normalization"]) == {"none", "batch"}
+    assert (runs["status"] == "completed").all()
+    assert runs["test_accuracy"].between(0, 1).all()
+    facts = json.loads((reports / "provenance.json").read_text(encoding="utf-8"))["iris-tiny"]
+    assert facts["jobs"] == 2
+    assert facts["data"]["source"].startswith("scikit-learn ")
+    # Progress: each job's log is named, and has its epochs.
+    named = re.findall(r"log: (logs/train/\S+\.log)", offline.output)
+    assert len(named) == 2
+    log = (offline.folder / named[0]).read_text(encoding="utf-8")
+    assert "replicate 2 of 2, epoch 3, step 21" in log
+    assert re.search(r"replicate 2 of 2 completed, test accuracy 0\.\d+|1\.0", offline.output)
+
+
+def test_nothing_to_do_the_second_time(offline):
+    assert "Nothing to be done" in offline.ok("--cores", "2")
+
+
+def test_asking_by_name_for_what_cannot_be_had(offline):
+    for arguments in (
+        ("reports/mnist-tiny.html",),
+        ("-n", "reports/mnist-tiny.csv"),
+        ("--config", "require_all=true"),
+    ):
+        process = offline.run("--cores", "2", *arguments)
+        assert process.returncode != 0
+        assert "MNIST is not in data/raw/mnist; no mirror is set" in process.stdout
+        assert "BNMATRIX_MIRROR=" in process.stdout
+        assert "Traceback" not in process.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("reports/iris-tny.html",), "unknown study 'iris-tny' (did you mean 'iris-tiny'?)"),
+        (("--config", "studies=iris"), "unknown study 'iris'"),
+        (("--config", "replicas=3"), "unknown key (did you mean 'replicates'?)"),
+        (("--config", "replicates=0"), "replicates"),
+        (("--config", "mirror=/nowhere"), "mirror '/nowhere': there is no such directory"),
+        (("data/runs/iris-tiny/x/runs.parquet",), "has no variant 'x'; it has normalization~none"),
+    ],
+)
+def test_errors_before_anything_runs(offline, arguments, expected):
+    before = offline.digests("reports/*.*")
+    process = offline.run("--cores", "2", *arguments)
+    assert process.returncode != 0
+    assert expected in process.stdout
+    assert "Traceback" not in process.stdout
+    assert "Execute" not in process.stdout
+    assert offline.digests("reports/*.*") == before, "an error loses nothing"
+
+
+def test_same_bytes_in_other_circumstances(offline, tmp_path):
+    """Another directory, time zone, locale, hash seed and number of cores; the same bytes."""
+    other = Copy(tmp_path / "another directory with spaces", "iris-tiny", "mnist-tiny")
+    circumstances = {"TZ": "Pacific/Auckland", "LC_ALL": "C", "PYTHONHASHSEED": "42"}
+    other.ok("--cores", "1", **circumstances)
+    assert other.digests(*DETERMINISTIC) == offline.digests(*DETERMINISTIC) | {
+        "reports/timings.csv": other.digests("reports/timings.csv")["reports/timings.csv"]
+    }
+
+
+def test_pages_alone_after_a_change_of_template(offline):
+    style = offline.folder / "workflow/bnmatrix/report/templates/style.css"
+    original = style.read_text(encoding="utf-8")
+    try:
+        style.write_text(original + "/* changed */\n", encoding="utf-8")
+        output = offline.ok("--cores", "2")
+    finally:
+        style.write_text(original, encoding="utf-8")
+    assert rules_run(output) == {"page", "overview", "all"}
+    assert "/* changed */" in (offline.folder / "reports/index.html").read_text(encoding="utf-8")
+
+
+def test_figures_and_pages_alone_after_a_change_of_plot(offline):
+    figures = offline.folder / "workflow/bnmatrix/report/figures.py"
+    figures.write_text(figures.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
+    assert rules_run(offline.ok("--cores", "2")) == {"plot", "page", "overview", "all"}
+
+
+def test_swapped_numbers_train_anew(tmp_path):
+    """Settings are one value among the params, so that a swap of two of them is seen."""
+
+    studies = {"iris-tiny": STUDIES["iris-tiny"]}
+    first, second = (
+        {
+            "iris-tiny": studies["iris-tiny"]
+            | {"settings": studies["iris-tiny"]["settings"] | change}
+        }
+        for change in ({"epochs": 2, "hidden_layers": [3]}, {"epochs": 3, "hidden_layers": [2]})
+    )
+    copy = Copy(tmp_path, "iris-tiny")
+    copy.declare(first)
+    target = "data/runs/iris-tiny/normalization~none,batch_size~16/runs.parquet"
+    copy.ok("--cores", "2", target)
+    copy.declare(second)
+    assert "train" in rules_run(copy.ok("--cores", "2", target))
+
+
+def test_snakemakes_own_report(offline):
+    offline.ok("--cores", "2")
+    offline.ok("--report", "report.zip")
+    assert (offline.folder / "report.zip").stat().st_size > 100_000
+
+
+def test_dry_run_shows_the_whole_matrix(mirror, tmp_path):
+    """The declared studies: every variant of every one is a job of its own."""
+    copy = Copy(tmp_path / "copy", *STUDIES)
+    shutil.copy(ROOT / "config/studies.yaml", copy.folder / "config/studies.yaml")
+    output = copy.ok("--cores", "2", "-n", BNMATRIX_MIRROR=str(mirror))
+    assert re.search(r"^train\s+46$", output, flags=re.MULTILINE)
+    assert re.search(r"^download\s+2$", output, flags=re.MULTILINE)
+
+
+def test_genuine_mnist_and_cifar10_through_the_mirror(mirror, tmp_path):
+    copy = Copy(tmp_path / "copy", "mnist-tiny", "cifar10-tiny")
+    output = copy.ok("--cores", "2", BNMATRIX_MIRROR=str(mirror))
+    assert "Left out" not in output
+    runs = pd.read_csv(copy.folder / "reports/runs.csv", keep_default_na=False)
+    mnist = runs[runs["study"] == "mnist-tiny"]
+    # 4 000 images, two epochs: far from chance, and from what 48 000 give.
+    assert mnist["test_accuracy"].astype(float).between(0.8, 0.95).all()
+    cifar10 = runs[runs["study"] == "cifar10-tiny"]
+    assert cifar10["test_accuracy"].astype(float).between(0.3, 0.5).all()
+    history = pd.read_parquet(copy.folder / "data/results/cifar10-tiny/history.parquet")
+    assert list(history["step"]) == [50, 100, 150]
+    page = (copy.folder / "reports/cifar10-tiny.html").read_text(encoding="utf-8")
+    assert "There is nothing to compare" in page, "no variant of it has a baseline"
+    # A raw file that was changed since is named, and not opened.
+    raw = copy.folder / "data/raw/mnist/t10k-labels-idx1-ubyte.gz"
+    raw.write_bytes(raw.read_bytes()[:-1] + b"?")
+    process = copy.run("--cores", "2", "--forcerun", "prepare", BNMATRIX_MIRROR=str(mirror))
+    assert process.returncode != 0
+    assert re.search(r"t10k-labels-idx1-ubyte\.gz: its SHA-256 is \w+ instead of", process.stdout)
+
+
+def test_a_network_that_comes_back_is_noticed(mirror, tmp_path):
+    """What was left out is picked up by the next run that can have it."""
+
+    def shorten(studies):
+        studies["mnist-tiny"]["settings"] |= {"training_examples": 200, "epochs": 1}
+
+    copy = Copy(tmp_path, "iris-tiny", "mnist-tiny", edit=shorten)
+    assert "1 of 2 studies" in copy.ok("-n", "--cores", "2")
+    output = copy.ok("-n", "--cores", "2", BNMATRIX_MIRROR=str(mirror))
+    assert re.search(r"^train\s+4$", output, flags=re.MULTILINE)
+
+
+def test_interrupted_run_goes_on(tmp_path):
+    """After SIGINT, nothing half-made is left, and the next run completes."""
+
+    def lengthen(studies):
+        studies["iris-tiny"]["settings"]["epochs"] = 3000
+
+    copy = Copy(tmp_path, "iris-tiny", edit=lengthen)
+    environment = {key: value for key, value in os.environ.items() if key != "BNMATRIX_MIRROR"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "snakemake", "--cores", "2"],
+        cwd=copy.folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    logs = copy.folder / "logs/train/iris-tiny"
+    deadline = time.monotonic() + 60
+    while not any("epoch" in p.read_text() for p in logs.glob("*.log")):
+        assert time.monotonic() < deadline, "training did not start"
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C in a terminal does: to all of them
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert not list(copy.folder.glob("data/runs/**/*.tmp*"))
+    copy.declare({"iris-tiny": STUDIES["iris-tiny"]})
+    copy.ok("--cores", "2")
+
+
+def rules_run(output):
+    """Return the names of the rules in snakemake's table of jobs."""
+    table = re.search(r"Job stats:\njob\s+count\n[- ]+\n(.*?)\n\n", output, flags=re.DOTALL)
+    if table is None:
+        return set()
+    return {line.split()[0] for line in table[1].splitlines()} - {"total"}
