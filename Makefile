@@ -15,7 +15,7 @@ for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
 done
 endef
 
-.PHONY: report test lint benchmark lock clean help
+.PHONY: report test lint benchmark lock schemas clean help
 .DEFAULT_GOAL := help
 
 help: ## show the targets
@@ -38,6 +38,9 @@ benchmark: $(VENV)/ready ## measure the training loop against Keras's fit and th
 
 lock: $(VENV)/ready-dev ## resolve pyproject.toml anew into requirements*.txt and environment.yml
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python tools/lock.py
+
+schemas: $(VENV)/ready ## write workflow/schemas/ anew after a change to the models in config.py
+	@PYTHONPATH=workflow $(BIN)/python -m bnmatrix schemas --folder workflow/schemas
 
 clean: ## remove results and everything else that the pipeline made, but not downloads
 	rm -rf data/processed data/runs data/results logs .snakemake

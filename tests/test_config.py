@@ -2,13 +2,14 @@
 
 import copy
 import json
+import re
 import shutil
 
 import pytest
 import yaml
 from conftest import ROOT
 
-from bnmatrix.config import Split, schemas
+from bnmatrix.config import Settings, Split, schemas
 from bnmatrix.errors import UserError
 from bnmatrix.project import load_project
 from bnmatrix.variants import as_json, variants
@@ -244,6 +245,25 @@ def test_any_setting_can_be_an_axis(folder):
             assert json.loads(as_json(variant.spec(project))) == variant.spec(project)
 
 
+def test_the_example_in_the_documentation(folder):
+    text = (ROOT / "config/README.md").read_text(encoding="utf-8")
+    example = text.split("```yaml\n")[1].split("```")[0]
+    (folder / "config/studies.yaml").write_text(example, encoding="utf-8")
+    assert len(variants(load_project(root=folder), "digits-deep")) == 8
+
+
+def test_the_documentation_names_every_setting_with_its_default():
+    text = (ROOT / "config/README.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in text.splitlines() if line.startswith("| `")]
+    documented = {
+        name: row[3].strip(" `") for row in rows for name in re.findall(r"`(\w+)`", row[1])
+    }
+    for name, field in Settings.model_fields.items():
+        assert name in documented, name
+        if isinstance(field.default, str | int | float) and not isinstance(field.default, bool):
+            assert str(field.default) in (documented[name], documented[name] + ".0"), name
+
+
 def test_split_sizes_are_scikit_learns_and_keras():
     assert Split(fraction=0.2).sizes(60000) == (48000, 12000)
     assert Split(fraction=0.2).sizes(150) == (120, 30)
@@ -253,7 +273,7 @@ def test_split_sizes_are_scikit_learns_and_keras():
 
 
 def test_schemas_are_those_of_the_models():
-    """Run `python -m bnmatrix schemas --folder workflow/schemas` after a change to the models."""
+    """Run `make schemas` after a change to the models."""
     for name, schema in schemas().items():
         written = json.loads((ROOT / "workflow/schemas" / name).read_text(encoding="utf-8"))
         assert written == schema, name

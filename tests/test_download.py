@@ -280,6 +280,15 @@ def test_what_cannot_be_had_says_where_it_was_looked_for(server, tmp_path):
     assert "has 5 bytes instead of 300000" in availability(data, None, tmp_path / "raw").reason
 
 
+def test_a_host_that_never_answers_keeps_nobody_waiting(tmp_path, monkeypatch):
+    import requests
+
+    monkeypatch.setattr("bnmatrix.datasets.availability.PROBE_SECONDS", 0.2)
+    monkeypatch.setattr(requests, "head", lambda *_, **__: threading.Event().wait(20))
+    answer = availability(dataset("http://127.0.0.1:9/x"), None, tmp_path / "raw")
+    assert "127.0.0.1:9: no answer in time" in answer.reason
+
+
 def test_mirror_that_does_not_exist(tmp_path):
     with pytest.raises(UserError, match=r"mirror '.*nowhere': there is no such directory"):
         check_mirror(str(tmp_path / "nowhere"))

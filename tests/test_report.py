@@ -75,7 +75,7 @@ def test_numbers():
     assert labels.points(-0.00004) == "0.00"
     assert labels.points(float("nan")) == "n/a"
     assert labels.percent(0.97234) == "97.23 %"
-    assert labels.p_text(0.0625) == "0.062"
+    assert labels.p_text(0.0625) == "0.0625"
 
 
 def history_of(runs):

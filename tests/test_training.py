@@ -242,6 +242,26 @@ def test_nothing_of_the_test_part_reaches_training(digits):
     assert (a.runs["test_loss"] != b.runs["test_loss"]).all()
 
 
+def test_dropout_is_keras_dropout(tensorflow):
+    """Each unit is dropped with the rate, anew at each call, and what stays is scaled up."""
+    from bnmatrix.training.network import Dropout
+
+    layer = Dropout(0.3, seed=1)
+    ones = np.ones((200, 500), np.float32)
+
+    @tensorflow.function(jit_compile=True)
+    def call(x):
+        return layer(x, training=True)
+
+    first, second = call(ones).numpy(), call(ones).numpy()
+    assert set(np.unique(first)) == {0.0, np.float32(1 / 0.7)}
+    # 100 000 draws: five standard errors are 0.007.
+    assert (first == 0).mean() == pytest.approx(0.3, abs=0.007)
+    assert ((first == 0) & (second == 0)).mean() == pytest.approx(0.09, abs=0.005)
+    assert np.abs((first == 0).mean(axis=0) - 0.3).max() < 0.2
+    np.testing.assert_array_equal(layer(ones, training=False), ones)
+
+
 def test_streams_are_independent():
     draws = {
         (replicate, purpose, key): seeds.integer(0, replicate, purpose, key)

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -55,6 +56,8 @@ def left_out():
     """The studies that were asked for and whose data cannot be had, by reason."""
     found = {}
     if workflow.is_main_process:
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(dataset_availability, {PROJECT.study(s).dataset for s in PROJECT.chosen}))
         for study in PROJECT.chosen:
             answer = dataset_availability(PROJECT.study(study).dataset)
             if not answer.available:

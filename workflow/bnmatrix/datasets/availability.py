@@ -1,6 +1,7 @@
 """Where a data set's files can be had at this moment, without downloading any of them."""
 
-from concurrent.futures import ThreadPoolExecutor
+import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,8 +11,8 @@ from bnmatrix.errors import UserError
 
 SUMS = "SHA256SUMS"
 
-#: Seconds to connect to a host, and to wait for its answer.
-PROBE_TIMEOUT = (3, 5)
+#: Seconds in which a host must have answered, name look-up included.
+PROBE_SECONDS = 4
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,7 @@ def availability(dataset: Dataset, mirror: str | None, raw: Path) -> Availabilit
         wanted.append(dataset.archive)
     places = [place for file in wanted for place in locations(dataset, file, mirror)]
     sizes = [file.size for file in wanted for _ in locations(dataset, file, mirror)]
-    with ThreadPoolExecutor(max(1, len(places))) as pool:
-        answers = list(pool.map(_probe, places, sizes))
+    answers = _probe_all(places, sizes)
     for place, answer in zip(places, answers, strict=True):
         if answer is None:
             return Availability(True, f"can be had from {place}")
@@ -91,6 +91,23 @@ def _has(path: Path, file: File) -> bool:
     return path.is_file() and path.stat().st_size == file.size
 
 
+def _probe_all(places: list[str], sizes: list[int]) -> list[str | None]:
+    """Ask all places at once; return each one's answer, as :func:`_probe`."""
+    answers: list[str | None] = ["no answer in time"] * len(places)
+
+    def ask(number: int) -> None:
+        answers[number] = _probe(places[number], sizes[number])
+
+    # Daemons: a name look-up heeds no timeout, and must not keep anyone waiting.
+    threads = [threading.Thread(target=ask, args=(i,), daemon=True) for i in range(len(places))]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + PROBE_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return list(answers)
+
+
 def _probe(place: str, size: int) -> str | None:
     """Return None if ``place`` has a file, or why it does not seem to."""
     if not is_url(place):
@@ -99,7 +116,7 @@ def _probe(place: str, size: int) -> str | None:
     import requests
 
     try:
-        answer = requests.head(place, timeout=PROBE_TIMEOUT, allow_redirects=True)
+        answer = requests.head(place, timeout=PROBE_SECONDS, allow_redirects=True)
     except requests.Timeout:
         return "no answer in time"
     except requests.RequestException:

@@ -1,4 +1,4 @@
-"""Reading verified files into arrays; a loader is a function of this module, named in the config."""
+"""Reading verified files into arrays; a loader is a function of this module, named in config/."""
 
 import gzip
 from dataclasses import dataclass

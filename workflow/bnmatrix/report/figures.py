@@ -182,8 +182,9 @@ def accuracy(runs: pd.DataFrame, summary: pd.DataFrame, printed: Sequence[Any]) 
             offset = (index - (len(arms) - 1) / 2) * min(0.16, 0.6 / len(arms))
             own = table[(table["facet"] == name) & (table["arm"] == arm)]
             mean = means[(means["facet"] == name) & (means["arm"] == arm)]
-            at = [sizes.index(size) + offset for size in own["batch_size"]]
-            panel.plot(at, own["test_accuracy"], "o", ms=3.5, color=colours[arm], alpha=0.3, mew=0)
+            # Beside the mean, so that its interval does not cover them.
+            at = [sizes.index(size) + offset + 0.06 for size in own["batch_size"]]
+            panel.plot(at, own["test_accuracy"], "o", ms=4, color=colours[arm], alpha=0.4, mew=0)
             at = [sizes.index(size) + offset for size in mean["batch_size"]]
             panel.errorbar(
                 at,

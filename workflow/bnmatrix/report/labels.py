@@ -92,8 +92,8 @@ def interval(low: float, high: float) -> str:
 
 
 def p_text(p: float) -> str:
-    """Return a p-value to three digits."""
-    return "n/a" if _missing(p) else ("< 0.001" if p < 0.001 else f"{p:.3f}")
+    """Return a p-value to three significant digits."""
+    return "n/a" if _missing(p) else ("< 0.001" if p < 0.001 else f"{p:.3g}")
 
 
 def duration(seconds: float) -> str:
