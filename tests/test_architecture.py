@@ -95,8 +95,8 @@ NOT_NAMED = ("config.py", "project.py", "variants.py", "files.py", "errors.py", 
 #: Where a change shows in the inputs anyway, or cannot change what is made.
 SEEN_OTHERWISE = {
     "train": ("datasets/loaders.py",),
-    "plot": ("results.py", "registry.py", "statistics/comparisons.py", "statistics/paired.py"),
-    "page": ("results.py", "registry.py", "statistics/comparisons.py", "statistics/paired.py"),
+    "plot": ("results.py", "registry.py"),
+    "page": ("results.py", "registry.py"),
     "aggregate": ("registry.py",),
     "compare": ("registry.py",),
     "prepare": ("registry.py",),

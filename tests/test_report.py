@@ -16,7 +16,7 @@ from bnmatrix.project import load_project
 from bnmatrix.report import figures, labels
 from bnmatrix.report.pages import overview_page, study_page
 from bnmatrix.report.text import answer, overall
-from bnmatrix.results import read_runs, write_csv
+from bnmatrix.results import axes_of, read_runs, write_csv
 from bnmatrix.statistics.comparisons import compare, summarize
 
 
@@ -83,7 +83,7 @@ def history_of(runs):
     for _, run in runs.iterrows():
         for epoch in (1, 2, 3):
             rows.append(
-                {name: run[name] for name in (*("study", "dataset"), *axes(runs), "replicate")}
+                {name: run[name] for name in (*("study", "dataset"), *axes_of(runs), "replicate")}
                 | {
                     "epoch": epoch,
                     "step": epoch * 10,
@@ -95,12 +95,6 @@ def history_of(runs):
                 }
             )
     return pd.DataFrame(rows)
-
-
-def axes(runs):
-    from bnmatrix.statistics.comparisons import axes_of
-
-    return axes_of(runs)
 
 
 def draw(folder, runs, printed=()):

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from bnmatrix.statistics.comparisons import axes_of, compare, summarize
+from bnmatrix.results import axes_of, stack
+from bnmatrix.statistics.comparisons import compare, summarize
 from bnmatrix.statistics.paired import estimate, paired_difference
 
 
@@ -132,3 +133,17 @@ def test_means_stay_on_the_scale():
     runs = runs_table(test_accuracy=[1, 1, 0.9] * 4)
     summary = summarize(runs, classes=2)
     assert (summary["test_accuracy_ci_high"] <= 1).all()
+
+
+def test_tables_of_studies_with_different_axes():
+    runs = runs_table()
+    other = runs.copy()
+    other.insert(2, "learning_rate", 0.1)
+    both = stack([other, runs])
+    assert list(both.columns[:6]) == [
+        *("study", "dataset", "normalization", "batch_size", "learning_rate", "replicate")
+    ]
+    assert len(both) == 24
+    assert both["learning_rate"].isna().sum() == 12
+    assert list(both.columns[5:]) == list(runs.columns[4:])
+    assert both["baseline"].isna().sum() == 12

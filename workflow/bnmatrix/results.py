@@ -78,17 +78,18 @@ def labelled(table: pd.DataFrame, spec: dict[str, Any], columns: list[str]) -> p
 
 
 def stack(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    """Put tables one under another; a column that some lack is empty there.
+    """Put tables one under another; an axis that some lack is empty there.
 
-    Columns keep the order in which they first come, but those that all tables end with stay last.
+    Normalization and batch size stand first among the axes, others as they first come.
     """
+    axes = ["normalization", "batch_size", *(name for table in tables for name in axes_of(table))]
+    columns = list(tables[0].columns)
+    ordered = [*RUN_KEYS, *dict.fromkeys(axes), *columns[columns.index("replicate") :]]
     filled = [table.dropna(axis="columns", how="all") for table in tables]
-    columns = _merge_columns([list(table.columns) for table in tables])
-    return pd.concat(filled, ignore_index=True).reindex(columns=columns)
+    return pd.concat(filled, ignore_index=True).reindex(columns=ordered)
 
 
-def _merge_columns(lists: list[list[str]]) -> list[str]:
-    shared = [name for name in lists[0] if all(name in names for names in lists)]
-    tail = [name for name in shared if name not in RUN_KEYS]
-    head = [name for names in lists for name in names if name not in tail]
-    return list(dict.fromkeys(head)) + tail
+def axes_of(table: pd.DataFrame) -> list[str]:
+    """Return the names of a table's axes: the columns between ``dataset`` and ``replicate``."""
+    columns = list(table.columns)
+    return columns[columns.index("dataset") + 1 : columns.index("replicate")]

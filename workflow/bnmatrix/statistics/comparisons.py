@@ -5,7 +5,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from bnmatrix.results import DIVERGED
+from bnmatrix.results import DIVERGED, axes_of
 from bnmatrix.statistics.paired import estimate, paired_difference
 
 
@@ -88,9 +88,3 @@ _EMPTY = [
     *("p_value", "probability_of_improvement", "baseline_mean", "variant_mean"),
     *("variant", "baseline"),
 ]
-
-
-def axes_of(runs: pd.DataFrame) -> list[str]:
-    """Return the names of a table's axes: the columns between ``dataset`` and ``replicate``."""
-    columns = list(runs.columns)
-    return columns[columns.index("dataset") + 1 : columns.index("replicate")]
