@@ -59,7 +59,7 @@ if [ -z "$$python" ]; then \
   echo "If it has another name here: make PYTHON=/path/to/python ..." >&2; exit 1; \
 fi; \
 [ -x $(BIN)/python ] || { echo "Making the environment in $(VENV) with $$python (once)"; "$$python" -m venv $(VENV); }
-@echo "Installing $(1) (the first time: some 2 GB; takes a minute or two)"
+@echo "Installing $(1) (some 2 GB on disk; takes a minute or two)"
 @$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-compile --require-hashes -r $(1)
 @$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 @touch $@

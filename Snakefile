@@ -19,6 +19,13 @@ include: "workflow/rules/analysis.smk"
 include: "workflow/rules/report.smk"
 
 
+# Small, and told by the main process which studies there are.
+localrules:
+    all,
+    combine,
+    overview,
+
+
 rule all:
     """Every study whose data can be had, and the overview."""
     default_target: True

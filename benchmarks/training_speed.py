@@ -37,7 +37,7 @@ from bnmatrix.datasets.scaling import fit_scaling  # noqa: E402
 from bnmatrix.project import load_project  # noqa: E402
 from bnmatrix.training.loop import Trainer  # noqa: E402
 from bnmatrix.training.minibatches import stretches  # noqa: E402
-from bnmatrix.training.network import build_network, build_optimizer, initialize  # noqa: E402
+from bnmatrix.training.network import build_network, build_optimizer  # noqa: E402
 from bnmatrix.variants import variants  # noqa: E402
 
 #: Study, batch size, and the least ratio that is aimed at.
@@ -65,7 +65,7 @@ class Ours:
         scaling = fit_scaling("unit", x, 255)
         self.examples = len(x)
         self.trainer = Trainer(settings, 10, x, y, scaling)
-        initialize(self.trainer.network, settings, 0, 1)
+        self.trainer.start(0, 1)
         self.stretches = stretches(settings | {"epochs": 1000}, len(x), 0, 1)
         self.validation = self.trainer.place(x_validation, y_validation)
 

@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 def mirror_path() -> Path | None:
     """Return the mirror named in the environment, or the one beside the checkout, or None."""
     named = os.environ.get("BNMATRIX_MIRROR")
+    if named and not Path(named).is_dir():
+        pytest.exit(f"BNMATRIX_MIRROR={named}: there is no such directory", returncode=2)
     candidates = [Path(named)] if named else [ROOT.parent / "shared/datasets"]
     return next((path.resolve() for path in candidates if path.is_dir()), None)
 

@@ -94,11 +94,12 @@ ENTRY = {
 NOT_NAMED = ("config.py", "project.py", "variants.py", "files.py", "errors.py", "logs.py")
 #: Where a change shows in the inputs anyway, or cannot change what is made.
 SEEN_OTHERWISE = {
-    "train": ("datasets/loaders.py",),
-    "plot": ("results.py", "registry.py"),
-    "page": ("results.py", "registry.py"),
+    # The entries that a variant uses are among its params, and so is how its data was prepared.
+    "train": ("datasets/loaders.py", "registry.py"),
+    "plot": ("results.py", "tables.py", "registry.py"),
+    "page": ("results.py", "tables.py", "registry.py"),
     "aggregate": ("registry.py",),
-    "compare": ("registry.py",),
+    "compare": ("results.py", "registry.py"),
     "prepare": ("registry.py",),
 }
 

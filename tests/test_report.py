@@ -16,8 +16,8 @@ from bnmatrix.project import load_project
 from bnmatrix.report import figures, labels
 from bnmatrix.report.pages import overview_page, study_page
 from bnmatrix.report.text import answer, overall
-from bnmatrix.results import axes_of, read_runs, write_csv
 from bnmatrix.statistics.comparisons import compare, summarize
+from bnmatrix.tables import axes_of, read_runs, write_csv
 
 
 def comparisons(*effects, pairs=5):
@@ -48,26 +48,27 @@ UP, DOWN, OPEN = (0.02, 0.01, 0.03), (-0.05, -0.06, -0.04), (0.001, -0.01, 0.012
 def test_the_answer_says_what_the_intervals_say():
     assert answer(comparisons(UP, OPEN, DOWN)) == [
         "In five paired replicates a cell, batch normalization raised test accuracy at batch size "
-        "16 (+2.00 points), lowered test accuracy at batch size 64 (−5.00 points) and made no "
-        "difference that can be told from chance at batch size 32 (mean difference +0.10 points, "
-        "interval across zero)."
+        "16 (+2.00, [+1.00, +3.00]), lowered test accuracy at batch size 64 (−5.00, "
+        "[−6.00, −4.00]) and made no difference that can be told from chance at batch size 32 "
+        "(+0.10, [−1.00, +1.20]). In brackets: the mean difference in points and its 95 % interval."
     ]
-    assert (
-        "raised test accuracy at batch sizes 16 and 32 (+2.00 points)."
-        in answer(comparisons(UP, UP))[0]
-    )
+    both = answer(comparisons(UP, UP))[0]
+    assert "at batch sizes 16 (+2.00, [+1.00, +3.00]) and 32 (+2.00, [+1.00, +3.00])." in both
     nothing = answer(comparisons(OPEN))[0]
     assert "raised" not in nothing
     assert "lowered" not in nothing
     single = answer(comparisons((0.02, np.nan, np.nan), pairs=1))[0]
-    assert "one pair gives no interval" in single
+    assert "left no interval" in single
+    assert "raised" not in single
+    assert "9 cells (mean differences from +2.00 to +2.00)" in answer(comparisons(*[UP] * 9))[0]
     assert "nothing to compare" in answer(comparisons(UP).iloc[:0])[0]
 
 
 def test_the_overall_answer_counts():
     text = overall({"A": comparisons(UP, OPEN), "B": comparisons(DOWN), "C": comparisons(UP)[:0]})
     assert "Of 3 comparisons, normalization raised test accuracy in one, lowered it in one" in text
-    assert "in one; mean differences go from −5.00 points (B, batch size 16) to +2.00" in text
+    assert "in one. Mean differences" in text
+    assert "go from −5.00, [−6.00, −4.00] (B, batch size 16) to +2.00, [+1.00, +3.00] (A" in text
 
 
 def test_numbers():
@@ -192,7 +193,7 @@ def results(tmp_path):
     timings = history_of(runs)[["replicate", "epoch", "step", "variant"]]
     write_csv(timings.assign(training_seconds=0.5, evaluation_seconds=0.1), tables / "timings.csv")
     facts = {
-        "commit": "abc",
+        "commits": ["abc"],
         "python": "3.11",
         "packages": {"keras": "3"},
         "data": {"source": "scikit-learn", "prepared": {"a.npz": "00"}},

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from bnmatrix.results import axes_of, stack
 from bnmatrix.statistics.comparisons import compare, summarize
 from bnmatrix.statistics.paired import estimate, paired_difference
+from bnmatrix.tables import axes_of, stack
 
 
 def test_against_scipy():
@@ -41,9 +41,14 @@ def test_one_pair_has_no_interval():
     assert np.isnan([result.sd, result.ci_low, result.ci_high, result.p_value]).all()
 
 
-def test_no_spread_is_no_error():
-    result = paired_difference([0.9] * 5, [0.9] * 5)
-    assert (result.mean, result.ci_low, result.ci_high, result.p_value) == (0, 0, 0, 1)
+def test_no_spread_is_no_interval():
+    """Five pairs each one of 30 rows apart are no proof that all pairs are."""
+    for control, mean in ((0.9, 0), (0.9 + 1 / 30, -1 / 30)):
+        result = paired_difference([0.9] * 5, [control] * 5)
+        assert result.mean == pytest.approx(mean)
+        assert result.sd == 0
+        assert np.isnan([result.ci_low, result.ci_high]).all()
+    assert paired_difference([0.9] * 5, [0.9] * 5).p_value == 1
 
 
 def test_pairs_are_needed():

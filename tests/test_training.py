@@ -48,41 +48,103 @@ def trainer_for(prepared, chosen):
     return Trainer(chosen, prepared.classes, prepared.x_train, prepared.y_train, scaling)
 
 
+def plain_keras(case):
+    """Return settings, and the same network and optimizer written down in plain Keras."""
+    import keras
+    from keras.layers import Activation, BatchNormalization, Dense, LayerNormalization
+
+    from bnmatrix.training.network import Dropout
+
+    relu = [Dense(16, activation="relu"), Dense(8, activation="relu")]
+    return {
+        "none, adam": ({}, relu, keras.optimizers.Adam(0.001)),
+        "batch before, adam": (
+            {"normalization": "batch"},
+            [
+                *(Dense(16), BatchNormalization(), Activation("relu")),
+                *(Dense(8), BatchNormalization(), Activation("relu")),
+            ],
+            keras.optimizers.Adam(0.001),
+        ),
+        "batch after, rmsprop": (
+            {"normalization": "batch", "placement": "after", "optimizer": "rmsprop"},
+            [relu[0], BatchNormalization(), relu[1], BatchNormalization()],
+            keras.optimizers.RMSprop(0.001),
+        ),
+        "momentum and epsilon of the layer, no biases, sgd": (
+            {
+                **{"normalization": "batch", "optimizer": "sgd", "learning_rate": 0.1},
+                **{"normalization_momentum": 0.9, "normalization_epsilon": 1e-2, "biases": False},
+            },
+            [
+                *(Dense(16, use_bias=False), BatchNormalization(momentum=0.9, epsilon=1e-2)),
+                Activation("relu"),
+                *(Dense(8, use_bias=False), BatchNormalization(momentum=0.9, epsilon=1e-2)),
+                Activation("relu"),
+            ],
+            keras.optimizers.SGD(0.1),
+        ),
+        "layer, sgd with momentum": (
+            {"normalization": "layer", "optimizer": "momentum", "learning_rate": 0.05},
+            [
+                *(Dense(16), LayerNormalization(), Activation("relu")),
+                *(Dense(8), LayerNormalization(), Activation("relu")),
+            ],
+            keras.optimizers.SGD(0.05, momentum=0.9),
+        ),
+        "tanh, standardized": (
+            {"activation": "tanh", "input_scaling": "standardized"},
+            [Dense(16, activation="tanh"), Dense(8, activation="tanh")],
+            keras.optimizers.Adam(0.001),
+        ),
+        "dropout after the activation, centered": (
+            {"normalization": "batch", "dropout": 0.3, "input_scaling": "centered"},
+            [
+                *(Dense(16), BatchNormalization(), Activation("relu"), Dropout(0.3, seed=0)),
+                *(Dense(8), BatchNormalization(), Activation("relu"), Dropout(0.3, seed=0)),
+            ],
+            keras.optimizers.Adam(0.001),
+        ),
+        "one batch": (
+            {"normalization": "batch", "batch_size": 300},
+            [
+                *(Dense(16), BatchNormalization(), Activation("relu")),
+                *(Dense(8), BatchNormalization(), Activation("relu")),
+            ],
+            keras.optimizers.Adam(0.001),
+        ),
+    }[case]
+
+
 @pytest.mark.parametrize(
-    "changes",
+    "case",
     [
-        {},
-        {"normalization": "batch"},
-        {"normalization": "batch", "placement": "after", "optimizer": "rmsprop"},
-        {"normalization": "batch", "normalization_momentum": 0.9, "normalization_epsilon": 1e-5},
-        {"normalization": "layer", "optimizer": "momentum", "learning_rate": 0.05},
-        {"normalization": "batch", "optimizer": "sgd", "learning_rate": 0.1, "biases": False},
-        {"activation": "tanh", "initializer": {"normal": 0.05}, "input_scaling": "standardized"},
-        {"normalization": "batch", "dropout": 0.3},
-        {"normalization": "batch", "input_scaling": "centered", "activation": "sigmoid"},
-        {"normalization": "batch", "batch_size": 300},
+        *("none, adam", "batch before, adam", "batch after, rmsprop"),
+        *("momentum and epsilon of the layer, no biases, sgd", "layer, sgd with momentum"),
+        *("tanh, standardized", "dropout after the activation, centered", "one batch"),
     ],
-    ids=lambda changes: ",".join(f"{k}={v}" for k, v in changes.items()) or "defaults",
 )
-def test_same_weights_as_keras_fit(digits, changes):
+def test_same_weights_as_keras_fit(digits, case):
     """From equal weights, and with the same batches, three epochs give what ``fit`` gives."""
     import keras
 
-    from bnmatrix.training.network import build_network, build_optimizer, initialize
-
-    epochs = 3
+    changes, layers, optimizer = plain_keras(case)
     # 300 = 9 × 32 + 12: the last batch of an epoch is a smaller one.
-    chosen = settings(**{"hidden_layers": [16, 8], "epochs": epochs, "batch_size": 32, **changes})
+    chosen = settings(**{"hidden_layers": [16, 8], "epochs": 3, "batch_size": 32, **changes})
     trainer = trainer_for(digits, chosen)
-    initialize(trainer.network, chosen, SEED, 1)
-    network = build_network(chosen, digits.x_train.shape[1], digits.classes)
+    trainer.start(SEED, 1)
+    last = keras.layers.Dense(10, use_bias=chosen["biases"])
+    network = keras.Sequential([keras.Input((64,)), *layers, last])
     network.compile(
-        build_optimizer(chosen),
+        optimizer,
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
         jit_compile=True,
     )
-    initialize(network, chosen, SEED, 1)
+    network.set_weights(trainer.network.get_weights())
+    for ours, theirs in zip(trainer.network.layers, network.layers, strict=False):
+        if isinstance(theirs, keras.layers.Dropout):
+            theirs.seed_generator.state.assign(ours.seed_generator.state)
     start = [weight.copy() for weight in network.get_weights()]
     scaling = fit_scaling(chosen["input_scaling"], digits.x_train, digits.maximum)
     x = scaling.apply(digits.x_train)
@@ -103,7 +165,7 @@ def test_same_weights_as_keras_fit(digits, changes):
         # Batch normalization takes a bias before it away again: its gradient is rounding error,
         # which Adam and RMSprop blow up to steps of full size in no direction.
         idle = chosen["normalization"] == "batch" and chosen["placement"] == "before"
-        if not (idle and theirs.name == "bias" and theirs is not network.layers[-1].bias):
+        if not (idle and theirs.name == "bias" and theirs is not last.bias):
             np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=5e-4, err_msg=theirs.path)
     moved = [np.abs(new - old).max() for new, old in zip(network.get_weights(), start, strict=True)]
     assert max(moved) > 0.01, "nothing was learned, so nothing was compared"
@@ -114,25 +176,53 @@ def test_same_weights_as_keras_fit(digits, changes):
     assert ours == pytest.approx(theirs, rel=1e-3)
 
 
-def test_arms_share_weights_and_order():
-    """Replicate k starts from the same weights and sees the same data, with and without BN."""
-    from bnmatrix.training.network import build_network, initialize
+def test_arms_share_weights_order_and_masks():
+    """Replicate k starts from the same weights, sees the same data and drops the same units."""
+    from bnmatrix.training.network import Dropout, build_network, initialize
 
-    kernels = []
-    for changes in ({}, {"normalization": "batch"}, {"normalization": "batch", "dropout": 0.5}):
-        chosen = settings(hidden_layers=[16, 8], **changes)
+    kernels, masks = [], []
+    for changes in (
+        {},
+        {"normalization": "batch"},
+        {"normalization": "layer", "placement": "after"},
+    ):
+        chosen = settings(hidden_layers=[16, 8], dropout=0.5, **changes)
         network = build_network(chosen, 64, 10)
         initialize(network, chosen, SEED, 2)
         kernels.append([w.numpy() for w in network.trainable_variables if w.name == "kernel"])
+        dropout = [layer for layer in network.layers if isinstance(layer, Dropout)]
+        masks.append([layer.seed_generator.state.numpy().tolist() for layer in dropout])
     for other in kernels[1:]:
         for a, b in zip(kernels[0], other, strict=True):
             np.testing.assert_array_equal(a, b)
+    assert masks[0] == masks[1] == masks[2]
+    assert masks[0][0] != masks[0][1]
     orders = [
         next(stretches(settings(batch_size=size, normalization=n), 300, SEED, 2)).order
         for size in (16, 64)
         for n in ("none", "batch")
     ]
     assert all((order == orders[0]).all() for order in orders)
+
+
+@pytest.mark.parametrize(
+    ("initializer", "expected"),
+    # He: √(2 / fan-in); Glorot: √(2 / (fan-in + fan-out)).
+    [
+        ({"normal": 0.05}, 0.05),
+        ("he_normal", (2 / 64) ** 0.5),
+        ("glorot_uniform", (2 / 364) ** 0.5),
+    ],
+)
+def test_initial_weights_have_the_initializers_spread(initializer, expected):
+    from bnmatrix.training.network import build_network, initialize
+
+    chosen = settings(hidden_layers=[300], initializer=initializer)
+    network = build_network(chosen, 64, 10)
+    initialize(network, chosen, SEED, 1)
+    kernel = network.layers[0].kernel.numpy()
+    assert kernel.std() == pytest.approx(expected, rel=0.03)
+    assert (network.layers[0].bias.numpy() == 0).all()
 
 
 def test_replicates_differ_and_repeat(digits):
@@ -146,15 +236,12 @@ def test_replicates_differ_and_repeat(digits):
 
 def test_a_replicate_does_not_depend_on_those_before(digits):
     """Weights, optimizer and dropout start afresh: the second replicate is the same by itself."""
-    from bnmatrix.training.network import initialize, reset_optimizer
-
     chosen = settings(hidden_layers=[16, 8], normalization="batch", dropout=0.2)
     results = []
     for earlier in ([], [1]):
         trainer = trainer_for(digits, chosen)
         for replicate in [*earlier, 2]:
-            initialize(trainer.network, chosen, SEED, replicate)
-            reset_optimizer(trainer.optimizer)
+            trainer.start(SEED, replicate)
             for stretch in stretches(chosen, 300, SEED, replicate):
                 trainer.train(stretch)
         results.append(
@@ -166,12 +253,10 @@ def test_a_replicate_does_not_depend_on_those_before(digits):
 
 def test_compiled_once(digits):
     """Replicates, epochs and stretches of any length share one compilation."""
-    from bnmatrix.training.network import initialize
-
     chosen = settings(hidden_layers=[8], steps=25, evaluate_every=3, batch_size=32)
     trainer = trainer_for(digits, chosen)
     for replicate in (1, 2):
-        initialize(trainer.network, chosen, SEED, replicate)
+        trainer.start(SEED, replicate)
         for stretch in stretches(chosen, 300, SEED, replicate):
             trainer.train(stretch)
     assert trainer._full.experimental_get_tracing_count() == 1

@@ -75,6 +75,7 @@ def train(options: argparse.Namespace) -> None:
 
     from bnmatrix.datasets.preparation import load_prepared
     from bnmatrix.files import write_json
+    from bnmatrix.provenance import git_commit
     from bnmatrix.results import write_parquet
     from bnmatrix.training.replicates import train_variant
 
@@ -82,7 +83,8 @@ def train(options: argparse.Namespace) -> None:
     write_parquet(outcome.runs, options.runs)
     write_parquet(outcome.history, options.history)
     write_parquet(outcome.timings, options.timings)
-    write_json(options.machine, outcome.machine)
+    commit = git_commit(Path(__file__).parent)
+    write_json(options.machine, outcome.machine | {"commit": commit})
 
 
 def aggregate(options: argparse.Namespace) -> None:
@@ -91,12 +93,19 @@ def aggregate(options: argparse.Namespace) -> None:
 
     from bnmatrix.files import write_json
     from bnmatrix.provenance import study_provenance
-    from bnmatrix.results import stack, write_csv, write_parquet
+    from bnmatrix.results import write_parquet
+    from bnmatrix.tables import stack, write_csv
     from bnmatrix.variants import split_name, variants
 
     project = _project(options)
     matrix = variants(project, options.study)
     folders = [options.folder / options.study / variant.name for variant in matrix]
+    for folder in folders:
+        if not (folder / "runs.parquet").exists():
+            raise UserError(
+                f"{folder} has no runs. Was {project.run.studies_file} changed meanwhile? "
+                "Run again, to train what it declares now."
+            )
 
     def table(name: str) -> pd.DataFrame:
         return stack([pd.read_parquet(folder / f"{name}.parquet") for folder in folders])
@@ -110,15 +119,14 @@ def aggregate(options: argparse.Namespace) -> None:
         project.dataset_of(options.study),
         [options.processed / project.study(options.study).dataset / f"{s}.npz" for s in splits],
         [folder / "machine.json" for folder in folders],
-        Path(__file__).parent,
     )
     write_json(options.provenance, provenance)
 
 
 def compare(options: argparse.Namespace) -> None:
     """Summarize a study's variants, and compare each with its baseline."""
-    from bnmatrix.results import read_runs, write_csv
     from bnmatrix.statistics.comparisons import compare, summarize
+    from bnmatrix.tables import read_runs, write_csv
 
     runs = read_runs(options.runs)
     classes = len(_project(options).dataset_of(options.study).classes)
@@ -129,7 +137,7 @@ def compare(options: argparse.Namespace) -> None:
 def combine(options: argparse.Namespace) -> None:
     """Put the tables of several studies together."""
     from bnmatrix.files import write_json
-    from bnmatrix.results import read_runs, stack, write_csv
+    from bnmatrix.tables import read_runs, stack, write_csv
 
     write_csv(stack([read_runs(path) for path in options.tables]), options.runs)
     write_csv(stack([read_runs(path) for path in options.timing_tables]), options.timings)
@@ -142,7 +150,7 @@ def plot(options: argparse.Namespace) -> None:
     import pandas as pd
 
     from bnmatrix.report.figures import draw_all
-    from bnmatrix.results import read_runs
+    from bnmatrix.tables import read_runs
 
     study = _project(options).study(options.study)
     draw_all(

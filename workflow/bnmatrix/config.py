@@ -199,11 +199,11 @@ class Settings(Model):
     """Units of each hidden layer."""
     activation: Annotated[str, _one_of(registry.ACTIVATIONS)] = "relu"
     """Activation function of the hidden layers."""
-    placement: Literal["before", "after"] | None = "before"
+    placement: Literal["before", "after"] = "before"
     """Normalization before or after the activation function."""
-    normalization_momentum: BelowOne | None = 0.99
+    normalization_momentum: BelowOne = 0.99
     """Momentum of the moving averages: the share of the old value that is kept at a step."""
-    normalization_epsilon: Positive | None = 1e-3
+    normalization_epsilon: Positive = 1e-3
     """ε, added to the variance under the root."""
     dropout: BelowOne = 0.0
     """Share of activations dropped after each hidden layer."""
@@ -255,7 +255,7 @@ class Settings(Model):
 class Printed(Model):
     """A figure that a source printed."""
 
-    normalization: str
+    normalization: Annotated[str, _one_of(registry.NORMALIZATIONS)]
     """The normalization it was printed for."""
     batch_size: Count
     """The batch size it was printed for."""

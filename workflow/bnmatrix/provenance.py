@@ -28,7 +28,7 @@ def git_commit(folder: Path) -> str:
 
 
 def study_provenance(
-    study: str, dataset: Dataset, data_files: list[Path], machine_files: list[Path], folder: Path
+    study: str, dataset: Dataset, data_files: list[Path], machine_files: list[Path]
 ) -> dict[str, Any]:
     """Return what the results of a study rest on.
 
@@ -37,7 +37,6 @@ def study_provenance(
         dataset: its data set.
         data_files: the prepared arrays it was trained on.
         machine_files: the JSON file that each variant's job left.
-        folder: the checkout of this project.
     """
     jobs = [json.loads(path.read_text(encoding="utf-8")) for path in machine_files]
     packages = {name: package for job in jobs for name, package in job["packages"].items()}
@@ -52,7 +51,7 @@ def study_provenance(
 
     return {
         "study": study,
-        "commit": git_commit(folder),
+        "commits": distinct("commit"),
         "python": platform.python_version(),
         "packages": packages,
         "data": {

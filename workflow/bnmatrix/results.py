@@ -1,4 +1,4 @@
-"""The tables that runs leave behind: their columns, and how they are put together."""
+"""The tables that a training job leaves behind, and their columns."""
 
 from pathlib import Path
 from typing import Any
@@ -58,38 +58,9 @@ def write_parquet(table: pd.DataFrame, path: str | Path) -> None:
         table.to_parquet(temporary, index=False, compression="zstd")
 
 
-def write_csv(table: pd.DataFrame, path: str | Path) -> None:
-    """Write a table as CSV, atomically; numbers as short as they read back exactly."""
-    with atomic_path(path) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
-
-
-def read_runs(path: str | Path) -> pd.DataFrame:
-    """Read a table of runs from CSV, names that look like numbers or nothing included."""
-    return pd.read_csv(path, keep_default_na=False, na_values=[""])
-
-
 def labelled(table: pd.DataFrame, spec: dict[str, Any], columns: list[str]) -> pd.DataFrame:
     """Return a variant's table with study, data set and axes first, and the variant's name last."""
     keys = {"study": spec["study"], "dataset": spec["dataset"]}
     keys |= describe(spec["settings"], spec["axes"])
     names = {"variant": spec["variant"], "baseline": spec["baseline"]}
     return table.assign(**keys, **names)[[*keys, *columns]]
-
-
-def stack(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    """Put tables one under another; an axis that some lack is empty there.
-
-    Normalization and batch size stand first among the axes, others as they first come.
-    """
-    axes = ["normalization", "batch_size", *(name for table in tables for name in axes_of(table))]
-    columns = list(tables[0].columns)
-    ordered = [*RUN_KEYS, *dict.fromkeys(axes), *columns[columns.index("replicate") :]]
-    filled = [table.dropna(axis="columns", how="all") for table in tables]
-    return pd.concat(filled, ignore_index=True).reindex(columns=ordered)
-
-
-def axes_of(table: pd.DataFrame) -> list[str]:
-    """Return the names of a table's axes: the columns between ``dataset`` and ``replicate``."""
-    columns = list(table.columns)
-    return columns[columns.index("dataset") + 1 : columns.index("replicate")]

@@ -11,7 +11,7 @@ from typing import Any
 
 from bnmatrix.config import RESERVED_NAMES, STUDY_NAME, Project, Settings, Split, validated
 from bnmatrix.errors import UserError
-from bnmatrix.registry import NORMALIZATION_SETTINGS, NORMALIZATIONS
+from bnmatrix.registry import NORMALIZATION_SETTINGS, NORMALIZATIONS, OPTIMIZERS
 
 #: Snakemake's Paramspace writes names this way: ``normalization~batch,batch_size~32``.
 _PAIR, _NEXT = "~", ","
@@ -39,6 +39,7 @@ class Variant:
     def spec(self, project: Project) -> dict[str, Any]:
         """Return what the training job needs to know, in built-in types."""
         study = project.study(self.study)
+        layer = NORMALIZATIONS[self.settings["normalization"]]
         return {
             "study": self.study,
             "dataset": study.dataset,
@@ -46,6 +47,11 @@ class Variant:
             "baseline": self.baseline,
             "axes": list(self.axes),
             "settings": self.settings,
+            # Not used there: a change to these entries of the registry trains anew.
+            "registry": {
+                "normalization": [layer.layer, layer.settings],
+                "optimizer": list(OPTIMIZERS[self.settings["optimizer"]]),
+            },
             "replicates": project.replicates_of(self.study),
             "seed": study.seed,
         }

@@ -19,7 +19,7 @@ rule aggregate:
         mem_mb=1000,
         runtime=10,
     params:
-        code=code("results.py", "provenance.py"),
+        code=code("tables.py", "results.py", "provenance.py"),
         config=CONFIG,
     shell:
         "python -m bnmatrix aggregate --config {params.config:q} --log {log:q}"
@@ -43,7 +43,7 @@ rule compare:
         mem_mb=1000,
         runtime=10,
     params:
-        code=code("statistics/*.py", "results.py"),
+        code=code("statistics/*.py", "tables.py"),
         config=CONFIG,
     shell:
         "python -m bnmatrix compare --config {params.config:q} --log {log:q}"
@@ -74,7 +74,7 @@ rule combine:
         mem_mb=1000,
         runtime=10,
     params:
-        code=code("results.py"),
+        code=code("tables.py"),
     shell:
         "python -m bnmatrix combine --log {log:q} --tables {input.tables:q}"
         " --timing-tables {input.timings:q} --provenances {input.provenances:q}"

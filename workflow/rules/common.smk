@@ -43,7 +43,7 @@ if PROJECT.run.mirror:
 
 # What commands need of the configuration, for their --config; the mirror reaches them through the
 # environment, since where a file comes from is no reason to make anything anew.
-CONFIG = as_json(PROJECT.run.model_dump(include={"datasets_file", "studies_file", "replicates"}))
+CONFIG = as_json(PROJECT.run.model_dump(include={"datasets_file", "studies_file"}))
 
 
 @cache
@@ -105,6 +105,16 @@ def code(*names):
     """A digest of source files of the package: a change to them makes what they make anew."""
     paths = [p for name in names for p in sorted((SOURCE / "bnmatrix").glob(name))]
     return hashlib.sha256(b"\0".join(p.read_bytes() for p in paths)).hexdigest()[:16]
+
+
+def declared(dataset, *keys):
+    """What a data set's entry says under ``keys``; a change to it makes the data anew."""
+    return as_json(PROJECT.datasets[dataset].model_dump(include=set(keys)))
+
+
+def checksums(wildcards):
+    """The checksums of a data set's files; whether they came from here or there is no matter."""
+    return as_json({file.name: file.sha256 for file in PROJECT.datasets[wildcards.dataset].files})
 
 
 def raw_files(wildcards):

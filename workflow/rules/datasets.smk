@@ -10,8 +10,7 @@ rule download:
         mem_mb=500,
         runtime=60,
     params:
-        # Named here so that a change of addresses or checksums is noticed.
-        declared=lambda wildcards: PROJECT.datasets[wildcards.dataset].model_dump_json(),
+        checksums=checksums,
         raw=lambda wildcards, output: os.path.dirname(output[0]),
         partial=lambda wildcards: f"data/partial/{wildcards.dataset}",
         config=CONFIG,
@@ -35,7 +34,10 @@ rule prepare:
         runtime=10,
     params:
         code=code("datasets/loaders.py", "datasets/preparation.py"),
-        declared=lambda wildcards: PROJECT.datasets[wildcards.dataset].model_dump_json(),
+        checksums=checksums,
+        declared=lambda wildcards: declared(
+            wildcards.dataset, "loader", "examples", "shape", "classes", "maximum", "test_split"
+        ),
         validation=lambda wildcards: as_json(validation_splits(wildcards.dataset)[wildcards.split]),
         raw=lambda wildcards: f"data/raw/{wildcards.dataset}",
         config=CONFIG,

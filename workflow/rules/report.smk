@@ -73,6 +73,7 @@ rule page:
     params:
         code=PAGE_CODE,
         study=lambda wildcards: PROJECT.study(wildcards.study).model_dump_json(),
+        dataset=lambda wildcards: PROJECT.dataset_of(wildcards.study).model_dump_json(),
         config=CONFIG,
     shell:
         "python -m bnmatrix page --config {params.config:q} --log {log:q}"

@@ -22,7 +22,6 @@ rule train:
             "training/*.py",
             "datasets/preparation.py",
             "datasets/scaling.py",
-            "registry.py",
             "results.py",
         ),
         # Everything that decides the variant, and nothing else.

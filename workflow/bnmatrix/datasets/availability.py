@@ -12,7 +12,7 @@ from bnmatrix.errors import UserError
 SUMS = "SHA256SUMS"
 
 #: Seconds in which a host must have answered, name look-up included.
-PROBE_SECONDS = 4
+PROBE_SECONDS = 3
 
 
 @dataclass(frozen=True)
@@ -62,26 +62,29 @@ def locations(dataset: Dataset, file: File, mirror: str | None) -> list[str]:
 def availability(dataset: Dataset, mirror: str | None, raw: Path) -> Availability:
     """Return whether a data set is there or can be had.
 
-    Asks the mirror and then all hosts at once whether they have the largest file; takes at most
-    some seconds, and no time when the files are there.
+    Asks the mirror and all hosts at once whether they have every file, or the archive; takes at
+    most some seconds, and no time when the files are there.
     """
     if not dataset.downloaded:
         return Availability(True, "ships with scikit-learn")
     if have_raw(dataset, raw):
         return Availability(True, f"is in {raw}")
-    # Members first: an extracted copy saves unpacking the archive.
-    wanted = [max(dataset.files, key=lambda file: file.size)]
-    if dataset.archive:
-        wanted.append(dataset.archive)
-    places = [place for file in wanted for place in locations(dataset, file, mirror)]
-    sizes = [file.size for file in wanted for _ in locations(dataset, file, mirror)]
-    answers = _probe_all(places, sizes)
-    for place, answer in zip(places, answers, strict=True):
-        if answer is None:
-            return Availability(True, f"can be had from {place}")
+    wanted = [*dataset.files, *([dataset.archive] if dataset.archive else [])]
+    places = [(file, place) for file in wanted for place in locations(dataset, file, mirror)]
+    answers = _probe_all([place for _, place in places], [file.size for file, _ in places])
+    found = {
+        file.name: place
+        for (file, place), answer in reversed(list(zip(places, answers, strict=True)))
+        if answer is None
+    }
+    if all(file.name in found for file in dataset.files):
+        return Availability(True, f"can be had from {found[dataset.files[0].name]}")
+    if dataset.archive and dataset.archive.name in found:
+        return Availability(True, f"can be had from {found[dataset.archive.name]}")
     why: dict[str, list[str]] = {}
-    for place, answer in zip(places, answers, strict=True):
-        why.setdefault(answer, []).append(urlsplit(place).netloc or place)
+    for (_, place), answer in zip(places, answers, strict=True):
+        if answer is not None:
+            why.setdefault(answer, []).append(urlsplit(place).netloc or place)
     tried = "; ".join(f"{', '.join(dict.fromkeys(who))}: {answer}" for answer, who in why.items())
     mirror_note = "" if mirror else "no mirror is set; "
     return Availability(False, f"{dataset.title} is not in {raw}; {mirror_note}{tried}")

@@ -53,9 +53,10 @@ def download(dataset: Dataset, raw: Path, partial: Path, mirror: str | None = No
     missing = [name for name in failures if not (raw / name).exists()]
     if missing and dataset.archive:
         archive = partial / dataset.archive.name
-        tried = _fetch(
-            dataset.archive, archive, locations(dataset, dataset.archive, mirror), partial
-        )
+        tried = []
+        if not _verified(archive, dataset.archive):
+            places = locations(dataset, dataset.archive, mirror)
+            tried = _fetch(dataset.archive, archive, places, partial)
         if archive.exists():
             _extract(dataset.archive, archive, [f for f in dataset.files if f.name in missing], raw)
             archive.unlink()

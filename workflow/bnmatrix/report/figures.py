@@ -25,7 +25,7 @@ from bnmatrix.report.labels import (
     value_text,
     with_labels,
 )
-from bnmatrix.results import axes_of
+from bnmatrix.tables import axes_of
 
 #: Cells that one figure shows; the tables have them all.
 MOST_CELLS = 20

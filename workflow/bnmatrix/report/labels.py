@@ -88,7 +88,9 @@ def percent(fraction: float, digits: int = 2) -> str:
 
 def interval(low: float, high: float) -> str:
     """Return an interval of differences in percentage points."""
-    return "no interval" if _missing(low) or _missing(high) else f"{points(low)} to {points(high)}"
+    if _missing(low) or _missing(high):
+        return "no interval"
+    return f"[{points(low)}, {points(high)}]"
 
 
 def p_text(p: float) -> str:

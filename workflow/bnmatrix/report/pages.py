@@ -12,7 +12,7 @@ from markupsafe import Markup
 from bnmatrix.config import Project, Study
 from bnmatrix.report import labels
 from bnmatrix.report.text import answer, overall
-from bnmatrix.results import read_runs
+from bnmatrix.tables import read_runs
 from bnmatrix.variants import plain_value, variants
 
 _FIGURES = ("differences", "accuracy", "learning-curves")
@@ -50,10 +50,7 @@ def study_page(project: Project, name: str, root: Path) -> str:
             settings=_settings(project, name),
             provenance=json.loads((tables / "provenance.json").read_text(encoding="utf-8")),
             seconds=_seconds(timings),
-            axes_text={
-                axis: [labels.value_text(plain_value(_plain(v))) for v in values]
-                for axis, values in study.axes.items()
-            },
+            axes_text=_axis_values(project, name),
             replicates=project.replicates_of(name),
         )
     )
@@ -183,8 +180,17 @@ def _settings(project: Project, name: str) -> dict[str, str]:
     }
 
 
-def _plain(value: Any) -> Any:
-    return value.model_dump() if hasattr(value, "model_dump") else value
+def _axis_values(project: Project, name: str) -> dict[str, list[str]]:
+    """Return the values of each axis, in words, where they apply."""
+    matrix = variants(project, name)
+    found = {
+        axis: [plain_value(variant.settings[axis]) for variant in matrix]
+        for axis in project.study(name).axes
+    }
+    return {
+        axis: [labels.value_text(value) for value in dict.fromkeys(values) if value is not None]
+        for axis, values in found.items()
+    }
 
 
 def _seconds(timings: pd.DataFrame) -> list[dict[str, Any]]:

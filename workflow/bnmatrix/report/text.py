@@ -2,7 +2,10 @@
 
 import pandas as pd
 
-from bnmatrix.report.labels import cell_columns, join, points, value_text, with_labels
+from bnmatrix.report.labels import cell_columns, interval, join, points, value_text, with_labels
+
+#: Cells that a sentence names one by one.
+MOST_CELLS = 5
 
 COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -29,49 +32,57 @@ def overall(tables: dict[str, pd.DataFrame]) -> str:
     raised, lowered = int((cells["ci_low"] > 0).sum()), int((cells["ci_high"] < 0).sum())
     least, most = cells.loc[cells["effect"].idxmin()], cells.loc[cells["effect"].idxmax()]
     untold = len(cells) - raised - lowered
+    least_interval, most_interval = _effect(least), _effect(most)
     return (
         f"Of {len(cells)} comparisons, normalization raised test accuracy in {count(raised)}, "
         f"lowered it in {count(lowered)}, and made no difference that these runs can tell from "
-        f"chance in {count(untold)}; mean differences go from {points(least['effect'])} "
-        f"points ({least['title']}, {least['cell']}) to {points(most['effect'])} points "
-        f"({most['title']}, {most['cell']})."
+        f"chance in {count(untold)}. Mean differences, in points with their 95 % "
+        f"intervals, go from {least_interval} ({least['title']}, {least['cell']}) "
+        f"to {most_interval} ({most['title']}, {most['cell']})."
     )
 
 
 def _answer_for(arm: str, table: pd.DataFrame, axes: list[str]) -> str:
     raised = table[table["ci_low"] > 0]
     lowered = table[table["ci_high"] < 0]
-    open_ = table.drop([*raised.index, *lowered.index])
-    parts = []
-    for verb, rows in (("raised", raised), ("lowered", lowered)):
-        if len(rows):
-            parts.append(f"{verb} test accuracy at {_where(rows, axes)} ({_range(rows)} points)")
-    if len(open_):
-        measured = f"mean difference {_range(open_)} points, interval across zero"
-        if open_["ci_low"].isna().any():
-            measured = f"{_range(open_)} points; one pair gives no interval"
-        parts.append(
-            f"made no difference that can be told from chance at {_where(open_, axes)} ({measured})"
+    unmeasured = table[table["ci_low"].isna()]
+    untold = table.drop([*raised.index, *lowered.index, *unmeasured.index])
+    parts = [
+        f"{verb} at {_where(rows, axes)}"
+        for verb, rows in (
+            ("raised test accuracy", raised),
+            ("lowered test accuracy", lowered),
+            ("made no difference that can be told from chance", untold),
+            ("left no interval, for want of replicates that differ,", unmeasured),
         )
+        if len(rows)
+    ]
     pairs = sorted(set(table["pairs"]))
     n = count(pairs[0]) if len(pairs) == 1 else f"{count(pairs[0])} to {count(pairs[-1])}"
     plural = "replicate" if pairs == [1] else "replicates"
-    return f"In {n} paired {plural} a cell, {arm} {join(parts)}."
+    return (
+        f"In {n} paired {plural} a cell, {arm} {join(parts)}. In brackets: the mean difference in "
+        "points and its 95 % interval."
+    )
 
 
 def _where(rows: pd.DataFrame, axes: list[str]) -> str:
-    """Return "batch sizes 16 and 32", or "3 of the cells" where other axes vary too."""
-    if cell_columns(axes) == ["batch_size"]:
-        sizes = [value_text(size) for size in rows["batch_size"]]
-        return f"batch size{'s' if len(sizes) > 1 else ''} {join(sizes)}"
-    if len(rows) > 3:
-        return f"{len(rows)} cells"
-    return join(list(rows["cell"]))
+    """Return the cells with their differences, or how many there are where they are many."""
+    if len(rows) > MOST_CELLS:
+        low, high = points(rows["effect"].min()), points(rows["effect"].max())
+        return f"{len(rows)} cells (mean differences from {low} to {high})"
+    only_size = cell_columns(axes) == ["batch_size"]
+    parts = [
+        f"{value_text(row['batch_size']) if only_size else row['cell']} ({_effect(row)})"
+        for _, row in rows.iterrows()
+    ]
+    return f"batch size{'s' if len(parts) > 1 else ''} {join(parts)}" if only_size else join(parts)
 
 
-def _range(rows: pd.DataFrame) -> str:
-    low, high = points(rows["effect"].min()), points(rows["effect"].max())
-    return low if low == high else f"{low} to {high}"
+def _effect(row: pd.Series) -> str:
+    if pd.isna(row["ci_low"]):
+        return points(row["effect"])
+    return f"{points(row['effect'])}, {interval(row['ci_low'], row['ci_high'])}"
 
 
 def count(number: int) -> str:

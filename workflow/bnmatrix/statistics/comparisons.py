@@ -5,8 +5,9 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from bnmatrix.results import DIVERGED, axes_of
+from bnmatrix.results import DIVERGED
 from bnmatrix.statistics.paired import estimate, paired_difference
+from bnmatrix.tables import axes_of
 
 
 def scored(runs: pd.DataFrame, endpoint: str, classes: int) -> pd.Series:

@@ -7,6 +7,9 @@ from scipy import stats
 
 CONFIDENCE = 0.95
 
+#: A standard deviation that is rounding error: accuracies are counts over at most 10⁶ examples.
+_NO_SPREAD = 1e-12
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -16,7 +19,8 @@ class Estimate:
         n: number of values.
         mean: their mean.
         sd: their standard deviation (n − 1 in the denominator); NaN for one value.
-        ci_low: lower end of the 95 % interval of the mean; NaN for one value.
+        ci_low: lower end of the 95 % interval of the mean; NaN for one value, and for values
+            that are all the same, whose spread says nothing of that of others.
         ci_high: its upper end.
     """
 
@@ -57,6 +61,8 @@ def estimate(values: np.ndarray) -> Estimate:
     if n < 2:
         return Estimate(n, mean, np.nan, np.nan, np.nan)
     sd = float(np.std(values, ddof=1))
+    if sd <= _NO_SPREAD:
+        return Estimate(n, mean, 0.0, np.nan, np.nan)
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * sd / np.sqrt(n)
     return Estimate(n, mean, sd, mean - half, mean + half)
 

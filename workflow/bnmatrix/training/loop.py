@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from bnmatrix.datasets.scaling import Scaling
 from bnmatrix.training.minibatches import Stretch
-from bnmatrix.training.network import build_network, build_optimizer
+from bnmatrix.training.network import build_network, build_optimizer, initialize
 
 #: Examples evaluated at a time; the whole validation set at once would not stay in the cache.
 EVALUATION_BATCH = 500
@@ -41,6 +41,16 @@ class Trainer:
         self._x, self._y = self.place(x, y)
         self._order: np.ndarray | None = None
         self._tail_size = len(x) % self.batch_size
+
+        # Including the optimizer's: not all of them start from zero.
+        self._variables = [*self.network.variables, *self.optimizer.variables]
+        self._initial = [variable.numpy() for variable in self._variables]
+
+    def start(self, seed: int, replicate: int) -> None:
+        """Go back to before the first step, with the initial weights of a replicate."""
+        for variable, value in zip(self._variables, self._initial, strict=True):
+            variable.assign(value)
+        initialize(self.network, self.settings, seed, replicate)
 
     def place(self, x: np.ndarray, y: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
         """Put examples on the device, for :meth:`evaluate`."""

@@ -49,7 +49,7 @@ def build_network(settings: dict[str, Any], features: int, classes: int) -> kera
         else:
             layers += [activation, normalization]
         if settings["dropout"]:
-            # The seed is set anew for each replicate, by initialize().
+            # initialize() sets the seed for each replicate.
             layers.append(Dropout(settings["dropout"], seed=0))
     layers.append(keras.layers.Dense(classes, use_bias=settings["biases"]))
     return keras.Sequential(layers)
@@ -72,28 +72,21 @@ def build_optimizer(settings: dict[str, Any]) -> keras.Optimizer:
 def initialize(
     network: keras.Sequential, settings: dict[str, Any], seed: int, replicate: int
 ) -> None:
-    """Give a network the initial weights of a replicate, and its dropout the replicate's seed.
+    """Give a new network the initial weights of a replicate, and its dropout the replicate's seeds.
 
     Weights of the *i*-th dense layer depend on the study's seed, the replicate and *i*, not on
-    other layers: networks with and without normalization start from the same ones.
+    other layers, and so do the seeds of the *i*-th dropout layer: networks with and without
+    normalization start from the same weights and drop the same units.
     """
     dense = [layer for layer in network.layers if isinstance(layer, keras.layers.Dense)]
     for number, layer in enumerate(dense):
         kernel_seed = seeds.integer(seed, replicate, seeds.Purpose.WEIGHTS, number)
         layer.kernel.assign(_initializer(settings, kernel_seed)(layer.kernel.shape))
-        if layer.bias is not None:
-            layer.bias.assign(keras.ops.zeros(layer.bias.shape))
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.Dense):
-            continue
-        if isinstance(layer, Dropout):
-            key = seeds.integer(seed, replicate, seeds.Purpose.DROPOUT, network.layers.index(layer))
-            # A fresh generator's state: the seed, and a count of draws.
-            layer.seed_generator.state.assign([key, 0])
-            continue
-        for variable in layer.variables:
-            one = variable.name in ("gamma", "moving_variance")
-            variable.assign(keras.ops.full(variable.shape, float(one)))
+    dropout = [layer for layer in network.layers if isinstance(layer, Dropout)]
+    for number, layer in enumerate(dropout):
+        mask_seed = seeds.integer(seed, replicate, seeds.Purpose.DROPOUT, number)
+        # A new generator's state: the seed, and a count of draws.
+        layer.seed_generator.state.assign([mask_seed, 0])
 
 
 def _initializer(settings: dict[str, Any], seed: int) -> keras.Initializer:
@@ -101,10 +94,3 @@ def _initializer(settings: dict[str, Any], seed: int) -> keras.Initializer:
     if isinstance(initializer, dict):
         return keras.initializers.RandomNormal(stddev=initializer["normal"], seed=seed)
     return type(keras.initializers.get(initializer))(seed=seed)
-
-
-def reset_optimizer(optimizer: keras.Optimizer) -> None:
-    """Put an optimizer back to where it was before its first step."""
-    for variable in optimizer.variables:
-        if variable.name != "learning_rate":
-            variable.assign(keras.ops.zeros(variable.shape, variable.dtype))

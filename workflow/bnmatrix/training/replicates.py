@@ -26,7 +26,6 @@ from bnmatrix.results import (
 from bnmatrix.training import seeds
 from bnmatrix.training.loop import Trainer
 from bnmatrix.training.minibatches import steps_per_epoch, stretches
-from bnmatrix.training.network import initialize, reset_optimizer
 
 log = logging.getLogger(__name__)
 
@@ -84,8 +83,7 @@ def train_variant(spec: dict[str, Any], prepared: Prepared, threads: int) -> Out
     runs, history, timings = [], [], []
     per_epoch = steps_per_epoch(len(x), settings["batch_size"], settings["minibatches"])
     for replicate in range(1, spec["replicates"] + 1):
-        initialize(trainer.network, settings, seed, replicate)
-        reset_optimizer(trainer.optimizer)
+        trainer.start(seed, replicate)
         step, loss, correct, seen, started = 0, 0.0, 0.0, 0, time.perf_counter()
         status, training_seconds = COMPLETED, 0.0
         for stretch in stretches(settings, len(x), seed, replicate):
