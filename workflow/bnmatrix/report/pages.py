@@ -78,7 +78,6 @@ def overview_page(
                 "name": name,
                 "study": study,
                 "dataset": project.dataset_of(name),
-                "answers": answer(comparisons),
                 "comparisons": _records(comparisons, list(study.axes)),
                 "summary": _records(summary, list(study.axes)),
             }
