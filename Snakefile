@@ -2,6 +2,7 @@
 #
 #   snakemake --cores 4                                   everything that the data at hand allows
 #   snakemake --cores 4 reports/iris-64-32.html           one study
+#   snakemake --cores 4 reports/claims.html               every claim, and no other study
 #   snakemake --cores 4 --config replicates=2             see config/config.yaml for what can be set
 
 from snakemake.utils import min_version
@@ -34,8 +35,9 @@ rule all:
         "reports/runs.csv",
         "reports/timings.csv",
         "reports/provenance.json",
-        expand("reports/{study}.html", study=STUDIES),
+        expand("reports/{study}.html", study=MATRIX),
         expand("reports/{study}.csv", study=STUDIES),
+        expand("reports/{page}.html", page=["claims", "replications"]) if CLAIM_STUDIES else [],
 
 
 onsuccess:

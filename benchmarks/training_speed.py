@@ -65,7 +65,7 @@ class Ours:
         scaling = fit_scaling("unit", x, 255)
         self.examples = len(x)
         self.trainer = Trainer(settings, 10, x, y, scaling)
-        self.trainer.start(0, 1)
+        self.trainer.start(settings, settings["learning_rate"], 0, 1)
         self.stretches = stretches(settings | {"epochs": 1000}, len(x), 0, 1)
         self.validation = self.trainer.place(x_validation, y_validation)
 

@@ -88,7 +88,10 @@ ENTRY = {
     "train": ["training/replicates.py", "training/environment.py"],
     "aggregate": ["results.py", "provenance.py"],
     "compare": ["statistics/comparisons.py"],
+    "judge": ["claims.py"],
     "plot": ["report/figures.py"],
+    "plot_claims": ["report/claim_figures.py"],
+    "claims_page": ["report/claim_pages.py"],
     "page": ["report/pages.py"],
 }
 NOT_NAMED = ("config.py", "project.py", "variants.py", "files.py", "errors.py", "logs.py")
@@ -96,8 +99,11 @@ NOT_NAMED = ("config.py", "project.py", "variants.py", "files.py", "errors.py", 
 SEEN_OTHERWISE = {
     # The entries that a variant uses are among its params, and so is how its data was prepared.
     "train": ("datasets/loaders.py", "registry.py"),
+    "judge": ("results.py", "registry.py"),
     "plot": ("results.py", "tables.py", "registry.py"),
+    "plot_claims": ("results.py", "tables.py", "registry.py"),
     "page": ("results.py", "tables.py", "registry.py"),
+    "claims_page": ("results.py", "tables.py", "registry.py"),
     "aggregate": ("registry.py",),
     "compare": ("results.py", "registry.py"),
     "prepare": ("registry.py",),

@@ -9,10 +9,11 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from bnmatrix.config import Settings, Split, schemas
+from bnmatrix.config import Settings, Split, Tuning, schemas
 from bnmatrix.errors import UserError
 from bnmatrix.project import load_project
-from bnmatrix.variants import as_json, variants
+from bnmatrix.registry import NORMALIZATION_SETTINGS
+from bnmatrix.variants import as_json, strips, variants
 
 
 @pytest.fixture
@@ -130,6 +131,95 @@ ERRORS = {
         lambda c: c["studies"].update({"index": study(c)}),
         ["studies → index", "none of index, runs"],
     ),
+    "groups that do not divide the units": (
+        lambda c: study(c)["axes"].update(
+            normalization=["none", "group"], normalization_groups=[24]
+        ),
+        [
+            *("studies.yaml", "iris-64-32", "normalization: group", "normalization_groups"),
+            "24 groups do not divide hidden layers of 64, 32 units",
+        ],
+    ),
+    "more groups than units": (
+        lambda c: [
+            study(c)["axes"].update(normalization=["group"]),
+            study(c)["settings"].update(normalization_groups=64),
+        ],
+        ["normalization_groups: 64 groups do not divide hidden layers of 64, 32 units"],
+    ),
+    "no groups": (
+        lambda c: study(c)["settings"].update(normalization_groups=0),
+        ["normalization_groups", "greater than or equal to 1", "it is 0"],
+    ),
+    "one fold": (
+        lambda c: study(c)["settings"].update(folds=1),
+        ["iris-64-32", "folds", "greater than or equal to 2", "it is 1"],
+    ),
+    "batch larger than what folds leave": (
+        # 150 − 50, a tenth of which is set apart.
+        lambda c: study(c)["settings"].update(folds=3),
+        ["batch_size: 96 is more than the 90 training examples"],
+    ),
+    "unknown order of dropout": (
+        lambda c: study(c)["settings"].update(dropout_order="between"),
+        ["dropout_order", "'after' or 'before'", "it is 'between'"],
+    ),
+    "unknown choice of training examples": (
+        lambda c: study(c)["settings"].update(training_take="last"),
+        ["training_take", "'random' or 'first'", "it is 'last'"],
+    ),
+    "two rates to tune": (
+        lambda c: study(c).update(tuning={"rates": [0.1, 1]}),
+        ["iris-64-32", "tuning → rates", "at least 3"],
+    ),
+    "rates in unequal ratios": (
+        lambda c: study(c).update(tuning={"rates": [0.01, 0.1, 0.5]}),
+        ["iris-64-32", "tuning", "`rates` must ascend in equal ratios", "0.01, 0.1, 1"],
+    ),
+    "descending rates": (
+        lambda c: study(c).update(tuning={"rates": [1, 0.1, 0.01]}),
+        ["tuning", "`rates` must ascend in equal ratios"],
+    ),
+    "a rate of zero to tune": (
+        lambda c: study(c).update(tuning={"rates": [0, 0.1, 1]}),
+        ["tuning → rates → 0", "greater than 0", "it is 0"],
+    ),
+    "unknown objective": (
+        lambda c: study(c).update(tuning={"objective": "best"}),
+        ["tuning → objective", "'final' or 'average'", "it is 'best'"],
+    ),
+    "unknown key of tuning": (
+        lambda c: study(c).update(tuning={"rate": [0.1, 1, 10]}),
+        ["tuning → rate", "did you mean 'rates'?"],
+    ),
+    "unknown measure": (
+        lambda c: study(c).update(measures={"gradient": [0]}),
+        ["iris-64-32", "measures", "gradient", "did you mean 'gradients'?", "covariate_shift"],
+    ),
+    "unknown time of a measure": (
+        lambda c: study(c).update(measures={"gradients": ["first"]}),
+        ["iris-64-32", "measures → gradients → 0", "'last'", "it is 'first'"],
+    ),
+    "a measure before the start": (
+        lambda c: study(c).update(measures={"gradients": [-1]}),
+        ["measures → gradients → 0", "greater than or equal to 0", "it is -1"],
+    ),
+    "further cells of other axes": (
+        lambda c: study(c).update(further=[{"normalization": ["batch"], "dropout": [0.5]}]),
+        ["iris-64-32", "further: give values for the same axes: normalization, batch_size"],
+    ),
+    "further cells of nothing": (
+        lambda c: study(c).update(further=[{"normalization": ["batch"], "batch_size": []}]),
+        ["further: give values for the same axes"],
+    ),
+    "a bad value in further cells": (
+        lambda c: study(c).update(further=[{"normalization": ["batch"], "batch_size": [109]}]),
+        ["batch_size: 109 is more than the 108 training examples"],
+    ),
+    "unknown axis to keep together": (
+        lambda c: study(c).update(together=["batchsize"]),
+        ["together: unknown setting 'batchsize'", "did you mean 'batch_size'?"],
+    ),
     "top-level key": (lambda c: c.update(study={}), ["studies.yaml", "unknown key 'study'"]),
 }
 
@@ -197,6 +287,9 @@ def test_any_setting_can_be_an_axis(folder):
         "biases": [True, False],
         "placement": ["before", "after"],
         "dropout": [0, 0.5],
+        "tuned": [False, True],
+        "folds": [2, 5],
+        "training_take": ["random", "first"],
         "optimizer": ["sgd", "momentum", "rmsprop", "adam"],
         "learning_rate": ["1e-3", 0.1],
         "minibatches": ["shuffled", "with_replacement"],
@@ -233,23 +326,159 @@ def test_any_setting_can_be_an_axis(folder):
             if variant.settings["normalization"] == "batch":
                 base = next(v for v in found if v.name == variant.baseline)
                 assert base.settings["normalization"] == "none"
-                same = set(variant.settings) - {
-                    *(
-                        "normalization",
-                        "normalization_momentum",
-                        "normalization_epsilon",
-                        "placement",
-                    )
-                }
+                same = set(variant.settings) - {"normalization", *NORMALIZATION_SETTINGS}
                 assert all(base.settings[key] == variant.settings[key] for key in same)
-            assert json.loads(as_json(variant.spec(project))) == variant.spec(project)
+        jobs = strips(project, "iris-64-32")
+        assert sorted(v.name for strip in jobs for v in strip.variants) == sorted(names)
+        for strip in jobs:
+            assert json.loads(as_json(strip.spec(project))) == strip.spec(project)
+
+
+def changed(folder, change):
+    """Return the project whose study of Iris is changed."""
+    edit(folder, lambda content: change(study(content)))
+    return load_project(root=folder)
+
+
+def test_further_cells(folder):
+    """They come after the product, in the order of the axes; what is there already comes once."""
+
+    def change(iris):
+        iris["axes"] = {"normalization": ["none", "batch"], "batch_size": [8, 16]}
+        iris["further"] = [
+            {"batch_size": [32, 16], "normalization": ["layer", "batch"]},
+            {"normalization": ["none"], "batch_size": [32]},
+        ]
+
+    found = variants(changed(folder, change), "iris-64-32")
+    assert [(v.settings["normalization"], v.settings["batch_size"]) for v in found] == [
+        *(("none", 8), ("none", 16), ("batch", 8), ("batch", 16)),
+        *(("layer", 32), ("layer", 16), ("batch", 32), ("none", 32)),
+    ]
+    baselines = {v.name: v.baseline for v in found}
+    assert baselines["normalization~layer,batch_size~32"] == "normalization~none,batch_size~32"
+    assert baselines["normalization~batch,batch_size~32"] == "normalization~none,batch_size~32"
+    assert baselines["normalization~none,batch_size~32"] is None
+
+
+def test_groups_matter_to_group_normalization_alone(folder):
+    """Others may have layers that the groups do not divide, and no value for the groups."""
+
+    def change(iris):
+        iris["settings"]["hidden_layers"] = [9, 3]
+        iris["axes"] = {
+            **{"normalization": ["none", "batch", "layer"], "batch_size": [8]},
+            "normalization_groups": [8],
+        }
+        iris["further"] = [
+            {"normalization": ["group"], "batch_size": [8], "normalization_groups": [1, 3]}
+        ]
+
+    found = variants(changed(folder, change), "iris-64-32")
+    assert [v.settings["normalization_groups"] for v in found] == [None, None, None, 1, 3]
+    assert [v.settings["normalization_momentum"] for v in found] == [None, 0.99, None, None, None]
+    assert {v.baseline for v in found[1:]} == {found[0].name}
+
+
+def test_the_order_of_dropout_is_a_setting_of_normalized_networks_with_dropout(folder):
+    def change(iris):
+        iris["axes"] = {
+            **{"normalization": ["none", "batch"], "batch_size": [8], "dropout": [0, 0.5]},
+            "dropout_order": ["after", "before"],
+        }
+
+    found = variants(changed(folder, change), "iris-64-32")
+    assert [
+        (v.settings["normalization"], v.settings["dropout"], v.settings["dropout_order"])
+        for v in found
+    ] == [
+        *(("none", 0, None), ("none", 0.5, None), ("batch", 0, None)),
+        *(("batch", 0.5, "after"), ("batch", 0.5, "before")),
+    ]
+    assert found[3].baseline == found[4].baseline == found[1].name
+
+
+def test_a_tuned_variant_has_no_learning_rate_of_its_own(folder):
+    def change(iris):
+        del iris["settings"]["learning_rate"]
+        iris["axes"] |= {"batch_size": [8], "learning_rate": [0.1, 0.01], "tuned": [False, True]}
+
+    project = changed(folder, change)
+    rates = [v.settings["learning_rate"] for v in variants(project, "iris-64-32")]
+    assert rates == [0.1, None, 0.01] * 2
+    specs = [strip.spec(project) for strip in strips(project, "iris-64-32")]
+    assert [spec["tuning"] for spec in specs] == [Tuning().model_dump()] * 2
+
+
+def test_strips_hold_what_shares_a_program(folder):
+    """A job for each value of the other axes; `together` names those that share one."""
+
+    def change(iris):
+        del iris["settings"]["learning_rate"]
+        iris["axes"] |= {
+            **{"batch_size": [8, 16], "learning_rate": [0.1, 0.01]},
+            "initializer": ["he_normal", {"normal": 0.05}],
+        }
+
+    project = changed(folder, change)
+    found = strips(project, "iris-64-32")
+    assert [strip.name for strip in found] == [
+        *("normalization~none,batch_size~8", "normalization~none,batch_size~16"),
+        *("normalization~batch,batch_size~8", "normalization~batch,batch_size~16"),
+    ]
+    assert [len(strip.variants) for strip in found] == [4] * 4
+    every = variants(project, "iris-64-32")
+    assert sorted(v.name for strip in found for v in strip.variants) == sorted(
+        v.name for v in every
+    )
+    spec = found[2].spec(project)
+    assert [v["variant"] for v in spec["variants"]] == [v.name for v in found[2].variants]
+    assert {v["settings"]["learning_rate"] for v in spec["variants"]} == {0.1, 0.01}
+    assert {v["settings"]["batch_size"] for v in spec["variants"]} == {8}
+    assert spec["tuning"] is None
+
+    for together, names in [
+        ([], [v.name for v in every]),
+        (["learning_rate", "initializer", "batch_size"], ["normalization~none"]),
+        (["learning_rate", "initializer", "batch_size", "normalization"], ["all"]),
+    ]:
+        edit(folder, lambda content, names=together: study(content).update(together=names))
+        found = [strip.name for strip in strips(load_project(root=folder), "iris-64-32")]
+        assert found[: len(names)] == names
+
+
+def test_measures_reach_the_job(folder):
+    measures = {"gradients": [0, 10, "last"], "step_time": ["last"]}
+    project = changed(folder, lambda iris: iris.update(measures=measures))
+    for strip in strips(project, "iris-64-32"):
+        assert strip.spec(project)["measures"] == measures
+
+
+def test_variants_of_one_job_share_their_data(folder):
+    """A job reads one file of prepared data, so that each validation split has a job of its own."""
+
+    def change(iris):
+        del iris["settings"]["validation"]
+        iris["axes"] |= {"validation": [{"fraction": 0.1, "take": "last"}, {"fraction": 0.2}]}
+        iris["together"] = ["batch_size", "validation"]
+        iris["axes"]["batch_size"] = [8]
+
+    try:
+        project = changed(folder, change)
+    except UserError as error:
+        assert "validation" in str(error)
+        return
+    for strip in strips(project, "iris-64-32"):
+        splits = [v.settings["validation"] for v in strip.variants]
+        assert all(split == splits[0] for split in splits)
 
 
 def test_the_example_in_the_documentation(folder):
     text = (ROOT / "config/README.md").read_text(encoding="utf-8")
     example = text.split("```yaml\n")[1].split("```")[0]
     (folder / "config/studies.yaml").write_text(example, encoding="utf-8")
-    assert len(variants(load_project(root=folder), "digits-deep")) == 8
+    project = load_project({"claims_file": None, "replications_file": None}, root=folder)
+    assert len(variants(project, "digits-deep")) == 8
 
 
 def test_the_documentation_names_every_setting_with_its_default():

@@ -62,3 +62,33 @@ def test_with_replacement():
 def test_replicates_see_different_orders():
     orders = [next(stretches(settings(), 100, 0, k)).order for k in (1, 2)]
     assert (orders[0] != orders[1]).any()
+
+
+LENGTHS = [
+    {"epochs": 4},
+    {"steps": 14, "evaluate_every": 3},
+    {"epochs": 4, "minibatches": "with_replacement"},
+]
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("pauses", [{1}, {0, 2, 3, 4, 7, 8, 13}, set(range(17)), {500}])
+def test_pauses_change_no_minibatch_and_no_evaluation(length, pauses):
+    """Stretches also end at pauses; what is seen, and when it is evaluated, stays the same."""
+
+    def run(pauses):
+        examples, ends, evaluated, step = [], [], [], 0
+        for part in stretches(settings(batch_size=32, **length), 100, 0, 1, pauses):
+            assert part.steps > 0
+            examples += seen(part, 32)
+            step += part.steps
+            ends.append(step)
+            if part.evaluate:
+                evaluated.append(step)
+        return examples, ends, evaluated
+
+    examples, ends, evaluated = run(())
+    with_pauses = run(pauses)
+    assert with_pauses[0] == examples
+    assert with_pauses[1] == sorted({*ends, *(p for p in pauses if 0 < p <= ends[-1])})
+    assert with_pauses[2] == evaluated

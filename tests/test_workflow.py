@@ -16,6 +16,8 @@ import pytest
 import yaml
 from conftest import ROOT
 
+from bnmatrix.variants import strips
+
 pytestmark = pytest.mark.slow
 
 COPIED = ("Snakefile", "workflow", "config", "profiles", "environment.yml")
@@ -60,6 +62,62 @@ STUDIES = {
 }
 
 
+TUNED = {
+    "iris-tuned": {
+        "title": "Iris, tuned",
+        "question": "Does tuning run?",
+        "dataset": "iris",
+        "role": "experiment",
+        "settings": {
+            "hidden_layers": [8],
+            "steps": 20,
+            "evaluate_every": 10,
+            "input_scaling": "standardized",
+            "validation": {"fraction": 0.1, "take": "last"},
+        },
+        "axes": {"normalization": ["none", "batch"], "batch_size": [16], "tuned": [False, True]},
+        "tuning": {"rates": [0.001, 0.01, 0.1], "replicates": 1, "widen": 1},
+        "measures": {"gradients": [0, 20], "order": ["last"]},
+        "replicates": 3,
+        "together": ["normalization", "tuned"],
+    }
+}
+
+ANALYSIS = {
+    "label": "at an ordinary rate",
+    "studies": ["iris-tuned", "mnist-tiny"],
+    "endpoint": "final",
+    "direction": "greater",
+    "margin": 0.02,
+}
+CLAIMS = {
+    "better": {
+        **dict.fromkeys(("wording", "question", "reason", "literature"), "Text & <b>more</b>."),
+        "title": "It is better",
+        "primary": ANALYSIS,
+        "exploratory": [
+            {
+                "label": "in time",
+                "studies": ["iris-tuned"],
+                "endpoint": "seconds_to",
+                "arguments": {"target": 0.5},
+                "wall_clock": True,
+            }
+        ],
+        "plot": {"table": "history", "x": "step", "y": "validation_accuracy", "panels": "tuned"},
+    }
+}
+REPLICATIONS = {
+    "one": {
+        **dict.fromkeys(("title", "reference", "protocol"), "Text & <b>more</b>"),
+        "study": "iris-tuned",
+        "figures": [
+            {"what": "accuracy", "value": 0.5, "treatment": {"normalization": "none"}},
+        ],
+    }
+}
+
+
 class Copy:
     """A copy of the project, with small studies."""
 
@@ -78,9 +136,11 @@ class Copy:
             edit(studies)
         self.declare(studies)
 
-    def declare(self, studies):
-        text = yaml.safe_dump({"studies": studies}, sort_keys=False)
-        (self.folder / "config/studies.yaml").write_text(text, encoding="utf-8")
+    def declare(self, studies, claims=None, replications=None):
+        parts = {"studies": studies, "claims": claims or {}, "replications": replications or {}}
+        for name, content in parts.items():
+            text = yaml.safe_dump({name: content}, sort_keys=False)
+            (self.folder / f"config/{name}.yaml").write_text(text, encoding="utf-8")
 
     def run(self, *arguments, **environment):
         """Run snakemake; return the finished process, with all output in ``stdout``."""
@@ -123,6 +183,8 @@ DETERMINISTIC = (
     "data/processed/*/*.npz",
     "data/runs/*/*/runs.parquet",
     "data/runs/*/*/history.parquet",
+    "data/runs/*/*/tuning.parquet",
+    "data/runs/*/*/measurements.parquet",
 )
 
 
@@ -186,7 +248,7 @@ def test_asking_by_name_for_what_cannot_be_had(offline):
         (("--config", "replicas=3"), "unknown key (did you mean 'replicates'?)"),
         (("--config", "replicates=0"), "replicates"),
         (("--config", "mirror=/nowhere"), "mirror '/nowhere': there is no such directory"),
-        (("data/runs/iris-tiny/x/runs.parquet",), "has no variant 'x'; it has normalization~none"),
+        (("data/runs/iris-tiny/x/runs.parquet",), "has no variants 'x'; it has normalization~none"),
     ],
 )
 def test_errors_before_anything_runs(offline, arguments, expected):
@@ -207,6 +269,68 @@ def test_same_bytes_in_other_circumstances(offline, tmp_path):
     assert other.digests(*DETERMINISTIC) == offline.digests(*DETERMINISTIC) | {
         "reports/timings.csv": other.digests("reports/timings.csv")["reports/timings.csv"]
     }
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory):
+    """A run with claims and a replication, without network: part of a claim has no data."""
+    copy = Copy(tmp_path_factory.mktemp("judged"), "mnist-tiny")
+    mnist = {"mnist-tiny": STUDIES["mnist-tiny"]}
+    copy.declare(TUNED | mnist, CLAIMS, REPLICATIONS)
+    copy.output = copy.ok("--cores", "2", "reports/claims.html")
+    return copy
+
+
+def test_claims_are_judged_where_there_is_data(judged):
+    assert rules_run(judged.output) == {
+        *("prepare", "train", "aggregate", "judge", "plot_claims", "claims_page"),
+    }
+    assert re.search(r"^train\s+1$", judged.output, flags=re.MULTILINE), "one strip, one job"
+    claims = pd.read_csv(judged.folder / "reports/claims.csv", keep_default_na=False)
+    assert list(claims["dataset"]) == ["iris", "mnist"]
+    assert list(claims["pairs"]) == [3, 0]
+    assert claims["verdict"][1] == "not measured"
+    runs = pd.read_csv(judged.folder / "reports/iris-tuned.csv", keep_default_na=False)
+    assert list(runs["tuned"]) == [False] * 3 + [True] * 3 + [False] * 3 + [True] * 3
+    assert set(runs[~runs["tuned"]]["learning_rate_used"]) == {0.001}
+    tuning = pd.read_parquet(judged.folder / "data/results/iris-tuned/tuning.parquet")
+    assert {0.001, 0.01, 0.1} <= set(tuning["rate"])
+    assert set(runs[runs["tuned"]]["learning_rate_used"]) == set(tuning[tuning["chosen"]]["rate"])
+    measurements = pd.read_parquet(judged.folder / "data/results/iris-tuned/measurements.parquet")
+    assert set(measurements["measure"]) == {"gradient_norm", "order_difference"}
+    page = (judged.folder / "reports/claims.html").read_text(encoding="utf-8")
+    assert "It is better" in page
+    assert "Text &amp; &lt;b&gt;more&lt;/b&gt;." in page
+    assert "not measured" in page
+    replications = pd.read_csv(judged.folder / "reports/replications.csv")
+    assert replications["runs"][0] == 6 or replications["runs"][0] == 3
+
+
+def test_claims_have_the_same_bytes_in_another_run(judged, tmp_path):
+    other = Copy(tmp_path / "another directory", "mnist-tiny")
+    other.declare(TUNED | {"mnist-tiny": STUDIES["mnist-tiny"]}, CLAIMS, REPLICATIONS)
+    other.ok("--cores", "1", "reports/claims.html", TZ="Pacific/Auckland", PYTHONHASHSEED="42")
+    patterns = ("reports/claims.csv", "reports/replications.csv", "reports/figures/claims/*.svg")
+    patterns += ("data/results/*/analyses.csv", "data/results/*/tuning.parquet")
+    patterns += ("data/results/*/measurements.parquet",)
+    assert other.digests(*patterns) == judged.digests(*patterns)
+
+
+def test_a_changed_claim_is_judged_anew_and_nothing_is_trained(judged):
+    changed = json.loads(json.dumps(CLAIMS))
+    changed["better"]["primary"]["margin"] = 0.5
+    judged.declare(TUNED | {"mnist-tiny": STUDIES["mnist-tiny"]}, changed, REPLICATIONS)
+    output = judged.ok("--cores", "2", "reports/claims.html")
+    assert rules_run(output) == {"judge", "plot_claims", "claims_page"}
+
+
+def test_the_overview_has_the_scorecard(judged):
+    judged.declare(TUNED | {"mnist-tiny": STUDIES["mnist-tiny"]}, CLAIMS, REPLICATIONS)
+    judged.ok("--cores", "2")
+    index = (judged.folder / "reports/index.html").read_text(encoding="utf-8")
+    assert 'href="claims.html#better"' in index
+    assert not (judged.folder / "reports/iris-tuned.html").exists(), "made when it is asked for"
+    judged.ok("--cores", "2", "reports/iris-tuned.html")
 
 
 def test_pages_alone_after_a_change_of_template(offline):
@@ -253,16 +377,19 @@ def test_snakemakes_own_report(offline):
 
 
 def test_dry_run_shows_the_whole_matrix(project, tmp_path):
-    """The declared studies: every variant of every one is a job of its own."""
+    """The declared studies: every strip of every one is a job of its own."""
     copy = Copy(tmp_path / "copy", *STUDIES)
     mirror = tmp_path / "mirror"  # empty files will do: they are looked at when downloaded
     for dataset in project.datasets.values():
         for file in dataset.files:
             (mirror / dataset.folder).mkdir(parents=True, exist_ok=True)
             (mirror / dataset.folder / file.name).touch()
-    shutil.copy(ROOT / "config/studies.yaml", copy.folder / "config/studies.yaml")
+    for name in ("studies", "claims", "replications"):
+        shutil.copy(ROOT / f"config/{name}.yaml", copy.folder / f"config/{name}.yaml")
     output = copy.ok("--cores", "2", "-n", BNMATRIX_MIRROR=str(mirror))
-    assert re.search(r"^train\s+46$", output, flags=re.MULTILINE)
+    jobs = sum(len(strips(project, study)) for study in project.studies)
+    assert re.search(rf"^train\s+{jobs}$", output, flags=re.MULTILINE)
+    assert jobs > 90
     assert re.search(r"^download\s+2$", output, flags=re.MULTILINE)
 
 

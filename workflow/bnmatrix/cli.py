@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from bnmatrix import logs
 from bnmatrix.errors import UserError
@@ -67,7 +68,7 @@ def prepare(options: argparse.Namespace) -> None:
 
 
 def train(options: argparse.Namespace) -> None:
-    """Train all replicates of one variant."""
+    """Train all replicates of a strip: of variants that one job trains."""
     spec = json.loads(options.spec)
     from bnmatrix.training.environment import configure
 
@@ -77,29 +78,30 @@ def train(options: argparse.Namespace) -> None:
     from bnmatrix.files import write_json
     from bnmatrix.provenance import git_commit
     from bnmatrix.results import write_parquet
-    from bnmatrix.training.replicates import train_variant
+    from bnmatrix.training.replicates import train_strip
 
-    outcome = train_variant(spec, load_prepared(options.data), options.threads)
-    write_parquet(outcome.runs, options.runs)
-    write_parquet(outcome.history, options.history)
-    write_parquet(outcome.timings, options.timings)
+    outcome = train_strip(spec, load_prepared(options.data), options.threads)
+    for name, table in outcome.tables.items():
+        write_parquet(table, options.folder / f"{name}.parquet")
     commit = git_commit(Path(__file__).parent)
-    write_json(options.machine, outcome.machine | {"commit": commit})
+    write_json(options.folder / "machine.json", outcome.machine | {"commit": commit})
 
 
 def aggregate(options: argparse.Namespace) -> None:
-    """Put the runs, histories and timings of a study's variants together."""
+    """Put the tables of a study's strips together."""
     import pandas as pd
 
     from bnmatrix.files import write_json
     from bnmatrix.provenance import study_provenance
     from bnmatrix.results import write_parquet
     from bnmatrix.tables import stack, write_csv
-    from bnmatrix.variants import split_name, variants
+    from bnmatrix.variants import split_name, strips, variants
 
     project = _project(options)
     matrix = variants(project, options.study)
-    folders = [options.folder / options.study / variant.name for variant in matrix]
+    folders = [
+        options.folder / options.study / strip.name for strip in strips(project, options.study)
+    ]
     for folder in folders:
         if not (folder / "runs.parquet").exists():
             raise UserError(
@@ -107,12 +109,20 @@ def aggregate(options: argparse.Namespace) -> None:
                 "Run again, to train what it declares now."
             )
 
+    place = {variant.name: number for number, variant in enumerate(matrix)}
+
     def table(name: str) -> pd.DataFrame:
-        return stack([pd.read_parquet(folder / f"{name}.parquet") for folder in folders])
+        found = [pd.read_parquet(folder / f"{name}.parquet") for folder in folders]
+        together = stack([part for part in found if len(part)] or found[:1])
+        # In the order of the matrix, however its cells were spread over jobs.
+        return together.sort_values(
+            "variant", key=lambda names: names.map(place), kind="stable", ignore_index=True
+        )
 
     write_csv(table("runs"), options.runs)
-    write_parquet(table("history"), options.history)
-    write_csv(table("timings"), options.timings)
+    write_csv(table("timings"), options.results / "timings.csv")
+    for name in ("history", "tuning", "measurements", "step_times"):
+        write_parquet(table(name), options.results / f"{name}.parquet")
     splits = sorted({split_name(variant.settings) for variant in matrix})
     provenance = study_provenance(
         options.study,
@@ -120,7 +130,7 @@ def aggregate(options: argparse.Namespace) -> None:
         [options.processed / project.study(options.study).dataset / f"{s}.npz" for s in splits],
         [folder / "machine.json" for folder in folders],
     )
-    write_json(options.provenance, provenance)
+    write_json(options.results / "provenance.json", provenance)
 
 
 def compare(options: argparse.Namespace) -> None:
@@ -132,6 +142,45 @@ def compare(options: argparse.Namespace) -> None:
     classes = len(_project(options).dataset_of(options.study).classes)
     write_csv(summarize(runs, classes), options.summary)
     write_csv(compare(runs, classes), options.comparisons)
+
+
+def judge(options: argparse.Namespace) -> None:
+    """Judge the claims, and compare replications with what was published."""
+    from bnmatrix.claims import analyse, judge, replicate
+    from bnmatrix.results import write_parquet
+    from bnmatrix.tables import write_csv
+
+    project = _project(options)
+    tables = {study: _arm(project, study) for study in json.loads(options.studies)}
+    analyses, pairs = analyse(project, tables, wall_clock=False)
+    timed, timed_pairs = analyse(project, tables, wall_clock=True)
+    write_csv(judge(project, analyses), options.reports / "claims.csv")
+    write_csv(timed, options.reports / "claims-timing.csv")
+    write_csv(analyses, options.results / "analyses.csv")
+    write_parquet(pairs, options.results / "pairs.parquet")
+    write_parquet(timed_pairs, options.results / "pairs-timing.parquet")
+    replications = [replicate(project, tables, wall_clock=clock) for clock in (False, True)]
+    write_csv(replications[0], options.reports / "replications.csv")
+    write_csv(replications[1], options.results / "replications-timing.csv")
+    log.info("%d claims, %d analyses, %d pairs", len(project.claims), len(analyses), len(pairs))
+
+
+def _arm(project: Any, study: str) -> Any:
+    """Return the tables of a study."""
+    import pandas as pd
+
+    from bnmatrix.statistics.endpoints import Arm
+    from bnmatrix.tables import read_runs
+
+    results = Path("data/results") / study
+    return Arm(
+        runs=read_runs(Path("reports") / f"{study}.csv"),
+        history=pd.read_parquet(results / "history.parquet"),
+        measurements=pd.read_parquet(results / "measurements.parquet"),
+        timings=read_runs(results / "timings.csv"),
+        step_times=pd.read_parquet(results / "step_times.parquet"),
+        classes=len(project.dataset_of(study).classes),
+    )
 
 
 def combine(options: argparse.Namespace) -> None:
@@ -163,6 +212,29 @@ def plot(options: argparse.Namespace) -> None:
     )
 
 
+def plot_claims(options: argparse.Namespace) -> None:
+    """Draw what was measured for each claim, and how learning rates were tuned."""
+    from bnmatrix.report.claim_figures import draw_claims, draw_tuning
+
+    project = _project(options)
+    tables = {study: _arm(project, study) for study in json.loads(options.studies)}
+    draw_claims(options.output, project, tables)
+    draw_tuning(options.output, project, list(tables), options.results)
+
+
+def claims_page(options: argparse.Namespace) -> None:
+    """Render the page of all claims, and that of the replications."""
+    from bnmatrix.files import write_text
+    from bnmatrix.report.claim_pages import claims_page, replications_page
+
+    project, studies = _project(options), json.loads(options.studies)
+    write_text(options.output, claims_page(project, studies, options.results))
+    write_text(
+        options.output.with_name("replications.html"),
+        replications_page(project, studies, options.results),
+    )
+
+
 def page(options: argparse.Namespace) -> None:
     """Render the page of a study."""
     from bnmatrix.files import write_text
@@ -178,7 +250,12 @@ def overview(options: argparse.Namespace) -> None:
 
     left_out = json.loads(options.left_out)
     studies = json.loads(options.studies)
-    write_text(options.output, overview_page(_project(options), studies, left_out, options.results))
+    claims = options.results / "reports/claims.csv"
+    page = overview_page(
+        *(_project(options), studies, left_out, options.asked, options.results),
+        claims if options.claims else None,
+    )
+    write_text(options.output, page)
 
 
 def schemas(options: argparse.Namespace) -> None:
@@ -195,12 +272,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
 
     def command(run: Callable, *names: str) -> None:
-        sub = commands.add_parser(run.__name__, help=run.__doc__, description=run.__doc__)
+        sub = commands.add_parser(
+            run.__name__.replace("_", "-"), help=run.__doc__, description=run.__doc__
+        )
         sub.set_defaults(run=run)
         sub.add_argument("--config", help="configuration as JSON; default: config/config.yaml")
         sub.add_argument("--log", help="log file; default: the terminal alone")
         for name in names:
-            kinds = {"threads": int} | dict.fromkeys(_TEXT, str)
+            kinds = {"threads": int, "asked": int, "claims": json.loads} | dict.fromkeys(_TEXT, str)
             many = name in ("tables", "timing-tables", "provenances")
             sub.add_argument(
                 f"--{name}",
@@ -212,16 +291,16 @@ def _parser() -> argparse.ArgumentParser:
 
     command(download, "dataset", "raw", "partial")
     command(prepare, "dataset", "validation", "raw", "output")
-    command(train, "spec", "data", "threads", "runs", "history", "timings", "machine")
-    command(
-        aggregate,
-        *("study", "folder", "processed", "runs", "history", "timings", "provenance"),
-    )
+    command(train, "spec", "data", "threads", "folder")
+    command(aggregate, "study", "folder", "processed", "runs", "results")
     command(compare, "study", "runs", "summary", "comparisons")
+    command(judge, "studies", "reports", "results")
     command(combine, "tables", "timing-tables", "provenances", "runs", "timings", "provenance")
     command(plot, "study", "runs", "history", "summary", "comparisons", "output")
+    command(plot_claims, "studies", "results", "output")
+    command(claims_page, "studies", "results", "output")
     command(page, "study", "results", "output")
-    command(overview, "studies", "left-out", "results", "output")
+    command(overview, "studies", "left-out", "claims", "asked", "results", "output")
     command(schemas, "folder")
     return parser
 
@@ -231,11 +310,13 @@ _HELP = {
     "raw": "folder of the data set's files",
     "partial": "folder of unfinished transfers",
     "validation": "the validation split, as JSON",
-    "spec": "everything that decides the variant, as JSON",
+    "spec": "everything that decides the strip's runs, as JSON",
     "data": "the prepared data (.npz)",
     "threads": "threads for TensorFlow",
-    "folder": "folder of the runs of all studies; of the schemas",
+    "folder": "folder of the strip's tables; of the runs of all studies; of the schemas",
     "processed": "folder of the prepared data",
+    "asked": "number of studies asked for",
+    "claims": "true if claims were judged, false if not",
     "results": "folder of reports, figures and tables",
 }
 

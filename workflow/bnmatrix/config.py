@@ -5,6 +5,7 @@ The JSON schemas in ``workflow/schemas/`` are generated from these models
 """
 
 import difflib
+import itertools
 import math
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -20,6 +21,8 @@ RESERVED_NAMES = (
     "runs",
     "timings",
     "claims",
+    "claims-timing",
+    "replications",
     "provenance",
     "theory",
     "explorer",
@@ -205,8 +208,12 @@ class Settings(Model):
     """Momentum of the moving averages: the share of the old value that is kept at a step."""
     normalization_epsilon: Positive = 1e-3
     """ε, added to the variance under the root."""
+    normalization_groups: Count = 8
+    """Groups of group normalization; they divide the units of each hidden layer."""
     dropout: BelowOne = 0.0
-    """Share of activations dropped after each hidden layer."""
+    """Share of activations dropped in each hidden layer."""
+    dropout_order: Literal["after", "before"] = "after"
+    """Dropout `after` the normalization and the activation, or `before` both."""
     initializer: Annotated[
         str | NormalInitializer,
         BeforeValidator(
@@ -220,15 +227,22 @@ class Settings(Model):
     optimizer: Annotated[str, _one_of(registry.OPTIMIZERS)] = "adam"
     """Optimizer, with Keras's defaults (`momentum` is SGD with momentum 0.9)."""
     learning_rate: Positive = 1e-3
-    """Learning rate."""
+    """Learning rate; not used where it is tuned."""
+    tuned: bool = False
+    """Whether the learning rate is tuned, for each variant by itself, as the study's `tuning`
+    says."""
     input_scaling: Annotated[str, _one_of(registry.INPUT_SCALINGS)] = "unit"
     """`raw`; `unit`: into [0, 1]; `standardized`: each feature to mean 0 and variance 1;
     `centered`: each feature to mean 0. Fitted on the training examples alone."""
     training_examples: Count | None = None
-    """Train on only the first so many of the training part, in a fixed random order; all if not
-    given."""
+    """Train on only so many of the training part; all if not given."""
+    training_take: Literal["random", "first"] = "random"
+    """Which these are: the first in a fixed random order, or the first as they come."""
     validation: Split = Split(fraction=0.2)
     """The part of the training data that is set apart for validation."""
+    folds: Annotated[int, Field(strict=True, ge=2)] | None = None
+    """Repeated stratified cross-validation with so many folds: replicate *k* is tested on one fold
+    of all examples, the next one on the next. If not given, on the data set's own test part."""
     minibatches: Annotated[str, _one_of(registry.MINIBATCHES)] = "shuffled"
     """`shuffled`: epochs in a new random order, the last, smaller mini-batch included;
     `with_replacement`: each mini-batch drawn anew."""
@@ -248,6 +262,32 @@ class Settings(Model):
         if self.steps is not None and self.evaluate_every > self.steps:
             raise ValueError(
                 f"`evaluate_every` ({self.evaluate_every}) is more than `steps` ({self.steps})"
+            )
+        return self
+
+
+class Tuning(Model):
+    """How the learning rate of a tuned variant is chosen: on validation data, with seeds of its
+    own, from the same rates for every variant."""
+
+    rates: Annotated[list[Positive], Field(min_length=3)] = [
+        *(0.001, 0.00316, 0.01, 0.0316, 0.1, 0.316, 1.0)
+    ]
+    """Learning rates to try, ascending in equal ratios."""
+    replicates: Count = 3
+    """Times that each is tried."""
+    objective: Literal["final", "average"] = "final"
+    """Largest validation accuracy: at the end of training, or averaged over its evaluations (for
+    studies of speed)."""
+    widen: Annotated[int, Field(strict=True, ge=0)] = 4
+    """How many rates may be added at an end of the grid while the best one lies there."""
+
+    @model_validator(mode="after")
+    def _geometric(self) -> Self:
+        ratios = [high / low for low, high in itertools.pairwise(self.rates)]
+        if min(ratios) < 1.1 or max(ratios) / min(ratios) > 1.02:
+            raise ValueError(
+                "`rates` must ascend in equal ratios of at least 1.1, such as 0.01, 0.1, 1"
             )
         return self
 
@@ -291,12 +331,28 @@ class Study(Model):
     """Settings that all variants share; what is not given has its default."""
     axes: dict[str, list[Any]]
     """Settings that vary, each with its values; `normalization` and `batch_size` among them."""
+    role: Literal["matrix", "experiment"] = "matrix"
+    """`matrix`: has a page, and a place on the overview; `experiment`: serves claims and
+    replications, and its page is made when it is asked for."""
     replicates: Count = 5
     """Times that each variant is trained, from different seeds."""
     seed: Seed = 0
     """Seed from which all replicates' seeds come."""
     source: Source | None = None
     """The document whose experiment it repeats."""
+    further: list[dict[str, list[Any]]] = []
+    """Further cells, beside the product of `axes`: each entry is a product of its own, of values
+    for the same axes."""
+    tuning: Tuning = Tuning()
+    """How the learning rate of tuned variants is chosen."""
+    measures: dict[
+        Annotated[str, _one_of(registry.MEASURES)],
+        list[Annotated[int, Field(strict=True, ge=0)] | Literal["last"]],
+    ] = {}
+    """What is measured besides accuracies, and after which steps (`last` is the end)."""
+    together: list[str] = list(registry.UNCOMPILED)
+    """Axes whose values one job trains, one after another. A value of any other axis has a job of
+    its own, which costs a start of TensorFlow; for small data, name more of them here."""
 
     @model_validator(mode="after")
     def _known_axes(self) -> Self:
@@ -316,7 +372,167 @@ class Study(Model):
                 raise ValueError(f"'{axis}' is both a setting and an axis: keep one")
             if not values:
                 raise ValueError(f"axes: '{axis}' has no values")
+        for block in self.further:
+            if set(block) != set(self.axes) or not all(block.values()):
+                raise ValueError(f"further: give values for the same axes: {', '.join(self.axes)}")
+        for axis in self.together:
+            if axis not in known:
+                raise ValueError(f"together: unknown setting '{axis}'{suggestion(axis, known)}")
+        if "validation" in self.together:
+            raise ValueError("together: a job has one validation part; leave 'validation' out")
         return self
+
+
+# --------------------------------------------------------------------------- claims
+
+Selection = dict[str, Any]
+
+
+class Analysis(Model):
+    """A comparison that is decided on before it is made: one endpoint, one contrast."""
+
+    label: str
+    """Under which circumstances, in words that end "It holds …"."""
+    studies: list[str]
+    """Studies that it is made in, one a data set."""
+    endpoint: Annotated[str, _one_of(registry.ENDPOINTS)]
+    """What is compared: a function of `bnmatrix.statistics.endpoints`."""
+    arguments: dict[str, Any] = {}
+    """The endpoint's arguments; a mapping from data sets to values gives each its own."""
+    treatment: Selection = {"normalization": "batch"}
+    """Values of axes that select the first arm; several cells are averaged over."""
+    control: Selection | None = {"normalization": "none"}
+    """Values of axes that select the second arm; null compares the first with zero."""
+    where: Selection = {}
+    """Values of axes that select both."""
+    direction: Literal["greater", "less", "different", "equal"]
+    """What the claim says of the first arm's endpoint, compared with the second's."""
+    margin: Positive | dict[str, Positive]
+    """Differences up to this, either way, make no practical difference; a mapping gives each data
+    set its own. In the endpoint's unit: fractions for accuracies, logarithms for factors."""
+    unit: Annotated[str, _one_of(registry.UNITS)] | None = None
+    """How differences are written; if not given, as is the endpoint's."""
+    wall_clock: bool = False
+    """Whether it rests on time taken, which no two runs share; judged and written apart."""
+
+    def margin_on(self, dataset: str) -> float:
+        """Return the margin for a data set."""
+        return self.margin[dataset] if isinstance(self.margin, dict) else self.margin
+
+    def arguments_on(self, dataset: str) -> dict[str, Any]:
+        """Return the endpoint's arguments for a data set."""
+        return {
+            name: value[dataset] if isinstance(value, dict) else value
+            for name, value in self.arguments.items()
+        }
+
+
+class Plot(Model):
+    """The figure of a claim: values over one axis or over time, a colour an arm."""
+
+    table: Literal["runs", "history", "measurements"]
+    """The table of the study that is drawn."""
+    x: str
+    """Column on the horizontal axis."""
+    y: str
+    """Column on the vertical axis."""
+    where: Selection = {}
+    """Rows that are drawn."""
+    hue: str = "normalization"
+    """Column that colours tell apart."""
+    panels: str | list[str] | None = None
+    """Column, or columns, with a panel for each of their values."""
+    scale: Literal["linear", "log", "log2"] = "linear"
+    """Scale of the horizontal axis."""
+    y_scale: Literal["linear", "log"] = "linear"
+    """Scale of the vertical axis."""
+
+
+class Claim(Model):
+    """A claim about batch normalization, and how it is tested."""
+
+    title: str
+    """The claim in a few words."""
+    wording: str
+    """The claim as the sources state it."""
+    question: str
+    """What is asked, and how it is answered."""
+    reason: str
+    """Why this endpoint, contrast and margin."""
+    literature: str
+    """What has been found, by whom."""
+    primary: Analysis
+    """The analysis that decides."""
+    conditions: list[Analysis] = []
+    """Further analyses that decide whether the claim holds under conditions alone. What they do
+    not give, they have from `primary`."""
+    exploratory: list[Analysis] = []
+    """Analyses that are shown and decide nothing. What they do not give is from `primary`."""
+    plot: Plot | None = None
+    """A figure of what was measured."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _inherit(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping) or not isinstance(data.get("primary"), Mapping):
+            return data
+        parts = {
+            key: [
+                {**data["primary"], **item} if isinstance(item, Mapping) else item for item in part
+            ]
+            for key in ("conditions", "exploratory")
+            if isinstance(part := data.get(key, []), list)
+        }
+        return {**data, **parts}
+
+    @property
+    def analyses(self) -> list[tuple[str, Analysis]]:
+        """All analyses, each with its role."""
+        return [
+            ("primary", self.primary),
+            *(("condition", item) for item in self.conditions),
+            *(("exploratory", item) for item in self.exploratory),
+        ]
+
+
+class Published(Model):
+    """A published figure, and how ours is computed."""
+
+    what: str
+    """What the figure is."""
+    value: float
+    """The published figure, in the endpoint's unit: fractions for accuracies."""
+    sd: Positive | None = None
+    """Standard deviation over executions, if published."""
+    executions: Count | None = None
+    """Number of executions, if published."""
+    tolerance: Annotated[float, Field(ge=0)] = 0.0
+    """Differences up to this count as agreement, whatever the intervals say."""
+    endpoint: Annotated[str, _one_of(registry.ENDPOINTS)] = "final"
+    """Function of `bnmatrix.statistics.endpoints`."""
+    arguments: dict[str, Any] = {}
+    """The endpoint's arguments."""
+    treatment: Selection
+    """Values of axes that select the runs."""
+    control: Selection | None = None
+    """Values of axes that select runs to subtract, pair by pair."""
+    wall_clock: bool = False
+    """Whether it rests on time taken."""
+
+
+class Replication(Model):
+    """A published experiment, run again."""
+
+    title: str
+    """What it is."""
+    reference: str
+    """Where it was published."""
+    study: str
+    """The study that repeats it."""
+    protocol: str
+    """What was done there, and where the study differs."""
+    figures: list[Published]
+    """What was found."""
 
 
 # --------------------------------------------------------------------------- what to run
@@ -338,6 +554,10 @@ class RunConfig(Model):
     """Where the data sets are declared."""
     studies_file: str = "config/studies.yaml"
     """Where the studies are declared."""
+    claims_file: str | None = "config/claims.yaml"
+    """Where the claims are declared; null for none (with a `studies_file` of one's own, say)."""
+    replications_file: str | None = "config/replications.yaml"
+    """Where published experiments that studies repeat are declared; null for none."""
 
 
 class Project(Model):
@@ -346,6 +566,8 @@ class Project(Model):
     run: RunConfig
     datasets: dict[str, Dataset]
     studies: dict[str, Study]
+    claims: dict[str, Claim] = {}
+    replications: dict[str, Replication] = {}
 
     @property
     def chosen(self) -> list[str]:
@@ -460,18 +682,26 @@ def schemas() -> dict[str, dict[str, Any]]:
         "description": properties["settings"]["description"],
         "properties": settings["properties"],
     }
+    values = {
+        name: {"type": "array", "minItems": 1, "items": value}
+        for name, value in settings["properties"].items()
+    }
+    properties["further"]["items"] = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": values,
+    }
     properties["axes"] = {
         "type": "object",
         "additionalProperties": False,
         "description": properties["axes"]["description"],
         "required": ["normalization", "batch_size"],
-        "properties": {
-            name: {"type": "array", "minItems": 1, "items": value}
-            for name, value in settings["properties"].items()
-        },
+        "properties": values,
     }
     return {
         "config.schema.json": of(RunConfig),
         "datasets.schema.json": of(Dataset, "datasets"),
         "studies.schema.json": studies,
+        "claims.schema.json": of(Claim, "claims"),
+        "replications.schema.json": of(Replication, "replications"),
     }

@@ -34,10 +34,36 @@ NORMALIZATIONS: dict[str, Normalization] = {
     "layer": Normalization(
         "LayerNormalization", {"normalization_epsilon": "epsilon"}, label="layer normalization"
     ),
+    # Wu & He 2018
+    "group": Normalization(
+        "GroupNormalization",
+        {"normalization_epsilon": "epsilon", "normalization_groups": "groups"},
+        label="group normalization",
+    ),
 }
 
 #: Settings that only a normalization layer has a use for.
-NORMALIZATION_SETTINGS = ("normalization_momentum", "normalization_epsilon", "placement")
+NORMALIZATION_SETTINGS = (
+    "normalization_momentum",
+    "normalization_epsilon",
+    "normalization_groups",
+    "placement",
+    "dropout_order",
+)
+
+#: Settings that the same compiled program takes in: a job trains all their values.
+UNCOMPILED = ("learning_rate", "tuned", "initializer")
+
+#: What can be measured of a network besides its accuracy: functions of
+#: ``bnmatrix.training.measures`` (of ``bnmatrix.training.step_time`` for the last).
+MEASURES = (
+    "gradients",
+    "covariate_shift",
+    "smoothness",
+    "inference_modes",
+    "order",
+    "step_time",
+)
 
 #: Name → Keras optimizer class and fixed arguments; the learning rate is the study's.
 OPTIMIZERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -69,3 +95,53 @@ INPUT_SCALINGS = ("raw", "unit", "standardized", "centered")
 
 #: How mini-batches are drawn; see :func:`bnmatrix.training.minibatches.stretches`.
 MINIBATCHES = ("shuffled", "with_replacement")
+
+
+#: Units of endpoints; :mod:`bnmatrix.units` writes them.
+UNITS = (
+    *("points", "points a doubling", "nats", "plain", "count"),
+    *("factor of 2", "factor of 10"),
+)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """What a claim is judged by: a function of ``bnmatrix.statistics.endpoints`` of the same name.
+
+    Attributes:
+        unit: how its differences are written (see :mod:`bnmatrix.units`).
+        label: what it is, for people; may name an argument in braces.
+    """
+
+    unit: str
+    label: str
+
+
+ENDPOINTS: dict[str, Endpoint] = {
+    "final": Endpoint("points", "{column}"),
+    "gain_along": Endpoint("points", "change of {column} from {axis} {reference} to {at}"),
+    "spread_over": Endpoint("points", "spread of {column} over {axis}"),
+    "slope_on_log2": Endpoint("points a doubling", "slope of {column} on log₂ {axis}"),
+    "best_over": Endpoint("points", "{column} at the best {axis}"),
+    "at_best_of_control": Endpoint("points", "{column} at the control's best {axis}"),
+    "largest_working": Endpoint(
+        "factor of 10", "largest {axis} within {within} of the best validation accuracy"
+    ),
+    "working_width": Endpoint(
+        "factor of 10", "range of {axis} within {within} of the best validation accuracy"
+    ),
+    "steps_to": Endpoint("factor of 2", "steps to a validation accuracy of {target}"),
+    "seconds_to": Endpoint("factor of 2", "seconds to a validation accuracy of {target}"),
+    "gap_at_matched_loss": Endpoint("points", "training minus validation accuracy at equal loss"),
+    "roughness": Endpoint("nats", "mean rise of the validation loss between evaluations"),
+    "measured": Endpoint("plain", "{measure}"),
+    "log_measured": Endpoint("factor of 10", "{measure}"),
+    "gradient_imbalance": Endpoint(
+        "factor of 10", "ratio of the first and the last layer's gradient norm, either way"
+    ),
+    "count": Endpoint("count", "{column}"),
+    "at_epoch": Endpoint("points", "{column} at epoch {epoch}"),
+    "best_epoch": Endpoint("points", "best {column} of all evaluations"),
+    "size": Endpoint("factor of 2", "{column}"),
+    "step_time": Endpoint("factor of 2", "seconds a step ({part})"),
+}

@@ -12,6 +12,8 @@ from bnmatrix.variants import describe
 COMPLETED, DIVERGED = "completed", "diverged"
 
 #: One row a run (a replicate of a variant); axes stand between ``dataset`` and ``replicate``.
+#: ``parameters`` counts the network's numbers, moving averages included; ``state`` adds the
+#: optimizer's.
 #: Accuracies are fractions, losses cross-entropies in nats; both are empty for a diverged run.
 RUN_KEYS = ["study", "dataset"]
 RUN_COLUMNS = [
@@ -27,7 +29,9 @@ RUN_COLUMNS = [
     "train_loss_as_trained",
     "epochs",
     "steps",
+    "learning_rate_used",
     "parameters",
+    "state",
     "variant",
     "baseline",
 ]
@@ -52,15 +56,52 @@ HISTORY_COLUMNS = [
 TIMING_COLUMNS = ["replicate", "epoch", "step", "training_seconds", "evaluation_seconds", "variant"]
 
 
+#: One row a run that tuned a learning rate; ``tuning_objective`` is what was maximized, as a mean
+#: over the tuning replicates, of whichever rate (``rate``) this run tried.
+TUNING_COLUMNS = [
+    "replicate",
+    "rate",
+    "widened",
+    "status",
+    "tuning_objective",
+    "chosen",
+    "variant",
+]
+
+#: One row a measured value: of ``measure``, after ``step`` steps, of the layer or mode ``part``.
+MEASUREMENT_COLUMNS = ["replicate", "step", "measure", "part", "value", "variant"]
+
+#: The tables of a strip, by file name, and their columns.
+TABLES = {
+    "runs": RUN_COLUMNS,
+    "history": HISTORY_COLUMNS,
+    "tuning": TUNING_COLUMNS,
+    "measurements": MEASUREMENT_COLUMNS,
+    "timings": TIMING_COLUMNS,
+    # Wall-clock times, in the form of measurements.
+    "step_times": MEASUREMENT_COLUMNS,
+}
+
+
 def write_parquet(table: pd.DataFrame, path: str | Path) -> None:
     """Write a table as Parquet, atomically; the same table gives the same bytes."""
     with atomic_path(path) as temporary:
         table.to_parquet(temporary, index=False, compression="zstd")
 
 
-def labelled(table: pd.DataFrame, spec: dict[str, Any], columns: list[str]) -> pd.DataFrame:
-    """Return a variant's table with study, data set and axes first, and the variant's name last."""
+def labelled(
+    rows: list[dict[str, Any]], spec: dict[str, Any], variant: dict[str, Any], columns: list[str]
+) -> pd.DataFrame:
+    """Return a variant's table: study, data set and axes first, and the variant's name last.
+
+    Args:
+        rows: its rows.
+        spec: what :meth:`bnmatrix.variants.Strip.spec` returns.
+        variant: the entry of ``spec["variants"]``.
+        columns: the columns after the axes.
+    """
     keys = {"study": spec["study"], "dataset": spec["dataset"]}
-    keys |= describe(spec["settings"], spec["axes"])
-    names = {"variant": spec["variant"], "baseline": spec["baseline"]}
+    keys |= describe(variant["settings"], spec["axes"])
+    names = {"variant": variant["variant"], "baseline": variant["baseline"]}
+    table = pd.DataFrame(rows, columns=[name for name in columns if name not in names])
     return table.assign(**keys, **names)[[*keys, *columns]]

@@ -5,6 +5,7 @@ The dict that :meth:`Variant.spec` returns is the whole truth about a training j
 
 import itertools
 import json
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -36,25 +37,52 @@ class Variant:
     axes: tuple[str, ...]
     baseline: str | None
 
+
+@dataclass(frozen=True)
+class Strip:
+    """Variants of a study that one job trains, one after another.
+
+    Attributes:
+        study: name of the study.
+        name: readable and unique in the study; a path component.
+        variants: the variants, in the order of the matrix.
+    """
+
+    study: str
+    name: str
+    variants: tuple[Variant, ...]
+
     def spec(self, project: Project) -> dict[str, Any]:
         """Return what the training job needs to know, in built-in types."""
         study = project.study(self.study)
-        layer = NORMALIZATIONS[self.settings["normalization"]]
+        tuned = any(variant.settings["tuned"] for variant in self.variants)
         return {
             "study": self.study,
             "dataset": study.dataset,
-            "variant": self.name,
-            "baseline": self.baseline,
-            "axes": list(self.axes),
-            "settings": self.settings,
-            # Not used there: a change to these entries of the registry trains anew.
-            "registry": {
-                "normalization": [layer.layer, layer.settings],
-                "optimizer": list(OPTIMIZERS[self.settings["optimizer"]]),
-            },
+            "axes": list(study.axes),
             "replicates": project.replicates_of(self.study),
             "seed": study.seed,
+            "tuning": study.tuning.model_dump() if tuned else None,
+            "measures": study.measures,
+            "variants": [
+                {
+                    "variant": variant.name,
+                    "baseline": variant.baseline,
+                    "settings": variant.settings,
+                    "registry": _registry_entries(variant.settings),
+                }
+                for variant in self.variants
+            ],
         }
+
+
+def _registry_entries(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return what the registry says of a variant; a change to it trains anew."""
+    layer = NORMALIZATIONS[settings["normalization"]]
+    return {
+        "normalization": [layer.layer, layer.settings],
+        "optimizer": list(OPTIMIZERS[settings["optimizer"]]),
+    }
 
 
 def as_json(spec: Any) -> str:
@@ -81,7 +109,8 @@ def variants(project: Project, study_name: str) -> list[Variant]:
         )
     axes = tuple(study.axes)
     cells: dict[str, dict[str, Any]] = {}
-    for values in itertools.product(*study.axes.values()):
+    blocks = [study.axes, *({axis: block[axis] for axis in axes} for block in study.further)]
+    for values in itertools.chain(*(itertools.product(*block.values()) for block in blocks)):
         chosen = dict(zip(axes, values, strict=True))
         cell = ", ".join(f"{axis}: {value}" for axis, value in chosen.items())
         settings = validated(Settings, {**study.settings, **chosen}, f"{where} ({cell})")
@@ -94,15 +123,31 @@ def variants(project: Project, study_name: str) -> list[Variant]:
     ]
 
 
+def strips(project: Project, study_name: str) -> list[Strip]:
+    """Return the jobs of a study: its variants, those together that differ in no other axis.
+
+    Raises:
+        UserError: as :func:`variants`.
+    """
+    study = project.study(study_name)
+    apart = tuple(axis for axis in study.axes if axis not in study.together)
+    found: dict[str, list[Variant]] = {}
+    for variant in variants(project, study_name):
+        found.setdefault(variant_name(variant.settings, apart) or "all", []).append(variant)
+    return [Strip(study_name, name, tuple(members)) for name, members in found.items()]
+
+
 def applicable(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return ``settings`` with None for those that the variant's normalization has no use for."""
+    """Return ``settings`` with None for those that the variant has no use for."""
     used = set(NORMALIZATIONS[settings["normalization"]].settings)
     if settings["normalization"] != "none":
         used.add("placement")
-    return {
-        key: None if key in NORMALIZATION_SETTINGS and key not in used else value
-        for key, value in settings.items()
-    }
+        if settings["dropout"]:
+            used.add("dropout_order")
+    unused = set(NORMALIZATION_SETTINGS) - used
+    if settings["tuned"]:
+        unused.add("learning_rate")
+    return {key: None if key in unused else value for key, value in settings.items()}
 
 
 def variant_name(settings: dict[str, Any], axes: tuple[str, ...]) -> str:
@@ -148,7 +193,17 @@ def _baseline(settings: dict[str, Any], axes: tuple[str, ...], cells: dict) -> s
 
 def _check_sizes(project: Project, study: str, settings: Settings, where: str) -> None:
     dataset = project.dataset_of(study)
-    training, apart = settings.validation.sizes(dataset.train_and_test()[0])
+    groups = settings.normalization_groups
+    if settings.normalization == "group" and any(n % groups for n in settings.hidden_layers):
+        raise UserError(
+            f"{where}: normalization_groups: {groups} groups do not divide hidden layers of "
+            f"{', '.join(map(str, settings.hidden_layers))} units"
+        )
+    examples = dataset.train_and_test()[0]
+    if settings.folds:
+        examples = sum(dataset.train_and_test())
+        examples -= math.ceil(examples / settings.folds)
+    training, apart = settings.validation.sizes(examples)
     if training < 1:
         raise UserError(
             f"{where}: validation: {apart} examples are all that {dataset.title} has for training"
@@ -165,3 +220,12 @@ def _check_sizes(project: Project, study: str, settings: Settings, where: str) -
             f"{where}: batch_size: {settings.batch_size} is more than the {available} training "
             f"examples; use at most {available}"
         )
+    per_epoch = math.ceil(available / settings.batch_size)
+    total = settings.steps or settings.epochs * per_epoch
+    for measure, steps in project.study(study).measures.items():
+        late = [step for step in steps if step != "last" and step > total]
+        if late:
+            raise UserError(
+                f"{where}: measures → {measure}: training ends after {total} steps, before step "
+                f"{late[0]}"
+            )

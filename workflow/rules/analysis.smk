@@ -1,15 +1,21 @@
 rule aggregate:
-    """Put the runs, histories and timings of a study's variants together."""
+    """Put the tables of a study's strips together."""
     input:
         runs=runs_of("runs.parquet"),
         history=runs_of("history.parquet"),
+        tuning=runs_of("tuning.parquet"),
+        measurements=runs_of("measurements.parquet"),
         timings=runs_of("timings.parquet"),
+        step_times=runs_of("step_times.parquet"),
         machines=runs_of("machine.json"),
         data=data_of,
     output:
         runs="reports/{study}.csv",
         history="data/results/{study}/history.parquet",
+        tuning="data/results/{study}/tuning.parquet",
+        measurements="data/results/{study}/measurements.parquet",
         timings="data/results/{study}/timings.csv",
+        step_times="data/results/{study}/step_times.parquet",
         provenance="data/results/{study}/provenance.json",
     log:
         "logs/aggregate/{study}.log",
@@ -20,12 +26,12 @@ rule aggregate:
         runtime=10,
     params:
         code=code("tables.py", "results.py", "provenance.py"),
+        results=lambda wildcards, output: os.path.dirname(output.history),
         config=CONFIG,
     shell:
         "python -m bnmatrix aggregate --config {params.config:q} --log {log:q}"
         " --study {wildcards.study:q} --folder data/runs --processed data/processed"
-        " --runs {output.runs:q} --history {output.history:q} --timings {output.timings:q}"
-        " --provenance {output.provenance:q}"
+        " --runs {output.runs:q} --results {params.results:q}"
 
 
 rule compare:
@@ -79,3 +85,40 @@ rule combine:
         "python -m bnmatrix combine --log {log:q} --tables {input.tables:q}"
         " --timing-tables {input.timings:q} --provenances {input.provenances:q}"
         " --runs {output.runs:q} --timings {output.timings:q} --provenance {output.provenance:q}"
+
+
+rule judge:
+    """Judge the claims, and set replications beside what was published."""
+    input:
+        runs=expand("reports/{study}.csv", study=CLAIM_STUDIES),
+        tables=tables_of(CLAIM_STUDIES),
+    output:
+        claims=report(
+            "reports/claims.csv",
+            caption="../report/claims.rst",
+            category="Claims",
+            labels={"content": "table of verdicts"},
+        ),
+        timing="reports/claims-timing.csv",
+        replications="reports/replications.csv",
+        analyses="data/results/claims/analyses.csv",
+        pairs="data/results/claims/pairs.parquet",
+        timed_pairs="data/results/claims/pairs-timing.parquet",
+        timed_replications="data/results/claims/replications-timing.csv",
+    log:
+        "logs/judge.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        code=code("claims.py", "units.py", "statistics/*.py", "tables.py"),
+        declared=CLAIMS_DECLARED,
+        studies=as_json(CLAIM_STUDIES),
+        reports=lambda wildcards, output: os.path.dirname(output.claims),
+        results=lambda wildcards, output: os.path.dirname(output.analyses),
+        config=CONFIG,
+    shell:
+        "python -m bnmatrix judge --config {params.config:q} --log {log:q}"
+        " --studies {params.studies:q} --reports {params.reports:q} --results {params.results:q}"

@@ -23,12 +23,23 @@ from bnmatrix.config import RESERVED_NAMES
 from bnmatrix.datasets.availability import availability, check_mirror
 from bnmatrix.errors import UserError
 from bnmatrix.project import MIRROR_VARIABLE, load_project
-from bnmatrix.variants import as_json, split_name, variants
+from bnmatrix.variants import as_json, split_name, strips, variants
 
 
 def stop(error):
     """End with a message for the user, without a traceback."""
     sys.exit(f"Error: {error}")
+
+
+def digest(content):
+    """A short digest of bytes, for params that make something anew when they change."""
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def code(*names):
+    """A digest of source files of the package: a change to them makes what they make anew."""
+    paths = [p for name in names for p in sorted((SOURCE / "bnmatrix").glob(name))]
+    return digest(b"\0".join(p.read_bytes() for p in paths))
 
 
 try:
@@ -43,7 +54,8 @@ if PROJECT.run.mirror:
 
 # What commands need of the configuration, for their --config; the mirror reaches them through the
 # environment, since where a file comes from is no reason to make anything anew.
-CONFIG = as_json(PROJECT.run.model_dump(include={"datasets_file", "studies_file"}))
+CONFIG_FILES = {"datasets_file", "studies_file", "claims_file", "replications_file"}
+CONFIG = as_json(PROJECT.run.model_dump(include=CONFIG_FILES))
 
 
 @cache
@@ -67,6 +79,27 @@ def left_out():
 
 LEFT_OUT = left_out()
 STUDIES = [s for s in PROJECT.chosen if not any(s in item["studies"] for item in LEFT_OUT)]
+
+# Studies with a page and a place on the overview (asked for by name, all of them), and those that
+# claims and replications rest on.
+MATRIX = [s for s in STUDIES if PROJECT.run.studies != "all" or PROJECT.study(s).role == "matrix"]
+NEEDED = {
+    study
+    for claim in PROJECT.claims.values()
+    for _, analysis in claim.analyses
+    for study in analysis.studies
+} | {replication.study for replication in PROJECT.replications.values()}
+CLAIM_STUDIES = [s for s in STUDIES if s in NEEDED]
+PLOTTED_CLAIMS = [
+    name
+    for name, claim in PROJECT.claims.items()
+    if claim.plot and set(claim.primary.studies) & set(STUDIES)
+]
+
+# What makes verdicts anew when it changes.
+CLAIMS_DECLARED = digest(
+    PROJECT.model_dump_json(include={"claims", "replications"}).encode(),
+)
 
 TO_ADD = f"{MIRROR_VARIABLE}=<directory or address with copies> snakemake --cores 4"
 
@@ -99,12 +132,6 @@ def announce_failure():
     logger.error(
         "Something failed: its log is named above. What succeeded is kept; run again to go on."
     )
-
-
-def code(*names):
-    """A digest of source files of the package: a change to them makes what they make anew."""
-    paths = [p for name in names for p in sorted((SOURCE / "bnmatrix").glob(name))]
-    return hashlib.sha256(b"\0".join(p.read_bytes() for p in paths)).hexdigest()[:16]
 
 
 def declared(dataset, *keys):
@@ -146,19 +173,26 @@ def variants_of(study):
         stop(error)
 
 
-def variant_of(wildcards):
-    """The variant that a job trains."""
-    found = variants_of(wildcards.study)
-    if wildcards.variant not in found:
+@cache
+def strips_of(study):
+    """The jobs of a study, by name."""
+    variants_of(study)  # with its error, if there is one
+    return {strip.name: strip for strip in strips(PROJECT, study)}
+
+
+def strip_of(wildcards):
+    """The variants that a job trains."""
+    found = strips_of(wildcards.study)
+    if wildcards.strip not in found:
         stop(
-            f"study '{wildcards.study}' has no variant '{wildcards.variant}'; it has {', '.join(found)}"
+            f"study '{wildcards.study}' has no variants '{wildcards.strip}'; it has {', '.join(found)}"
         )
-    return found[wildcards.variant]
+    return found[wildcards.strip]
 
 
 def prepared_data(wildcards):
-    """The prepared data of a variant."""
-    split = split_name(variant_of(wildcards).settings)
+    """The prepared data of a strip."""
+    split = split_name(strip_of(wildcards).variants[0].settings)
     return f"data/processed/{PROJECT.study(wildcards.study).dataset}/{split}.npz"
 
 
@@ -173,13 +207,26 @@ def validation_splits(dataset):
     }
 
 
+TUNED_STUDIES = [
+    study
+    for study in CLAIM_STUDIES
+    if any(variant.settings["tuned"] for variant in variants_of(study).values())
+]
+
+
+def tables_of(studies):
+    """The tables of studies that claims are judged by, beside their runs."""
+    names = ("history.parquet", "measurements.parquet", "timings.csv", "step_times.parquet")
+    names += ("tuning.parquet",)
+    return [f"data/results/{study}/{name}" for study in studies for name in names]
+
+
 def runs_of(name):
-    """An input function: file ``name`` of each variant of a study."""
+    """An input function: file ``name`` of each job of a study."""
 
     def paths(wildcards):
         return [
-            f"data/runs/{wildcards.study}/{variant}/{name}"
-            for variant in variants_of(wildcards.study)
+            f"data/runs/{wildcards.study}/{strip}/{name}" for strip in strips_of(wildcards.study)
         ]
 
     return paths
@@ -196,4 +243,4 @@ wildcard_constraints:
     dataset="[^/]+",
     split="[^/]+",
     study=rf"(?!(?:{'|'.join(RESERVED_NAMES)})\.)[^/]+",
-    variant="[^/]+",
+    strip="[^/]+",

@@ -32,7 +32,7 @@ rule plot:
         mem_mb=1000,
         runtime=10,
     params:
-        code=code("report/figures.py", "report/labels.py"),
+        code=code("report/figures.py", "report/labels.py", "units.py"),
         folder=lambda wildcards, output: os.path.dirname(output.curves),
         source=lambda wildcards: as_json(
             PROJECT.study(wildcards.study).model_dump(include={"source"})
@@ -45,7 +45,7 @@ rule plot:
         " --output {params.folder:q}"
 
 
-PAGE_CODE = code("report/*.py", "report/templates/*")
+PAGE_CODE = code("report/*.py", "report/templates/*", "units.py")
 
 
 rule page:
@@ -80,11 +80,83 @@ rule page:
         " --study {wildcards.study:q} --results . --output {output:q}"
 
 
+rule plot_claims:
+    """Draw what was measured for each claim, and the tuning of learning rates."""
+    input:
+        runs=expand("reports/{study}.csv", study=CLAIM_STUDIES),
+        tables=tables_of(CLAIM_STUDIES),
+    output:
+        claims=report(
+            expand("reports/figures/claims/{claim}.svg", claim=PLOTTED_CLAIMS),
+            caption="../report/claims.rst",
+            category="Claims",
+        ),
+        tuning=expand("reports/figures/claims/tuning-{study}.svg", study=TUNED_STUDIES),
+    log:
+        "logs/plot_claims.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        code=code(
+            "report/claim_figures.py",
+            "report/figures.py",
+            "report/labels.py",
+            "statistics/endpoints.py",
+            "units.py",
+        ),
+        declared=CLAIMS_DECLARED,
+        studies=as_json(CLAIM_STUDIES),
+        folder="reports/figures/claims",
+        config=CONFIG,
+    shell:
+        "python -m bnmatrix plot-claims --config {params.config:q} --log {log:q}"
+        " --studies {params.studies:q} --results data/results --output {params.folder:q}"
+
+
+rule claims_page:
+    """Render the page of the claims, and that of the replications."""
+    input:
+        claims="reports/claims.csv",
+        timing="reports/claims-timing.csv",
+        replications="reports/replications.csv",
+        analyses="data/results/claims/analyses.csv",
+        timed_replications="data/results/claims/replications-timing.csv",
+        tuning=expand("data/results/{study}/tuning.parquet", study=TUNED_STUDIES),
+        figures=rules.plot_claims.output,
+    output:
+        report(
+            "reports/claims.html",
+            caption="../report/claims.rst",
+            category="Claims",
+            labels={"content": "page"},
+        ),
+        "reports/replications.html",
+    log:
+        "logs/claims_page.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=PAGE_CODE,
+        declared=CLAIMS_DECLARED,
+        studies=as_json(CLAIM_STUDIES),
+        config=CONFIG,
+    shell:
+        "python -m bnmatrix claims-page --config {params.config:q} --log {log:q}"
+        " --studies {params.studies:q} --results . --output {output[0]:q}"
+
+
 rule overview:
     """Render the overview of all studies, and of those that were left out."""
     input:
-        summaries=expand("data/results/{study}/summary.csv", study=STUDIES),
-        comparisons=expand("data/results/{study}/comparisons.csv", study=STUDIES),
+        summaries=expand("data/results/{study}/summary.csv", study=MATRIX),
+        comparisons=expand("data/results/{study}/comparisons.csv", study=MATRIX),
+        claims="reports/claims.csv" if CLAIM_STUDIES else [],
         provenance="reports/provenance.json",
     output:
         report(
@@ -102,10 +174,14 @@ rule overview:
         runtime=10,
     params:
         code=PAGE_CODE,
-        studies=as_json(STUDIES),
+        studies=as_json(MATRIX),
         left_out=as_json(LEFT_OUT),
+        claims=as_json(bool(CLAIM_STUDIES)),
+        asked=len(PROJECT.chosen),
         declared=as_json({name: PROJECT.study(name).title for name in STUDIES}),
         config=CONFIG,
     shell:
         "python -m bnmatrix overview --config {params.config:q} --log {log:q}"
-        " --studies {params.studies:q} --left-out {params.left_out:q} --results . --output {output:q}"
+        " --studies {params.studies:q} --left-out {params.left_out:q} --claims {params.claims:q}"
+        " --asked {params.asked}"
+        " --results . --output {output:q}"

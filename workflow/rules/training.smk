@@ -1,16 +1,19 @@
 rule train:
-    """Train one variant: all its replicates, one after another, with one thread."""
+    """Train a strip: the variants of a study that share a job, and all their replicates, with one thread."""
     input:
         data=prepared_data,
     output:
-        runs="data/runs/{study}/{variant}/runs.parquet",
-        history="data/runs/{study}/{variant}/history.parquet",
-        timings="data/runs/{study}/{variant}/timings.parquet",
-        machine="data/runs/{study}/{variant}/machine.json",
+        runs="data/runs/{study}/{strip}/runs.parquet",
+        history="data/runs/{study}/{strip}/history.parquet",
+        tuning="data/runs/{study}/{strip}/tuning.parquet",
+        measurements="data/runs/{study}/{strip}/measurements.parquet",
+        timings="data/runs/{study}/{strip}/timings.parquet",
+        step_times="data/runs/{study}/{strip}/step_times.parquet",
+        machine="data/runs/{study}/{strip}/machine.json",
     log:
-        "logs/train/{study}/{variant}.log",
+        "logs/train/{study}/{strip}.log",
     benchmark:
-        "logs/train/{study}/{variant}.benchmark.tsv"
+        "logs/train/{study}/{strip}.benchmark.tsv"
     conda:
         "../../environment.yml"
     threads: 1
@@ -24,9 +27,9 @@ rule train:
             "datasets/scaling.py",
             "results.py",
         ),
-        # Everything that decides the variant, and nothing else.
-        spec=lambda wildcards: as_json(variant_of(wildcards).spec(PROJECT)),
+        # Everything that decides the runs, and nothing else.
+        spec=lambda wildcards: as_json(strip_of(wildcards).spec(PROJECT)),
+        folder=lambda wildcards, output: os.path.dirname(output.runs),
     shell:
         "python -m bnmatrix train --log {log:q} --spec {params.spec:q} --data {input.data:q}"
-        " --threads {threads} --runs {output.runs:q} --history {output.history:q}"
-        " --timings {output.timings:q} --machine {output.machine:q}"
+        " --threads {threads} --folder {params.folder:q}"

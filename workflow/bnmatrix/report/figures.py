@@ -49,7 +49,7 @@ _STYLE = {
     "figure.constrained_layout.use": True,
 }
 
-_PERCENT = FuncFormatter(lambda value, _: f"{value * 100:g}")
+PERCENT = FuncFormatter(lambda value, _: f"{value * 100:g}")
 _POINTS = FuncFormatter(
     lambda value, _: f"{value * 100:+g}".replace("-", MINUS) if abs(value) > 1e-9 else "0"
 )
@@ -73,10 +73,15 @@ def draw_all(
         comparisons: a row a variant with a baseline.
         printed: what the source printed (:class:`bnmatrix.config.Printed`).
     """
-    sns.set_theme(context="notebook", style="whitegrid", rc=_STYLE)
+    set_style()
     save(learning_curves(history), folder / "learning-curves.svg")
     save(accuracy(runs, summary, printed), folder / "accuracy.svg")
     save(differences(comparisons), folder / "differences.svg")
+
+
+def set_style() -> None:
+    """Set the look of all figures."""
+    sns.set_theme(context="notebook", style="whitegrid", rc=_STYLE)
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -134,7 +139,7 @@ def learning_curves(history: pd.DataFrame) -> Figure:
             panel.set_xlabel("epoch" if row == 1 else "")
             panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             if metric == "accuracy":
-                panel.yaxis.set_major_formatter(_PERCENT)
+                panel.yaxis.set_major_formatter(PERCENT)
     for number in range(len(shown), bands * columns):
         band, column = divmod(number, columns)
         grid[2 * band][column].set_visible(False)
@@ -220,7 +225,7 @@ def accuracy(runs: pd.DataFrame, summary: pd.DataFrame, printed: Sequence[Any]) 
         panel.set_xlim(-0.5, len(sizes) - 0.5)
         panel.set_xlabel("batch size (examples in a mini-batch)")
         panel.set_ylabel("test accuracy (%)" if number % columns == 0 else "")
-        panel.yaxis.set_major_formatter(_PERCENT)
+        panel.yaxis.set_major_formatter(PERCENT)
         panel.grid(visible=False, axis="x")
         panel.set_title(name)
     for number in range(len(shown), rows * columns):

@@ -6,12 +6,11 @@ from typing import Any
 import pandas as pd
 
 from bnmatrix.registry import NORMALIZATION_SETTINGS, NORMALIZATIONS
+from bnmatrix.units import MINUS
 
 #: Colour-blind safe (Okabe & Ito), darkened to stand on white; one colour an arm on all pages.
 COLOURS = {"none": "#B85C00", "batch": "#0067A5", "layer": "#00795B"}
 SPARE_COLOURS = ("#A3478B", "#5B5B5B", "#8A6D00", "#3D8FC9", "#7A3E9D", "#B02A30")
-
-MINUS = "\N{MINUS SIGN}"
 
 
 def arm_columns(axes: list[str]) -> list[str]:
@@ -30,9 +29,12 @@ def setting_name(setting: str) -> str:
 
 
 def value_text(value: Any) -> str:
-    """Return a setting's value for people: numbers as short as they are."""
+    """Return a setting's value for people: numbers as short as they are, "20 × 64" for layers."""
     if isinstance(value, float):
         return f"{value:g}"
+    layers = value.split("-") if isinstance(value, str) else []
+    if len(layers) > 2 and layers[0].isdigit() and len(set(layers)) == 1:
+        return f"{len(layers)} × {layers[0]}"
     return str(value)
 
 

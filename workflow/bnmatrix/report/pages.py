@@ -32,10 +32,10 @@ def study_page(project: Project, name: str, root: Path) -> str:
     timings = read_runs(tables / "timings.csv")
     axes = list(study.axes)
     figures = {
-        figure: _svg(root / f"reports/figures/{name}/{figure}.svg", figure) for figure in _FIGURES
+        figure: svg(root / f"reports/figures/{name}/{figure}.svg", figure) for figure in _FIGURES
     }
     return (
-        _environment()
+        environment()
         .get_template("study.html.j2")
         .render(
             name=name,
@@ -57,7 +57,12 @@ def study_page(project: Project, name: str, root: Path) -> str:
 
 
 def overview_page(
-    project: Project, names: list[str], left_out: list[dict[str, Any]], root: Path
+    project: Project,
+    names: list[str],
+    left_out: list[dict[str, Any]],
+    asked: int,
+    root: Path,
+    claims: Path | None = None,
 ) -> str:
     """Return the overview.
 
@@ -65,8 +70,12 @@ def overview_page(
         project: the configuration.
         names: the studies that were run.
         left_out: those that were not: a ``reason``, and the ``studies`` left out for it.
+        asked: number of studies that were asked for.
         root: the folder that holds ``data/results`` and ``reports``.
+        claims: ``claims.csv``, if claims were judged.
     """
+    from bnmatrix.report.claim_pages import scorecard_rows
+
     studies, tables = [], {}
     for name in names:
         study = project.study(name)
@@ -85,12 +94,15 @@ def overview_page(
     provenance = json.loads((root / "reports/provenance.json").read_text(encoding="utf-8"))
     runs = sum(int(row["test_accuracy_n"]) for entry in studies for row in entry["summary"])
     return (
-        _environment()
+        environment()
         .get_template("overview.html.j2")
         .render(
             studies=studies,
             left_out=left_out,
+            asked=asked,
             answer=overall(tables),
+            scorecard=scorecard_rows(read_runs(claims), project) if claims else [],
+            titles={name: study.title for name, study in project.studies.items()},
             provenance=provenance,
             runs=runs,
             variants=sum(len(entry["summary"]) for entry in studies),
@@ -98,7 +110,8 @@ def overview_page(
     )
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return the templates' environment, with the filters that they use."""
     environment = Environment(
         loader=PackageLoader("bnmatrix", "report/templates"),
         autoescape=True,
@@ -132,7 +145,7 @@ def _records(table: pd.DataFrame, axes: list[str]) -> list[dict[str, Any]]:
     )
 
 
-def _svg(path: Path, prefix: str) -> Markup:
+def svg(path: Path, prefix: str) -> Markup:
     """Return a figure's SVG to stand in a page: no prolog, and ids that no other figure has."""
     text = path.read_text(encoding="utf-8")
     text = text[text.index("<svg") :]

@@ -8,7 +8,12 @@ import tensorflow as tf
 
 from bnmatrix.datasets.scaling import Scaling
 from bnmatrix.training.minibatches import Stretch
-from bnmatrix.training.network import build_network, build_optimizer, initialize
+from bnmatrix.training.network import (
+    build_network,
+    build_optimizer,
+    initialize,
+    with_batch_statistics,
+)
 
 #: Examples evaluated at a time; the whole validation set at once would not stay in the cache.
 EVALUATION_BATCH = 500
@@ -20,7 +25,8 @@ class Trainer:
     """A network and optimizer, compiled once, that trains any number of replicates.
 
     Args:
-        settings: the variant's settings.
+        settings: a variant's settings; others may be trained that differ in
+            :data:`bnmatrix.registry.UNCOMPILED` alone.
         classes: number of classes.
         x: training examples × features; uint8 features are scaled on the device, a mini-batch at
             a time, and any others beforehand.
@@ -37,24 +43,48 @@ class Trainer:
         self.optimizer = build_optimizer(settings)
         self.optimizer.build(self.network.trainable_variables)
         self._loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
-        self._scaling = scaling
-        self._x, self._y = self.place(x, y)
-        self._order: np.ndarray | None = None
+        self._compiled_scaling = scaling
+        self.use(x, y, scaling)
         self._tail_size = len(x) % self.batch_size
 
         # Including the optimizer's: not all of them start from zero.
         self._variables = [*self.network.variables, *self.optimizer.variables]
-        self._initial = [variable.numpy() for variable in self._variables]
+        self._initial = self.state()
+        #: How many numbers training holds: weights, moving averages, the optimizer's state.
+        self.size = sum(value.size for value in self._initial)
 
-    def start(self, seed: int, replicate: int) -> None:
-        """Go back to before the first step, with the initial weights of a replicate."""
-        for variable, value in zip(self._variables, self._initial, strict=True):
+    def use(self, x: np.ndarray, y: np.ndarray, scaling: Scaling) -> None:
+        """Train on other examples from now on, as many as before."""
+        self._scaling = scaling
+        self.x, self.y = self.place(x, y)
+        self._order: np.ndarray | None = None
+
+    def start(self, settings: dict[str, Any], rate: float, seed: int, replicate: int) -> None:
+        """Go back to before the first step, with the initial weights of a replicate.
+
+        Args:
+            settings: the variant's settings.
+            rate: the learning rate.
+            seed: the study's seed.
+            replicate: the replicate's number.
+        """
+        self.restore(self._initial)
+        self.optimizer.learning_rate = rate
+        initialize(self.network, settings, seed, replicate)
+
+    def state(self) -> list[np.ndarray]:
+        """Return all that training changes: weights, moving averages, the optimizer's state."""
+        return [variable.numpy() for variable in self._variables]
+
+    def restore(self, state: list[np.ndarray]) -> None:
+        """Go back to what :meth:`state` returned."""
+        for variable, value in zip(self._variables, state, strict=True):
             variable.assign(value)
-        initialize(self.network, self.settings, seed, replicate)
 
     def place(self, x: np.ndarray, y: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
         """Put examples on the device, for :meth:`evaluate`."""
-        features = x if x.dtype == np.uint8 else self._scaling.apply(x)
+        on_device = x.dtype == np.uint8 and self._scaling is self._compiled_scaling
+        features = x if on_device else self._scaling.apply(x)
         return tf.constant(features), tf.constant(y.astype(np.int32))
 
     def train(self, stretch: Stretch) -> Sums:
@@ -77,7 +107,7 @@ class Trainer:
 
     def evaluate(self, x: tf.Tensor, y: tf.Tensor) -> Sums:
         """Return the mean loss and the accuracy on placed examples, in inference mode."""
-        loss, correct = self._evaluate(x, y)
+        loss, correct = self._evaluate(x, y, min(EVALUATION_BATCH, len(x)), batch_statistics=False)
         return float(loss) / len(y), float(correct) / len(y)
 
     def _in_order(self, order: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
@@ -88,16 +118,18 @@ class Trainer:
         """
         if order is not self._order:
             self._order = order
-            self._epoch = tf.gather(self._x, order), tf.gather(self._y, order)
+            self._epoch = tf.gather(self.x, order), tf.gather(self.y, order)
         return self._epoch
 
     @tf.function(jit_compile=True)
     def _full(self, x, y, start, stop):
-        loss, correct = tf.zeros(()), tf.zeros(())
-        for number in tf.range(start, stop):
+        loss, correct, number = tf.zeros(()), tf.zeros(()), start
+        # A for loop over tf.range() would be compiled anew for each start and stop.
+        while number < stop:
             batch_loss, batch_correct = self._step(*self._part(x, y, number, self.batch_size))
             loss += batch_loss
             correct += batch_correct
+            number += 1
         return loss, correct
 
     @tf.function(jit_compile=True)
@@ -106,7 +138,7 @@ class Trainer:
 
     def _step(self, x, y):
         """Train on one mini-batch; return its summed loss and number of correct predictions."""
-        features = self._scaled(x)
+        features = self.scaled(x)
         with tf.GradientTape() as tape:
             logits = self.network(features, training=True)
             loss = self._loss(y, logits)
@@ -115,17 +147,26 @@ class Trainer:
         self.optimizer.apply(tape.gradient(mean_loss, weights), weights)
         return loss, self._correct(logits, y)
 
+    def evaluate_in_batches(self, x: tf.Tensor, y: tf.Tensor, size: int) -> Sums:
+        """Return what :meth:`evaluate` does, in mini-batches of ``size`` and by their statistics.
+
+        Nothing is dropped. Only as many examples are used as fill mini-batches. Moving averages
+        change.
+        """
+        used = len(x) // size * size
+        loss, correct = self._evaluate(x[:used], y[:used], size, batch_statistics=True)
+        return float(loss) / used, float(correct) / used
+
     @tf.function(jit_compile=True)
-    def _evaluate(self, x, y):
+    def _evaluate(self, x, y, size, batch_statistics):
         loss, correct = tf.zeros(()), tf.zeros(())
-        size = min(EVALUATION_BATCH, len(x))
         for number in tf.range(len(x) // size):
-            part_loss, part_correct = self._score(*self._part(x, y, number, size))
+            part_loss, part_correct = self._score(*self._part(x, y, number, size), batch_statistics)
             loss += part_loss
             correct += part_correct
         rest = len(x) % size
         if rest:
-            part_loss, part_correct = self._score(x[-rest:], y[-rest:])
+            part_loss, part_correct = self._score(x[-rest:], y[-rest:], batch_statistics)
             loss += part_loss
             correct += part_correct
         return loss, correct
@@ -138,15 +179,20 @@ class Trainer:
             tf.slice(y, [number * size], [size]),
         )
 
-    def _score(self, x, y):
-        logits = self.network(self._scaled(x), training=False)
+    def _score(self, x, y, batch_statistics):
+        features = self.scaled(x)
+        if batch_statistics:
+            logits = with_batch_statistics(self.network.layers, features)
+        else:
+            logits = self.network(features, training=False)
         return self._loss(y, logits), self._correct(logits, y)
 
-    def _scaled(self, x):
+    def scaled(self, x):
+        """Return placed examples as the network's input."""
         if x.dtype != tf.uint8:
             return x
-        shift = tf.constant(self._scaling.shift, tf.float32)
-        scale = tf.constant(self._scaling.scale, tf.float32)
+        shift = tf.constant(self._compiled_scaling.shift, tf.float32)
+        scale = tf.constant(self._compiled_scaling.scale, tf.float32)
         return (tf.cast(x, tf.float32) - shift) * scale
 
     @staticmethod

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,8 +42,18 @@ def steps_per_epoch(examples: int, batch_size: int, minibatches: str) -> int:
     return math.ceil(examples / batch_size)
 
 
+def total_steps(settings: dict[str, Any], examples: int) -> int:
+    """Return the mini-batches of the whole training."""
+    per_epoch = steps_per_epoch(examples, settings["batch_size"], settings["minibatches"])
+    return settings["steps"] or settings["epochs"] * per_epoch
+
+
 def stretches(
-    settings: dict[str, Any], examples: int, seed: int, replicate: int
+    settings: dict[str, Any],
+    examples: int,
+    seed: int,
+    replicate: int,
+    pauses: Collection[int] = (),
 ) -> Iterator[Stretch]:
     """Yield the stretches of one replicate's training.
 
@@ -52,10 +62,11 @@ def stretches(
         examples: number of training examples.
         seed: the study's seed.
         replicate: the replicate's number, from 1.
+        pauses: further steps after which a stretch ends, without an evaluation.
     """
     batch_size, minibatches = settings["batch_size"], settings["minibatches"]
     per_epoch = steps_per_epoch(examples, batch_size, minibatches)
-    total = settings["steps"] or settings["epochs"] * per_epoch
+    total = total_steps(settings, examples)
     interval = settings["evaluate_every"] or per_epoch
     step = 0
     for epoch in itertools.count():
@@ -69,7 +80,8 @@ def stretches(
         order = order.astype(np.int32)
         position = 0
         while position < per_epoch:
-            take = min(per_epoch - position, total - step, interval - step % interval)
+            ahead = (pause - step for pause in pauses if pause > step)
+            take = min(per_epoch - position, total - step, interval - step % interval, *ahead)
             first, position, step = position, position + take, step + take
             yield Stretch(
                 order=order,

@@ -1,5 +1,6 @@
 """From settings to a Keras network and optimizer, and a replicate's initial weights."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -30,7 +31,8 @@ def build_network(settings: dict[str, Any], features: int, classes: int) -> kera
     """Return a dense network that maps features to logits.
 
     A hidden layer is dense → normalization → activation → dropout, or, with the normalization
-    placed after the activation, dense → activation → normalization → dropout.
+    placed after the activation, dense → activation → normalization → dropout; with the dropout
+    ordered before, it follows the dense layer.
 
     Args:
         settings: the variant's settings.
@@ -42,15 +44,18 @@ def build_network(settings: dict[str, Any], features: int, classes: int) -> kera
         layers.append(keras.layers.Dense(units, use_bias=settings["biases"]))
         activation = keras.layers.Activation(settings["activation"])
         normalization = _normalization(settings)
+        # initialize() sets the seed for each replicate.
+        dropout = [Dropout(settings["dropout"], seed=0)] if settings["dropout"] else []
+        if settings["dropout_order"] == "before":
+            layers += dropout
+            dropout = []
         if normalization is None:
             layers.append(activation)
         elif settings["placement"] == "before":
             layers += [normalization, activation]
         else:
             layers += [activation, normalization]
-        if settings["dropout"]:
-            # initialize() sets the seed for each replicate.
-            layers.append(Dropout(settings["dropout"], seed=0))
+        layers += dropout
     layers.append(keras.layers.Dense(classes, use_bias=settings["biases"]))
     return keras.Sequential(layers)
 
@@ -63,10 +68,24 @@ def _normalization(settings: dict[str, Any]) -> keras.Layer | None:
     return getattr(keras.layers, entry.layer)(**arguments)
 
 
+def with_batch_statistics(layers: Sequence[keras.Layer], x: Any) -> Any:
+    """Return what layers give with the statistics of the mini-batch, and no unit dropped.
+
+    Moving averages change, as they do in training.
+    """
+    for layer in layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            x = layer(x, training=True)
+        else:
+            x = layer(x, training=False) if isinstance(layer, Dropout) else layer(x)
+    return x
+
+
 def build_optimizer(settings: dict[str, Any]) -> keras.Optimizer:
     """Return the optimizer, with Keras's defaults but for the learning rate."""
     name, arguments = OPTIMIZERS[settings["optimizer"]]
-    return getattr(keras.optimizers, name)(settings["learning_rate"], **arguments)
+    # Where it is tuned, Trainer.start() sets the learning rate.
+    return getattr(keras.optimizers, name)(settings["learning_rate"] or 1e-3, **arguments)
 
 
 def initialize(

@@ -1,4 +1,4 @@
-"""Training all replicates of a variant, one after another, with one compilation."""
+"""Training a strip: all replicates of its variants, one after another, with few compilations."""
 
 import logging
 import math
@@ -9,157 +9,61 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from bnmatrix.datasets.preparation import Prepared
-from bnmatrix.datasets.scaling import fit_scaling
 from bnmatrix.logs import PROGRESS
-from bnmatrix.results import (
-    COMPLETED,
-    DIVERGED,
-    HISTORY_COLUMNS,
-    RUN_COLUMNS,
-    TIMING_COLUMNS,
-    labelled,
-)
-from bnmatrix.training import seeds
-from bnmatrix.training.loop import Trainer
-from bnmatrix.training.minibatches import steps_per_epoch, stretches
+from bnmatrix.registry import UNCOMPILED
+from bnmatrix.results import DIVERGED, TABLES, labelled
+from bnmatrix.training.runs import Program, Run, tune
+from bnmatrix.training.step_time import step_times
+from bnmatrix.variants import as_json
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What training a variant gives.
+    """What training a strip gives.
 
     Attributes:
-        runs: a row a replicate (:data:`bnmatrix.results.RUN_COLUMNS`).
-        history: a row an evaluation (:data:`bnmatrix.results.HISTORY_COLUMNS`).
-        timings: wall-clock time of each (:data:`bnmatrix.results.TIMING_COLUMNS`).
+        tables: the tables of :data:`bnmatrix.results.TABLES`, by name.
         machine: where and with what it ran, time and memory taken.
     """
 
-    runs: pd.DataFrame
-    history: pd.DataFrame
-    timings: pd.DataFrame
+    tables: dict[str, pd.DataFrame]
     machine: dict[str, Any]
 
 
-def training_subset(prepared: Prepared, settings: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the training examples of a variant: all, or the first so many in a fixed order."""
-    count = settings["training_examples"]
-    if count is None:
-        return prepared.x_train, prepared.y_train
-    rng = seeds.generator(settings["validation"]["seed"], 0, seeds.Purpose.SUBSET)
-    chosen = rng.permutation(len(prepared.x_train))[:count]
-    return prepared.x_train[chosen], prepared.y_train[chosen]
-
-
-def train_variant(spec: dict[str, Any], prepared: Prepared, threads: int) -> Outcome:
-    """Train every replicate of a variant and score each on the test set, once, at its end.
+def train_strip(spec: dict[str, Any], prepared: Prepared, threads: int) -> Outcome:
+    """Train every replicate of a strip's variants and score each on the test set, at its end.
 
     Args:
-        spec: what :meth:`bnmatrix.variants.Variant.spec` returns.
+        spec: what :meth:`bnmatrix.variants.Strip.spec` returns.
         prepared: the data, split.
         threads: threads that TensorFlow was configured with.
     """
     began = time.perf_counter()
-    settings, seed = spec["settings"], spec["seed"]
-    x, y = training_subset(prepared, settings)
-    scaling = fit_scaling(settings["input_scaling"], x, prepared.maximum)
-    trainer = Trainer(settings, prepared.classes, x, y, scaling)
-    sample = min(len(x), len(prepared.x_validation))
-    train_sample = trainer.place(x[:sample], y[:sample])
-    validation = trainer.place(prepared.x_validation, prepared.y_validation)
-    test = trainer.place(prepared.x_test, prepared.y_test)
-    parameters = trainer.network.count_params()
-    log.info(
-        "%s %s: %d training, %d validation, %d test examples; %d parameters",
-        *(spec["study"], spec["variant"], len(x), len(validation[1]), len(test[1]), parameters),
-    )
+    parts: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for members in _sharing_a_program(spec["variants"]):
+        program = Program(members[0]["settings"], prepared, spec["seed"])
+        for variant in members:
+            parts[variant["variant"]] = _train_variant(spec, variant, program)
+    if "step_time" in spec["measures"]:
+        for name, rows in step_times(spec, prepared).items():
+            parts[name]["step_times"] = rows
 
-    runs, history, timings = [], [], []
-    per_epoch = steps_per_epoch(len(x), settings["batch_size"], settings["minibatches"])
-    for replicate in range(1, spec["replicates"] + 1):
-        trainer.start(seed, replicate)
-        step, loss, correct, seen, started = 0, 0.0, 0.0, 0, time.perf_counter()
-        status, training_seconds = COMPLETED, 0.0
-        for stretch in stretches(settings, len(x), seed, replicate):
-            sums = trainer.train(stretch)
-            step += stretch.steps
-            loss, correct = loss + sums[0], correct + sums[1]
-            seen += (stretch.stop - stretch.start) * settings["batch_size"]
-            seen += len(x) % settings["batch_size"] if stretch.tail else 0
-            if not math.isfinite(loss):
-                status = DIVERGED
-            if not stretch.evaluate and status == COMPLETED:
-                continue
-            trained = time.perf_counter()
-            train_loss, train_accuracy = trainer.evaluate(*train_sample)
-            validation_loss, validation_accuracy = trainer.evaluate(*validation)
-            evaluated = time.perf_counter()
-            # Weights can blow up in the last update before an evaluation.
-            if not (math.isfinite(train_loss) and math.isfinite(validation_loss)):
-                status = DIVERGED
-            at = {"replicate": replicate, "epoch": step / per_epoch, "step": step}
-            row = {
-                "train_loss_as_trained": loss / seen,
-                "train_accuracy_as_trained": correct / seen,
-                "train_loss": train_loss,
-                "train_accuracy": train_accuracy,
-                "validation_loss": validation_loss,
-                "validation_accuracy": validation_accuracy,
-            }
-            training_seconds += trained - started
-            seconds = {
-                "training_seconds": trained - started,
-                "evaluation_seconds": evaluated - trained,
-            }
-            history.append(at | row)
-            timings.append(at | seconds)
-            log.info(
-                "replicate %d of %d, epoch %g, step %d: loss %.4f, accuracy %.4f; "
-                "validation loss %.4f, accuracy %.4f (%.2f s)",
-                *(replicate, spec["replicates"], at["epoch"], step, loss / seen, correct / seen),
-                *(validation_loss, validation_accuracy, evaluated - started),
-            )
-            if status == DIVERGED:
-                break
-            loss, correct, seen, started = 0.0, 0.0, 0, time.perf_counter()
-
-        test_loss, test_accuracy = trainer.evaluate(*test)
-        if not math.isfinite(test_loss):
-            status = DIVERGED
-        result = row | {"test_loss": test_loss, "test_accuracy": test_accuracy}
-        if status == DIVERGED:
-            result = dict.fromkeys(result, math.nan)
-        runs.append(
-            {
-                "replicate": replicate,
-                "status": status,
-                "epochs": step / per_epoch,
-                "steps": step,
-                "parameters": parameters,
-            }
-            | result
-        )
-        log.log(
-            PROGRESS,
-            "%s %s: replicate %d of %d %s, test accuracy %.4f, %.1f s of training",
-            *(spec["study"], spec["variant"], replicate, spec["replicates"], status),
-            *(test_accuracy, training_seconds),
-        )
-
-    def table(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
-        return labelled(pd.DataFrame(rows), spec, columns)
+    def table(name: str, columns: list[str]) -> pd.DataFrame:
+        found = [
+            labelled(parts[variant["variant"]][name], spec, variant, columns)
+            for variant in spec["variants"]
+        ]
+        filled = [part for part in found if len(part)]
+        return pd.concat(filled, ignore_index=True) if filled else found[0]
 
     return Outcome(
-        runs=table(runs, RUN_COLUMNS),
-        history=table(history, HISTORY_COLUMNS),
-        timings=table(timings, TIMING_COLUMNS),
-        machine={
+        {name: table(name, columns) for name, columns in TABLES.items()},
+        {
             "processor": processor(),
             "platform": platform.platform(),
             "python": platform.python_version(),
@@ -170,6 +74,87 @@ def train_variant(spec: dict[str, Any], prepared: Prepared, threads: int) -> Out
             "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         },
     )
+
+
+def _sharing_a_program(variants: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Return the variants in groups that differ only in what needs no other compilation."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for variant in variants:
+        compiled = {k: v for k, v in variant["settings"].items() if k not in UNCOMPILED}
+        groups.setdefault(as_json(compiled), []).append(variant)
+    return list(groups.values())
+
+
+def _train_variant(
+    spec: dict[str, Any], variant: dict[str, Any], program: Program
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of a variant's tables, by table."""
+    settings, name = variant["settings"], f"{spec['study']} {variant['variant']}"
+    parameters = program.trainer.network.count_params()
+    log.info(
+        "%s: %d training, %d validation, %d test examples; %d parameters",
+        *(name, program.examples, len(program.validation[1]), len(program.test[1]), parameters),
+    )
+    tables: dict[str, list[dict[str, Any]]] = {table: [] for table in TABLES}
+    rate = settings["learning_rate"]
+    if settings["tuned"]:
+        rate, tables["tuning"] = tune(
+            *(program, settings, spec["tuning"]),
+            report=lambda chosen: log.info("%s: tuned: %s", name, chosen),
+        )
+    # A strip of many variants says when one is done; a variant by itself, when a replicate is.
+    alone = len(spec["variants"]) == 1
+    for replicate in range(1, spec["replicates"] + 1):
+        run = program.run(settings, rate, replicate, measures=spec["measures"])
+        result = _result(program, run)
+        tables["runs"].append(
+            {
+                "replicate": replicate,
+                "status": run.status,
+                "epochs": run.steps / program.per_epoch,
+                "steps": run.steps,
+                "learning_rate_used": rate,
+                "parameters": parameters,
+                "state": program.trainer.size,
+            }
+            | result
+        )
+        for table in ("history", "timings", "measurements"):
+            tables[table] += getattr(run, table)
+        for row, seconds in zip(run.history, run.timings, strict=True):
+            log.info(
+                "replicate %d of %d, epoch %g, step %d: loss %.4f, accuracy %.4f; "
+                "validation loss %.4f, accuracy %.4f (%.2f s)",
+                *(replicate, spec["replicates"], row["epoch"], row["step"]),
+                *(row["train_loss_as_trained"], row["train_accuracy_as_trained"]),
+                *(row["validation_loss"], row["validation_accuracy"]),
+                seconds["training_seconds"] + seconds["evaluation_seconds"],
+            )
+        log.log(
+            PROGRESS if alone else logging.INFO,
+            "%s: replicate %d of %d %s, test accuracy %.4f, %.1f s of training",
+            *(name, replicate, spec["replicates"], run.status, result["test_accuracy"]),
+            sum(row["training_seconds"] for row in run.timings),
+        )
+    if not alone:
+        accuracies = [row["test_accuracy"] for row in tables["runs"] if row["status"] != DIVERGED]
+        log.log(
+            PROGRESS,
+            "%s: %d replicates, %d diverged; mean test accuracy of the others %.4f",
+            *(name, spec["replicates"], spec["replicates"] - len(accuracies)),
+            sum(accuracies) / len(accuracies) if accuracies else math.nan,
+        )
+    return tables
+
+
+def _result(program: Program, run: Run) -> dict[str, float]:
+    """Return a run's last evaluation and its test score; NaN for one that diverged."""
+    test_loss, test_accuracy = program.trainer.evaluate(*program.test)
+    if not math.isfinite(test_loss):
+        run.status = DIVERGED
+    last = {k: v for k, v in run.history[-1].items() if k not in ("replicate", "epoch", "step")}
+    result = last | {"test_loss": test_loss, "test_accuracy": test_accuracy}
+    return dict.fromkeys(result, math.nan) if run.status == DIVERGED else result
 
 
 def tensorflow_version() -> str:

@@ -17,6 +17,13 @@ class Purpose(IntEnum):
     ORDER = 1
     DROPOUT = 2
     SUBSET = 3
+    FOLDS = 4
+    PROBE = 5
+
+
+#: Added to a replicate's number where the learning rate is tuned: measured runs share no seed
+#: with tuning runs.
+TUNING = 1_000_000
 
 
 def generator(seed: int, replicate: int, purpose: Purpose, *key: int) -> np.random.Generator:
