@@ -215,7 +215,7 @@ def results(tmp_path):
 def test_pages_are_self_contained_and_escaped(results):
     project, root = results
     left_out = [{"reason": "no <network>", "studies": ["x", "y"]}]
-    pages = [study_page(project, "s", root), overview_page(project, ["s"], left_out, 2, root)]
+    pages = [study_page(project, "s", root), overview_page(project, ["s"], left_out, 3, root)]
     for text in pages:
         page = Page(text)
         assert all(load.startswith("data:") for load in page.loads)

@@ -1,18 +1,20 @@
 """Judging claims: endpoint and statistics → verdict and its sentence."""
 
+import math
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bnmatrix.config import Analysis, Claim, Project, Published
+from bnmatrix.config import Analysis, Claim, Project, Published, Split
 from bnmatrix.errors import UserError
 from bnmatrix.registry import ENDPOINTS
 from bnmatrix.results import DIVERGED
 from bnmatrix.statistics import effects, endpoints
 from bnmatrix.statistics.endpoints import Arm, Pairs
 from bnmatrix.units import interval, margin_text, quantity
+from bnmatrix.variants import variants
 
 #: Columns of claims.csv: a row a claim and data set.
 CLAIM_COLUMNS = [
@@ -63,7 +65,8 @@ def analyse(
                     continue
                 where = f"{project.run.claims_file}: claims → {name} ({analysis.label}, {study})"
                 row, values = _analyse(
-                    analysis, key["dataset"], tables[study], _test_share(project, study), where
+                    *(analysis, key["dataset"], tables[study]),
+                    *(_test_share(project, study, analysis), where),
                 )
                 rows.append(key | row)
                 pairs.append(values.reset_index(names="replicate").assign(**key))
@@ -154,10 +157,23 @@ def _pairs(
         raise UserError(f"{where}: {item.endpoint}: there is no {error}") from None
 
 
-def _test_share(project: Project, study: str) -> float | None:
-    """Return test examples a training example where a study is cross-validated."""
-    folds = project.study(study).settings.get("folds")
-    return 1 / (folds - 1) if folds else None
+def _test_share(project: Project, name: str, analysis: Analysis) -> float | None:
+    """Return test examples a training example where a study is cross-validated, at most."""
+    selected = analysis.where | analysis.treatment
+    arms = [
+        variant.settings
+        for variant in variants(project, name)
+        if all(variant.settings.get(axis) == value for axis, value in selected.items())
+    ]
+    shares = []
+    for settings in arms:
+        if not settings["folds"]:
+            return None
+        examples = sum(project.dataset_of(name).train_and_test())
+        test = math.ceil(examples / settings["folds"])
+        training = Split(**settings["validation"]).sizes(examples - test)[0]
+        shares.append(test / (settings["training_examples"] or training))
+    return max(shares, default=None)
 
 
 def judge(project: Project, analyses: pd.DataFrame) -> pd.DataFrame:
@@ -254,7 +270,7 @@ def replicate(project: Project, tables: dict[str, Arm], wall_clock: bool) -> pd.
 
 
 def _compare(values: np.ndarray, figure: Published) -> dict[str, Any]:
-    n, mean = len(values), float(values.mean())
+    n, mean = len(values), float(values.mean()) if len(values) else math.nan
     sd = float(values.std(ddof=1)) if n > 1 else 0.0
     if n < 2:
         low = high = mean - figure.value

@@ -485,6 +485,16 @@ class Claim(Model):
         }
         return {**data, **parts}
 
+    @model_validator(mode="after")
+    def _decided_by_one_a_data_set(self) -> Self:
+        for role, analysis in self.analyses:
+            if analysis.wall_clock and role != "exploratory":
+                raise ValueError(
+                    f"{role}: wall_clock: no two runs take the same time, so it decides nothing; "
+                    "make it exploratory"
+                )
+        return self
+
     @property
     def analyses(self) -> list[tuple[str, Analysis]]:
         """All analyses, each with its role."""
@@ -698,10 +708,16 @@ def schemas() -> dict[str, dict[str, Any]]:
         "required": ["normalization", "batch_size"],
         "properties": values,
     }
+    claims = of(Claim, "claims")
+    # What these do not give, they have from the primary analysis.
+    further = {**claims["$defs"]["Analysis"], "required": ["label"]}
+    claims["$defs"]["FurtherAnalysis"] = further
+    for role in ("conditions", "exploratory"):
+        claims["$defs"]["Claim"]["properties"][role]["items"] = {"$ref": "#/$defs/FurtherAnalysis"}
     return {
         "config.schema.json": of(RunConfig),
         "datasets.schema.json": of(Dataset, "datasets"),
         "studies.schema.json": studies,
-        "claims.schema.json": of(Claim, "claims"),
+        "claims.schema.json": claims,
         "replications.schema.json": of(Replication, "replications"),
     }

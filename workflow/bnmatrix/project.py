@@ -21,6 +21,7 @@ from bnmatrix.config import (
     validated,
 )
 from bnmatrix.errors import UserError
+from bnmatrix.registry import ENDPOINTS, MEASURES
 from bnmatrix.variants import variants
 
 MIRROR_VARIABLE = "BNMATRIX_MIRROR"
@@ -106,18 +107,34 @@ def _check(project: Project) -> None:
             )
         variants(project, name)
     for name, claim in project.claims.items():
-        where = f"{project.run.claims_file}: claims → {name}"
-        for role, analysis in claim.analyses:
-            for study in analysis.studies:
-                _check_selections(project, study, analysis, f"{where}: {role} ({analysis.label})")
+        _check_claim(project, name, claim)
     for name, replication in project.replications.items():
         where = f"{project.run.replications_file}: replications → {name}"
         for figure in replication.figures:
-            _check_selections(project, replication.study, figure, f"{where}: {figure.what}")
+            _check_analysis(project, replication.study, figure, f"{where}: {figure.what}")
 
 
-def _check_selections(project: Project, name: str, item: Analysis | Published, where: str) -> None:
-    """Check that an analysis names a study, and axes and values that the study has."""
+def _check_claim(project: Project, name: str, claim: Claim) -> None:
+    """Check that each analysis of a claim can be made, in at most one study a data set."""
+    decided: set[str] = set()
+    for role, analysis in claim.analyses:
+        where = f"{project.run.claims_file}: claims → {name}: {role} ({analysis.label})"
+        for study in analysis.studies:
+            _check_analysis(project, study, analysis, where)
+        datasets = [project.study(study).dataset for study in analysis.studies]
+        if len(set(datasets)) < len(datasets):
+            raise UserError(f"{where}: studies: one a data set, not {', '.join(analysis.studies)}")
+        if role == "primary":
+            decided = set(datasets)
+        elif role == "condition" and not set(datasets) <= decided:
+            raise UserError(
+                f"{where}: studies: the primary analysis has none on "
+                f"{', '.join(sorted(set(datasets) - decided))}"
+            )
+
+
+def _check_analysis(project: Project, name: str, item: Analysis | Published, where: str) -> None:
+    """Check that an analysis names a study, and what the study and the endpoint have."""
     if name not in project.studies:
         raise UserError(
             f"{where}: unknown study '{name}'{suggestion(name, project.studies)}; "
@@ -131,20 +148,70 @@ def _check_selections(project: Project, name: str, item: Analysis | Published, w
                 raise UserError(
                     f"{where}: {key}: there is none for data set '{study.dataset}' ({name})"
                 )
-    selections = [item.treatment, item.control or {}]
-    selections += [item.where] if isinstance(item, Analysis) else []
-    for axis, wanted in (pair for selection in selections for pair in selection.items()):
-        if axis == "part":  # of a measurement
-            continue
-        if axis not in study.axes:
+        arguments, where_both = item.arguments_on(study.dataset), item.where
+    else:
+        arguments, where_both = item.arguments, {}
+    for selection in (item.treatment, item.control or {}, where_both):
+        for axis, wanted in selection.items():
+            if axis != "part":  # of a measurement
+                _check_values(study, name, axis, wanted, where)
+    _check_arguments(study, name, item, arguments, where)
+
+
+def _check_arguments(
+    study: Study, name: str, item: Analysis | Published, arguments: dict[str, Any], where: str
+) -> None:
+    """Check that an endpoint has the arguments that it needs, and the study what they name."""
+    endpoint = ENDPOINTS[item.endpoint]
+    known = (*endpoint.needs, *endpoint.takes)
+    for key in arguments:
+        if key not in known:
             raise UserError(
-                f"{where}: '{axis}' is not an axis of study '{name}'; "
-                f"it has {', '.join(study.axes)}"
+                f"{where}: arguments: {item.endpoint} has no '{key}'{suggestion(key, known)}; "
+                f"it takes {', '.join(known) or 'none'}"
             )
-        declared = [value for block in (study.axes, *study.further) for value in block[axis]]
-        values = wanted if isinstance(wanted, list) else [wanted]
-        if not any(value in declared for value in values):
+    for key in endpoint.needs:
+        if key not in arguments:
+            raise UserError(f"{where}: arguments: {item.endpoint} needs '{key}'")
+    if endpoint.paired and item.control is None:
+        raise UserError(f"{where}: control: {item.endpoint} needs one")
+    if "axis" in arguments:
+        axis = arguments["axis"]
+        values = [arguments.get("at"), arguments.get("reference"), *(arguments.get("over") or ())]
+        _check_values(study, name, axis, [], where)
+        for value in values:
+            if value is not None:
+                _check_values(study, name, axis, value, where)
+    measure = arguments.get("measure")
+    if item.endpoint == "gradient_imbalance":
+        measure = "gradient_norm"
+    if item.endpoint == "step_time":
+        measure = "seconds_per_step"
+    if measure:
+        taken = [value for found in study.measures for value in MEASURES[found]]
+        if measure not in taken:
             raise UserError(
-                f"{where}: {axis}: study '{name}' has no {' or '.join(map(str, values))}; it has "
-                f"{', '.join(map(str, declared))}"
+                f"{where}: study '{name}' does not measure '{measure}'"
+                f"{suggestion(measure, taken)}; it measures {', '.join(taken) or 'nothing'}"
             )
+        steps = next(at for found, at in study.measures.items() if measure in MEASURES[found])
+        if arguments.get("step") is not None and arguments["step"] not in steps:
+            raise UserError(
+                f"{where}: arguments: step: study '{name}' measures '{measure}' after "
+                f"{', '.join(map(str, steps))} steps, not after {arguments['step']}"
+            )
+
+
+def _check_values(study: Study, name: str, axis: str, wanted: Any, where: str) -> None:
+    """Check that a study has an axis, and any of some values on it."""
+    if axis not in study.axes:
+        raise UserError(
+            f"{where}: '{axis}' is not an axis of study '{name}'; it has {', '.join(study.axes)}"
+        )
+    declared = [value for block in (study.axes, *study.further) for value in block[axis]]
+    values = wanted if isinstance(wanted, list) else [wanted]
+    if values and not any(value in declared for value in values):
+        raise UserError(
+            f"{where}: {axis}: study '{name}' has no {' or '.join(map(str, values))}; it has "
+            f"{', '.join(map(str, declared))}"
+        )

@@ -55,15 +55,19 @@ NORMALIZATION_SETTINGS = (
 UNCOMPILED = ("learning_rate", "tuned", "initializer")
 
 #: What can be measured of a network besides its accuracy: functions of
-#: ``bnmatrix.training.measures`` (of ``bnmatrix.training.step_time`` for the last).
-MEASURES = (
-    "gradients",
-    "covariate_shift",
-    "smoothness",
-    "inference_modes",
-    "order",
-    "step_time",
-)
+#: ``bnmatrix.training.measures`` (of ``bnmatrix.training.step_time`` for the last), and what each
+#: yields.
+MEASURES: dict[str, tuple[str, ...]] = {
+    "gradients": ("gradient_norm",),
+    "covariate_shift": (
+        *("shift_norm", "shift_cosine"),
+        *("input_mean_drift", "input_variance_drift"),
+    ),
+    "smoothness": ("loss_range", "gradient_change", "beta_smoothness"),
+    "inference_modes": ("accuracy_by_mode",),
+    "order": ("order_difference",),
+    "step_time": ("seconds_per_step",),
+}
 
 #: Name → Keras optimizer class and fixed arguments; the learning rate is the study's.
 OPTIMIZERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -111,37 +115,63 @@ class Endpoint:
     Attributes:
         unit: how its differences are written (see :mod:`bnmatrix.units`).
         label: what it is, for people; may name an argument in braces.
+        needs: arguments that have to be given.
+        takes: arguments that may be given.
+        paired: whether it needs a second arm.
     """
 
     unit: str
     label: str
+    needs: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+    paired: bool = False
 
+
+_COLUMN = ("column",)
+_ALONG = ("axis", "at", "reference")
+_NEAR = ("axis", "within")
+_PARTS = ("step", "parts")
 
 ENDPOINTS: dict[str, Endpoint] = {
-    "final": Endpoint("points", "{column}"),
-    "gain_along": Endpoint("points", "change of {column} from {axis} {reference} to {at}"),
-    "spread_over": Endpoint("points", "spread of {column} over {axis}"),
-    "slope_on_log2": Endpoint("points a doubling", "slope of {column} on log₂ {axis}"),
-    "best_over": Endpoint("points", "{column} at the best {axis}"),
-    "at_best_of_control": Endpoint("points", "{column} at the control's best {axis}"),
+    "final": Endpoint("points", "{column}", takes=_COLUMN),
+    "gain_along": Endpoint(
+        "points", "change of {column} from {axis} {reference} to {at}", _ALONG, _COLUMN
+    ),
+    "spread_over": Endpoint("points", "spread of {column} over {axis}", ("axis",), _COLUMN),
+    "slope_on_log2": Endpoint(
+        "points a doubling",
+        "slope of {column} on log₂ {axis}",
+        ("axis",),
+        ("column", "over"),
+    ),
+    "best_over": Endpoint("points", "{column} at the best {axis}", ("axis",), _COLUMN),
+    "at_best_of_control": Endpoint(
+        "points", "{column} at the control's best {axis}", ("axis",), _COLUMN, paired=True
+    ),
     "largest_working": Endpoint(
-        "factor of 10", "largest {axis} within {within} of the best validation accuracy"
+        "factor of 10", "largest {axis} within {within} of the best validation accuracy", _NEAR
     ),
     "working_width": Endpoint(
-        "factor of 10", "range of {axis} within {within} of the best validation accuracy"
+        "factor of 10", "range of {axis} within {within} of the best validation accuracy", _NEAR
     ),
-    "steps_to": Endpoint("factor of 2", "steps to a validation accuracy of {target}"),
-    "seconds_to": Endpoint("factor of 2", "seconds to a validation accuracy of {target}"),
-    "gap_at_matched_loss": Endpoint("points", "training minus validation accuracy at equal loss"),
+    "steps_to": Endpoint("factor of 2", "steps to a validation accuracy of {target}", ("target",)),
+    "seconds_to": Endpoint(
+        "factor of 2", "seconds to a validation accuracy of {target}", ("target",)
+    ),
+    "gap_at_matched_loss": Endpoint(
+        "points", "training minus validation accuracy at equal loss", paired=True
+    ),
     "roughness": Endpoint("nats", "mean rise of the validation loss between evaluations"),
-    "measured": Endpoint("plain", "{measure}"),
-    "log_measured": Endpoint("factor of 10", "{measure}"),
+    "measured": Endpoint("plain", "{measure}", ("measure",), _PARTS),
+    "log_measured": Endpoint("factor of 10", "{measure}", ("measure",), _PARTS),
     "gradient_imbalance": Endpoint(
-        "factor of 10", "ratio of the first and the last layer's gradient norm, either way"
+        "factor of 10",
+        "ratio of the first and the last layer's gradient norm, either way",
+        ("step",),
     ),
-    "count": Endpoint("count", "{column}"),
-    "at_epoch": Endpoint("points", "{column} at epoch {epoch}"),
-    "best_epoch": Endpoint("points", "best {column} of all evaluations"),
-    "size": Endpoint("factor of 2", "{column}"),
-    "step_time": Endpoint("factor of 2", "seconds a step ({part})"),
+    "count": Endpoint("count", "{column}", _COLUMN),
+    "size": Endpoint("factor of 2", "{column}", _COLUMN),
+    "at_epoch": Endpoint("points", "{column} at epoch {epoch}", ("column", "epoch")),
+    "best_epoch": Endpoint("points", "best {column} of all evaluations", _COLUMN),
+    "step_time": Endpoint("factor of 2", "seconds a step ({part})", ("part",)),
 }

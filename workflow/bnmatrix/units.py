@@ -31,18 +31,23 @@ def number(value: float, unit: str) -> str:
     if math.isnan(value):
         return "n/a"
     if unit in _FACTORS:
-        factor = _FACTORS[unit] ** value
-        return f"×{factor:.3g}" if 1e-3 < factor < 1e4 else f"×{factor:.1e}"
+        try:
+            factor = _FACTORS[unit] ** value
+        except OverflowError:
+            return "×∞"
+        if 1e-3 < factor < 1e4:
+            return f"×{factor:.0f}" if factor >= 999.5 else f"×{factor:.3g}"
+        return f"×{factor:.1e}"
     scale, digits, _ = _LINEAR[unit]
     text = f"{abs(value * scale):.{digits}f}"
     if float(text) == 0:
         # Zero when rounded, but not zero.
-        return text if abs(value) < 1e-12 else f"{value * scale:.1g}".replace("-", MINUS)
+        return text if abs(value) < 1e-12 else f"{value * scale:+.1g}".replace("-", MINUS)
     return f"{MINUS if value < 0 else '+'}{text}"
 
 
 def margin_text(margin: float, unit: str) -> str:
-    """Return a margin: "±0.20 points", "within a factor of 1.2"."""
+    """Return a margin: "±0.2 points", "a factor of 1.2"."""
     if unit in _FACTORS:
         return f"a factor of {_FACTORS[unit] ** margin:.3g}"
     scale, _, suffix = _LINEAR[unit]

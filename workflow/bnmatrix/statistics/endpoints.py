@@ -89,7 +89,15 @@ def _pairs(treatment: Values, control: Values | None, note: str = "") -> Pairs:
     if control is None:
         control = pd.Series(0.0, index=treatment.index)
     values = pd.concat({"treatment": treatment, "control": control}, axis=1, join="inner")
-    return Pairs(values.dropna().sort_index(), note)
+    return _finite(values, note)
+
+
+def _finite(values: pd.DataFrame, note: str = "") -> Pairs:
+    """Return the pairs of which both values are finite, and say how many are not."""
+    kept = values[np.isfinite(values).all(axis=1)].sort_index()
+    if len(kept) < len(values):
+        note = f"{note} {len(values) - len(kept)} pairs without a finite value left out.".strip()
+    return Pairs(kept, note)
 
 
 def _by_arm(function: Callable[..., Values]) -> Callable[..., Pairs]:
@@ -184,8 +192,8 @@ def slope_on_log2(
     arm: Arm, axis: str, column: str = "test_accuracy", over: Sequence[float] | None = None
 ) -> Values:
     """Return the least-squares slope on log₂ of an axis, over all its values or some."""
-    grid = _grid(arm, axis, column).dropna()
-    grid = grid[list(over)] if over else grid
+    grid = _grid(arm, axis, column)
+    grid = (grid[list(over)] if over else grid).dropna()
     x = np.log2(grid.columns.to_numpy(np.float64))
     centered = x - x.mean()
     return (grid * centered).sum(axis=1) / np.sum(centered**2)
@@ -216,7 +224,8 @@ def at_best_of_control(
 
 def _working(arm: Arm, axis: str, within: float) -> pd.DataFrame:
     grid = _grid(arm, axis, "validation_accuracy")
-    return grid.ge(grid.max(axis=1) - within, axis=0)
+    # Accuracies are ratios of counts: exactly so far below the best is near, whatever the rounding.
+    return grid.ge(grid.max(axis=1) - within - 1e-9, axis=0)
 
 
 @_by_arm
@@ -275,7 +284,7 @@ def steps_to(treatment: Arm, control: Arm | None, target: float) -> Pairs:
     """
 
     def table(arm: Arm) -> pd.DataFrame:
-        return arm.history.assign(_end=arm.history["step"].max())
+        return arm.history.assign(_end=arm.history.groupby("variant")["step"].transform("max"))
 
     return _time_to(treatment, control, target, "step", table)
 
@@ -302,7 +311,14 @@ def gap_at_matched_loss(treatment: Arm, control: Arm) -> Pairs:
 
     For each replicate, the loss is the lowest that both arms reach; each arm's gap is that of its
     first evaluation at or below it, between evaluations by straight lines.
+
+    Raises:
+        UserError: an arm has several cells.
     """
+    for arm in (treatment, control):
+        cells = arm.history["variant"].nunique()
+        if cells > 1:
+            raise UserError(f"gap_at_matched_loss compares one cell with one, not with {cells}")
     values: dict[int, tuple[float, float]] = {}
     curves = [
         dict(tuple(arm.history.dropna(subset=["train_loss"]).groupby("replicate")))
@@ -313,7 +329,7 @@ def gap_at_matched_loss(treatment: Arm, control: Arm) -> Pairs:
         level = max(part["train_loss"].min() for part in parts)
         values[replicate] = tuple(_gap_at(part, level) for part in parts)
     table = pd.DataFrame.from_dict(values, orient="index", columns=["treatment", "control"])
-    return Pairs(table.dropna())
+    return _finite(table)
 
 
 def _gap_at(part: pd.DataFrame, level: float) -> float:
@@ -373,11 +389,16 @@ def log_measured(
 def gradient_imbalance(arm: Arm, step: int) -> Values:
     """Return |log₁₀| of the first layer's gradient norm over the last one's, a mean over cells."""
     table = _measurements(arm, "gradient_norm", step, None)
-    table = table.assign(layer=table["part"].astype(int)).sort_values("layer")
-    norms = table.groupby(["replicate", "variant"])["value"].agg(["first", "last"])
-    norms = norms.clip(lower=_SMALLEST)
-    ratio = np.log10(norms["first"] / norms["last"])
-    return ratio.abs().groupby("replicate").mean()
+    layers = table.assign(layer=table["part"].astype(int)).groupby(["replicate", "variant"])
+    first, last = (
+        table.loc[place].set_index(["replicate", "variant"])["value"].clip(lower=_SMALLEST)
+        for place in (
+            layers["layer"].idxmin(),
+            layers["layer"].idxmax(),
+        )
+    )
+    ratio = np.log10(first / last).abs()
+    return ratio.groupby("replicate").agg(lambda cells: cells.mean(skipna=False))
 
 
 @_by_arm
