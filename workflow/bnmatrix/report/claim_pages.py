@@ -41,8 +41,8 @@ def claims_page(project: Project, studies: list[str], root: Path) -> str:
                 "name": name,
                 "claim": claim,
                 "verdicts": scorecard_rows(claims[claims["claim"] == name], project),
-                "analyses": _rows(own[~own["wall_clock"]]),
-                "timed": _rows(own[own["wall_clock"]]),
+                "analyses": _rows(own[~own["wall_clock"]], project),
+                "timed": _rows(own[own["wall_clock"]], project),
                 "studies": sorted({s for s in own["study"] if s in studies}, key=studies.index),
                 "figure": svg(figure, name) if figure.exists() else None,
             }
@@ -106,12 +106,13 @@ def drawing(effect: float, low: float, high: float, margin: float) -> Markup:
     )
 
 
-def _rows(analyses: pd.DataFrame) -> list[dict[str, Any]]:
+def _rows(analyses: pd.DataFrame, project: Project) -> list[dict[str, Any]]:
     return [
         row
         | {
             "effect_text": units.quantity(row["effect"], row["unit"]),
             "interval_text": units.interval(row["ci_low"], row["ci_high"], row["unit"]),
+            "dataset_title": project.datasets[row["dataset"]].title,
             "margin_text": units.margin_text(row["margin"], row["unit"]),
             "drawing": drawing(row["effect"], row["ci_low"], row["ci_high"], row["margin"]),
             "note": row["note"] if isinstance(row["note"], str) else "",
