@@ -98,7 +98,11 @@ NOT_NAMED = ("config.py", "project.py", "variants.py", "files.py", "errors.py", 
 #: Where a change shows in the inputs anyway, or cannot change what is made.
 SEEN_OTHERWISE = {
     # The entries that a variant uses are among its params, and so is how its data was prepared.
-    "train": ("datasets/loaders.py", "registry.py"),
+    # Its param `measures` has the code that a study measures with.
+    "train": (
+        *("datasets/loaders.py", "registry.py"),
+        *("training/measures.py", "training/step_time.py"),
+    ),
     "judge": ("results.py", "registry.py"),
     "plot": ("results.py", "tables.py", "registry.py"),
     "plot_claims": ("results.py", "tables.py", "registry.py"),

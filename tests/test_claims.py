@@ -88,7 +88,8 @@ def test_final_pairs_replicates_and_leaves_out_what_one_arm_lacks():
     assert list(found.table.index) == [2, 3]
     assert list(found.table.columns) == ["treatment", "control"]
     assert values("final", first, second) == (close({2: 0.92, 3: 0.93}), {2: 0.8, 3: 0.8})
-    assert found.note == ""
+    assert found.note == "2 of 4 pairs left out, for want of a value."
+    assert endpoints.final(first, first).note == ""
 
 
 def test_final_is_a_mean_over_cells():
@@ -113,7 +114,7 @@ def test_a_diverged_run_is_at_chance():
     )
     assert values("final", some) == {1: 0.9, 2: 0.25}
     gap = values("final", some, column="generalization_gap")
-    assert gap == close({1: 0.05, 2: 0})
+    assert gap == close({1: 0.05}), "it has no gap, which is not a gap of zero"
 
 
 def test_counts():
@@ -232,7 +233,8 @@ def test_steps_to_are_censored_at_the_end():
     found = endpoints.steps_to(first, second, target=0.9)
     assert values("steps_to", first, second, target=0.9) == (
         close({1: math.log2(20), 2: math.log2(40)}),
-        close({1: math.log2(40), 2: math.log2(10)}),
+        # From 0.5 after 30 steps to 0.91 after 40; from chance at the start to 0.9 after 10.
+        close({1: math.log2(30 + 10 * 0.4 / 0.41), 2: math.log2(10)}),
     )
     assert found.note == "Never reached in 1 of 2 and 0 of 2 runs (first arm, second arm)."
     alone = endpoints.steps_to(first, None, target=0.9)
@@ -242,7 +244,7 @@ def test_steps_to_are_censored_at_the_end():
 def test_a_diverged_run_takes_its_whole_length():
     """Its last evaluation is that after which it was stopped."""
     some = arm(history=curve(1, [0.5, math.nan]) + curve(2, [0.5, 0.6, 0.7, 0.8]))
-    assert values("steps_to", some, target=0.75) == close({1: math.log2(40), 2: math.log2(40)})
+    assert values("steps_to", some, target=0.75) == close({1: math.log2(40), 2: math.log2(35)})
 
 
 def test_steps_to_are_a_mean_over_cells():
@@ -250,10 +252,20 @@ def test_steps_to_are_a_mean_over_cells():
     assert values("steps_to", some, target=0.9) == close({1: math.log2((10 + 30) / 2)})
 
 
-def test_a_cell_is_censored_at_its_own_end():
-    """Of two cells that never get there, one has 20 steps and the other 40."""
-    some = arm(history=curve(1, [0.1] * 2, "x") + curve(1, [0.1] * 4, "y"))
-    assert values("steps_to", some, target=0.9) == close({1: math.log2((20 + 40) / 2)})
+def test_all_that_diverge_early_have_not_got_there_early():
+    """The end is the longest of either arm's."""
+    first = arm(history=curve(1, [math.nan]) + curve(2, [math.nan]))
+    second = arm(history=curve(1, [0.1, 0.2, 0.9, 0.9]) + curve(2, [0.1, 0.9, 0.9, 0.9]))
+    found, _ = values("steps_to", first, second, target=0.9)
+    assert found == close({1: math.log2(40), 2: math.log2(40)})
+
+
+def test_a_pair_that_never_gets_there_tells_nothing():
+    first = arm(history=curve(1, [0.1, 0.2]) + curve(2, [0.1, 0.2]))
+    second = arm(history=curve(1, [0.1, 0.9]) + curve(2, [0.3, 0.4]))
+    found = endpoints.steps_to(first, second, target=0.9)
+    assert list(found.table.index) == [1]
+    assert "1 of 2 pairs left out" in found.note
 
 
 def test_seconds_to_are_cumulative_and_without_compilation():
@@ -300,7 +312,9 @@ def test_gap_at_matched_loss_at_the_first_evaluation_and_without_an_arm():
         + losses(3, [1, 1, 1], [0, 0, 0])
     )
     found = values("gap_at_matched_loss", first, second)
-    assert found == (close({1: 0.01}), close({1: 0.05}))
+    # From ln 4 and no gap at the start, to 0.7 and 0.01.
+    on_the_way = 0.01 * (math.log(4) - 0.8) / (math.log(4) - 0.7)
+    assert found == (close({1: on_the_way}), close({1: 0.05}))
 
 
 def test_roughness_is_the_mean_rise():
@@ -324,12 +338,15 @@ def test_measured_over_parts_and_steps():
             *((1, "other", 0, "1", 7), (2, "m", 0, "1", 1), (2, "m", 5, "2", 0)),
         )
     )
-    assert values("measured", some, measure="m") == close({1: 1010.1 / 3, 2: 0.5})
-    assert values("measured", some, measure="m", step=0) == close({1: 5.05, 2: 1})
-    assert values("measured", some, measure="m", parts=[1]) == close({1: 500.05, 2: 1})
+    # Replicate 2 lacks what replicate 1 has: its mean would be one of other things.
+    assert values("measured", some, measure="m") == close({1: 1010.1 / 3})
+    assert values("measured", some, measure="m", step=0) == close({1: 5.05})
+    assert values("measured", some, measure="m", parts=[1]) == close({1: 500.05})
+    assert values("measured", some, measure="m", step=0, parts=[1]) == close({1: 0.1, 2: 1})
     assert values("measured", some, measure="m", step=5, parts=["1"]) == {1: 1000}
-    assert values("log_measured", some, measure="m") == close({1: 1, 2: -6}), "zero is 10⁻¹²"
-    assert values("log_measured", some, measure="m", step=0) == close({1: 0, 2: 0})
+    zero_is_small = values("log_measured", some, measure="m", step=5)
+    assert zero_is_small == close({1: 3, 2: -12})
+    assert values("log_measured", some, measure="m", step=0) == close({1: 0})
 
 
 def test_a_part_of_a_measurement_is_selected():
@@ -623,7 +640,8 @@ def test_arms_without_a_common_replicate_are_not_measured():
     some = dataclasses.replace(some, runs=some.runs[keep])
     analyses, verdicts, _ = judged(claim(), {"study-a": some})
     assert verdicts["verdict"][0] == "not measured"
-    assert analyses["note"][0] == "No pair has a value."
+    note = "12 of 12 pairs left out, for want of a value. No pair has a value."
+    assert analyses["note"][0] == note
 
 
 def test_diverged_runs_count_at_chance_and_are_counted():
@@ -731,7 +749,13 @@ def test_a_published_mean_with_its_spread_is_compared_by_welch():
     assert row["agrees"] is False
 
 
-@pytest.mark.parametrize("more", [{}, {"sd": 0.01}, {"executions": 10}])
+def test_a_mean_of_executions_without_a_spread_is_taken_to_have_ours():
+    (row,) = compared(value=0.805, executions=10)
+    expected = effects.welch_interval(0.8, S, 12, 0.805, S, 10)
+    assert (row["ci_low"], row["ci_high"]) == close(expected)
+
+
+@pytest.mark.parametrize("more", [{}, {"sd": 0.01}])
 def test_one_published_number_is_taken_as_one_run(more):
     """The interval is that of one more run: t on 11 degrees of freedom times s √(1 + 1/12)."""
     half = 2.20098516 * S * math.sqrt(13 / 12)
@@ -1027,3 +1051,26 @@ def test_what_cannot_be_judged_is_refused_before_training(tmp_path, claim_name, 
         load_project(root=tmp_path)
     assert expected in str(error.value)
     assert claim_name in str(error.value)
+
+
+def test_a_measure_along_an_axis():
+    rows = [(1, "m", 5, "1", 0.9, 2), (1, "m", 5, "1", 0.7, 64), (1, "m", 5, "2", 0.1, 64)]
+    keys = ("replicate", "measure", "step", "part", "value", "batch_size")
+    some = arm(
+        runs=[{"replicate": 1, "test_accuracy": 0.5, "batch_size": size} for size in (2, 64)],
+        measurements=[dict(zip(keys, row, strict=True)) for row in rows],
+    )
+    along = {"measure": "m", "axis": "batch_size", "at": 2, "reference": 64}
+    assert values("measured_along", some, **along, parts=["1"]) == close({1: 0.2})
+    assert values("measured_along", some, **along) == close({1: 0.5})
+
+
+def test_a_network_without_gradients_has_no_ratio():
+    some = arm(
+        measurements=[
+            {"replicate": r, "measure": "gradient_norm", "step": 0, "part": part, "value": value}
+            for r, norms in ((1, (0.0, 0.0)), (2, (1e-3, 1.0)))
+            for part, value in zip("12", norms, strict=True)
+        ]
+    )
+    assert values("gradient_imbalance", some, step=0) == close({2: 3})

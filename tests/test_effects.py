@@ -158,7 +158,10 @@ def test_swapping_the_arms_mirrors_the_effect():
 def test_differences_that_do_not_vary(share):
     """Five pairs each 0.1 apart: what signs alone can tell."""
     ours = effect_of([0.1] * 5, margin=0.2, test_share=share)
-    assert (ours.sd, ours.ci_low, ours.ci_high) == (0, ours.effect, ours.effect)
+    assert ours.sd == 0
+    assert np.isnan([ours.ci_low, ours.ci_high]).all(), (
+        "their spread says nothing of that of others"
+    )
     assert ours.effect == pytest.approx(0.1)
     assert ours.p_value == pytest.approx(2 / 32)
     assert ours.p_equivalence == 1 / 32
@@ -173,7 +176,8 @@ def test_rounding_is_no_spread():
     """0.3 − 0.2 and 0.8 − 0.7 differ in the last bits alone."""
     ours = paired_effect([0.3, 0.8, 0.5], [0.2, 0.7, 0.4], 0.01, generator())
     assert ours.sd == 0
-    assert ours.ci_low == ours.ci_high == pytest.approx(0.1)
+    assert ours.effect == pytest.approx(0.1)
+    assert math.isnan(ours.ci_low)
 
 
 def test_one_pair_has_an_effect_and_nothing_else():
@@ -273,7 +277,8 @@ COMBINATIONS = [
     (SUPPORTED, [], SUPPORTED),
     (SUPPORTED, [SUPPORTED, SUPPORTED], SUPPORTED),
     (SUPPORTED, [NOT_MEASURED], SUPPORTED),
-    *((SUPPORTED, [SUPPORTED, v], CONDITIONAL) for v in (CONTRADICTED, EQUIVALENT, INCONCLUSIVE)),
+    *((SUPPORTED, [SUPPORTED, v], CONDITIONAL) for v in (CONTRADICTED, EQUIVALENT)),
+    (SUPPORTED, [SUPPORTED, INCONCLUSIVE], SUPPORTED),
     *((v, [SUPPORTED], CONDITIONAL) for v in (CONTRADICTED, EQUIVALENT, INCONCLUSIVE)),
     *((v, [], v) for v in (CONTRADICTED, EQUIVALENT, INCONCLUSIVE, NOT_MEASURED)),
     (EQUIVALENT, [CONTRADICTED, INCONCLUSIVE], EQUIVALENT),

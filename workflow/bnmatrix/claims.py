@@ -74,8 +74,11 @@ def analyse(
     decisive = table["role"] != "exploratory"
     # Exploratory ones are adjusted among themselves, and decide nothing.
     for _, family in table.groupby([table["dataset"], decisive], sort=False):
-        table.loc[family.index, "p_adjusted"] = effects.adjust(family["p_value"])
-        table.loc[family.index, "p_equivalence_adjusted"] = effects.adjust(family["p_equivalence"])
+        for name in ("p_value", "p_equivalence"):
+            # What was declared and not run counts in the family: running less proves no more.
+            adjusted = effects.adjust(family[name].astype(np.float64).fillna(1.0))
+            column = name.replace("_value", "") + "_adjusted"
+            table.loc[family.index, column] = np.where(family[name].isna(), np.nan, adjusted)
     table["verdict"] = [
         effects.NOT_MEASURED
         if row.pairs == 0
@@ -159,11 +162,15 @@ def _pairs(
 
 def _test_share(project: Project, name: str, analysis: Analysis) -> float | None:
     """Return test examples a training example where a study is cross-validated, at most."""
-    selected = analysis.where | analysis.treatment
+    selected = {
+        axis: wanted if isinstance(wanted, list) else [wanted]
+        for axis, wanted in (analysis.where | analysis.treatment).items()
+        if axis in project.study(name).axes
+    }
     arms = [
         variant.settings
         for variant in variants(project, name)
-        if all(variant.settings.get(axis) == value for axis, value in selected.items())
+        if all(variant.settings[axis] in wanted for axis, wanted in selected.items())
     ]
     shares = []
     for settings in arms:
@@ -173,7 +180,7 @@ def _test_share(project: Project, name: str, analysis: Analysis) -> float | None
         test = math.ceil(examples / settings["folds"])
         training = Split(**settings["validation"]).sizes(examples - test)[0]
         shares.append(test / (settings["training_examples"] or training))
-    return max(shares, default=None)
+    return max(shares)
 
 
 def judge(project: Project, analyses: pd.DataFrame) -> pd.DataFrame:
@@ -201,9 +208,16 @@ def _condition(primary: pd.Series, others: pd.DataFrame) -> str:
     fails = [
         f"{row['label']} ({row['verdict']})"
         for row in every
-        if row["verdict"] not in (effects.SUPPORTED, effects.NOT_MEASURED)
+        if row["verdict"] in (effects.CONTRADICTED, effects.EQUIVALENT)
     ]
-    return f"{' and '.join(holds)}; not {' nor '.join(fails)}"
+    unknown = [row["label"] for row in every if row["verdict"] == effects.INCONCLUSIVE]
+    return "; ".join(
+        [
+            " and ".join(holds),
+            *([f"not {' nor '.join(fails)}"] if fails else []),
+            *([f"not shown {' nor '.join(unknown)}"] if unknown else []),
+        ]
+    )
 
 
 _VERBS = {
@@ -250,8 +264,8 @@ def replicate(project: Project, tables: dict[str, Arm], wall_clock: bool) -> pd.
     """Return a row a published figure: theirs, ours, and whether they agree.
 
     They agree when the 95 % interval of the difference holds zero, or when the difference is
-    within the declared tolerance. Where no spread was published, theirs is taken as one value, and
-    the interval is that of one more run of ours.
+    within the declared tolerance. Where no spread was published, theirs is taken to be ours; where
+    no number of executions was, the interval is that of one more run of ours.
     """
     rows = []
     for name, replication in project.replications.items():
@@ -274,8 +288,10 @@ def _compare(values: np.ndarray, figure: Published) -> dict[str, Any]:
     sd = float(values.std(ddof=1)) if n > 1 else 0.0
     if n < 2:
         low = high = mean - figure.value
-    elif figure.sd and figure.executions and figure.executions > 1:
-        low, high = effects.welch_interval(mean, sd, n, figure.value, figure.sd, figure.executions)
+    elif figure.executions and figure.executions > 1:
+        low, high = effects.welch_interval(
+            mean, sd, n, figure.value, figure.sd or sd, figure.executions
+        )
     else:
         half = float(effects.stats.t.ppf(0.975, n - 1)) * sd * np.sqrt(1 + 1 / n)
         low, high = mean - figure.value - half, mean - figure.value + half

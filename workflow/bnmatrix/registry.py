@@ -163,6 +163,12 @@ ENDPOINTS: dict[str, Endpoint] = {
     ),
     "roughness": Endpoint("nats", "mean rise of the validation loss between evaluations"),
     "measured": Endpoint("plain", "{measure}", ("measure",), _PARTS),
+    "measured_along": Endpoint(
+        "plain",
+        "change of {measure} from {axis} {reference} to {at}",
+        ("measure", *_ALONG),
+        ("parts",),
+    ),
     "log_measured": Endpoint("factor of 10", "{measure}", ("measure",), _PARTS),
     "gradient_imbalance": Endpoint(
         "factor of 10",

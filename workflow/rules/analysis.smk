@@ -113,7 +113,13 @@ rule judge:
         mem_mb=2000,
         runtime=20,
     params:
-        code=code("claims.py", "units.py", "statistics/*.py", "tables.py"),
+        code=code(
+            "claims.py",
+            "registry.py",
+            "units.py",
+            "statistics/*.py",
+            "tables.py",
+        ),
         declared=CLAIMS_DECLARED,
         studies=as_json(CLAIM_STUDIES),
         reports=lambda wildcards, output: os.path.dirname(output.claims),

@@ -190,6 +190,14 @@ def strip_of(wildcards):
     return found[wildcards.strip]
 
 
+def measuring_code(wildcards):
+    """A digest of the code that a study measures with."""
+    measures = PROJECT.study(wildcards.study).measures
+    files = ["training/step_time.py"] if "step_time" in measures else []
+    files += ["training/measures.py"] if set(measures) - {"step_time"} else []
+    return code(*files) if files else ""
+
+
 def prepared_data(wildcards):
     """The prepared data of a strip."""
     split = split_name(strip_of(wildcards).variants[0].settings)

@@ -105,6 +105,7 @@ rule plot_claims:
             "report/figures.py",
             "report/labels.py",
             "statistics/endpoints.py",
+            "registry.py",
             "units.py",
         ),
         declared=CLAIMS_DECLARED,

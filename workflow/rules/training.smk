@@ -22,11 +22,15 @@ rule train:
         runtime=60,
     params:
         code=code(
-            "training/*.py",
+            "training/[!ms]*.py",
+            "training/minibatches.py",
+            "training/seeds.py",
             "datasets/preparation.py",
             "datasets/scaling.py",
             "results.py",
         ),
+        # Behind the runs of a study that measures, and of no other.
+        measures=measuring_code,
         # Everything that decides the runs, and nothing else.
         spec=lambda wildcards: as_json(strip_of(wildcards).spec(PROJECT)),
         folder=lambda wildcards, output: os.path.dirname(output.runs),

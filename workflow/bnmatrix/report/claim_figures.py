@@ -83,14 +83,19 @@ def _table(plot: Plot, study: Arm) -> pd.DataFrame:
     if plot.x == "initializer":
         x = axis_numbers(table[plot.x])
     elif plot.x == "hidden_layers":
-        x = table[plot.x].str.count("-") + 1
+        depth = table[plot.x].str.count("-") + 1
+        # Depths as numbers; layers of other widths by name.
+        same = depth.nunique() == table[plot.x].nunique()
+        x = depth if same else table[plot.x].map(value_text)
     elif plot.x == "part":
         x = table[plot.x].astype(int)
     elif plot.x == "dropout":  # two or three rates, as categories
         x = table[plot.x].map(value_text)
     else:
         x = table[plot.x]
-    hue = table["arm"] if plot.hue in ("arm", "normalization") else table[plot.hue].map(_MODES)
+    hue = table["arm"] if plot.hue in ("arm", "normalization") else table[plot.hue].map(value_text)
+    if plot.hue == "part":
+        hue = hue.replace(_MODES)
     return pd.DataFrame(
         {
             "x": x.to_numpy(),
@@ -163,7 +168,7 @@ def evidence(claim: Claim, studies: dict[str, Arm]) -> Figure:
 
 def _axes(panel: Any, plot: Plot, table: pd.DataFrame, first: bool) -> None:
     name = _NAMES.get(plot.x, setting_name(plot.x))
-    panel.set_xlabel("hidden layers" if plot.x == "hidden_layers" else name)
+    panel.set_xlabel(name)
     measure = plot.where.get("measure")
     measure = measure[0] if isinstance(measure, list) else measure
     y = setting_name(measure) if measure else _NAMES.get(plot.y, setting_name(plot.y))
@@ -175,7 +180,7 @@ def _axes(panel: Any, plot: Plot, table: pd.DataFrame, first: bool) -> None:
         panel.set_xscale("log", base=2)
         panel.set_xticks(sorted(set(table["x"])), [str(x) for x in sorted(set(table["x"]))])
         panel.minorticks_off()
-    elif plot.x == "hidden_layers":
+    elif plot.x == "hidden_layers" and pd.api.types.is_numeric_dtype(table["x"]):
         panel.set_xticks(sorted(set(table["x"])))
     if plot.y_scale == "log":
         panel.set_yscale("log")

@@ -31,7 +31,8 @@ class Effect:
         pairs: number of pairs.
         effect: mean difference.
         sd: standard deviation of the differences; NaN for one pair.
-        ci_low, ci_high: ends of its 95 % interval; NaN for one pair.
+        ci_low, ci_high: ends of its 95 % interval; NaN for one pair, and for pairs that all differ
+            by the same, whose spread says nothing of that of others.
         p_value: two-sided, of no difference: sign-flip permutation test (exact up to 14 pairs).
         p_wilcoxon: two-sided, of Wilcoxon's signed-rank test.
         p_equivalence: of a difference as large as the margin: two one-sided t tests (TOST).
@@ -105,7 +106,7 @@ def paired_effect(
     if not spread:
         # Nothing varies, and t has no scale: what signs alone can tell.
         p_equivalence = 0.5**n if abs(mean) < margin else 1.0
-        return Effect(n, mean, 0.0, mean, mean, p, wilcoxon, p_equivalence, wins)
+        return Effect(n, mean, 0.0, math.nan, math.nan, p, wilcoxon, p_equivalence, wins)
     p_equivalence = float(DescrStatsW(d).ttost_mean(-margin, margin)[0])
     low, high = _bootstrap_interval(d, rng)
     return Effect(n, mean, sd, low, high, p, wilcoxon, p_equivalence, wins)
@@ -162,13 +163,16 @@ def verdict(effect: float, p: float, p_equivalence: float, direction: str) -> st
 def combine(primary: str, conditions: Sequence[str]) -> str:
     """Return a claim's verdict from those of its primary analysis and of its conditions.
 
-    It is conditional when some of them support it and some do not.
+    It is conditional when the primary analysis supports it and a condition speaks against it
+    (contradicted or equivalent), or when a condition supports it and the primary analysis does not.
+    A condition that is inconclusive speaks for nothing.
     """
-    every = [verdict for verdict in (primary, *conditions) if verdict != NOT_MEASURED]
-    supporting = [verdict for verdict in every if verdict == SUPPORTED]
-    if primary == NOT_MEASURED or not supporting:
-        return primary
-    return SUPPORTED if len(supporting) == len(every) else CONDITIONAL
+    if primary == SUPPORTED:
+        against = {CONTRADICTED, EQUIVALENT} & set(conditions)
+        return CONDITIONAL if against else SUPPORTED
+    if primary != NOT_MEASURED and SUPPORTED in conditions:
+        return CONDITIONAL
+    return primary
 
 
 def divergence(diverged: int, runs: int) -> tuple[float, float, float]:

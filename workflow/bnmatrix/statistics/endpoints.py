@@ -88,15 +88,15 @@ Values = pd.Series  # one a replicate
 def _pairs(treatment: Values, control: Values | None, note: str = "") -> Pairs:
     if control is None:
         control = pd.Series(0.0, index=treatment.index)
-    values = pd.concat({"treatment": treatment, "control": control}, axis=1, join="inner")
-    return _finite(values, note)
+    return _finite(pd.concat({"treatment": treatment, "control": control}, axis=1), note)
 
 
 def _finite(values: pd.DataFrame, note: str = "") -> Pairs:
     """Return the pairs of which both values are finite, and say how many are not."""
     kept = values[np.isfinite(values).all(axis=1)].sort_index()
     if len(kept) < len(values):
-        note = f"{note} {len(values) - len(kept)} pairs without a finite value left out.".strip()
+        lost = len(values) - len(kept)
+        note = f"{note} {lost} of {len(values)} pairs left out, for want of a value.".strip()
     return Pairs(kept, note)
 
 
@@ -114,11 +114,11 @@ def _by_arm(function: Callable[..., Values]) -> Callable[..., Pairs]:
 def scores(arm: Arm, column: str) -> pd.Series:
     """Return a column of the runs, accuracies of diverged runs at chance.
 
-    ``generalization_gap`` is training minus test accuracy.
+    ``generalization_gap`` is training minus test accuracy; a diverged run has none.
     """
     runs = arm.runs
     if column == "generalization_gap":
-        return scores(arm, "train_accuracy") - scores(arm, "test_accuracy")
+        return runs["train_accuracy"] - runs["test_accuracy"]
     if column.endswith("accuracy"):
         return runs[column].where(runs["status"] != DIVERGED, 1 / arm.classes)
     return runs[column].astype(np.float64)
@@ -246,47 +246,59 @@ def working_width(arm: Arm, axis: str, within: float) -> Values:
     return working.sum(axis=1) * (at[-1] - at[0]) / (len(at) - 1)
 
 
-def _reached(table: pd.DataFrame, target: float, clock: str) -> tuple[Values, int]:
-    """Return where on a clock each replicate first reached a target, and how many never did.
+def _reached(table: pd.DataFrame, target: float, clock: str, start: float) -> pd.DataFrame:
+    """Return where on a clock each replicate first reached a target, a row a replicate and cell.
 
-    Those count as reaching it at the end: what is known is that they took at least so long.
+    Between evaluations by straight lines, from ``start`` (the accuracy of chance) at zero.
+
+    Returns:
+        ``at``, NaN where it never got there.
     """
-    found, never = {}, 0
-    for replicate, part in table.groupby("replicate"):
-        per_cell = []
-        for _, rows in part.groupby("variant", sort=False):
-            hits = rows.loc[rows["validation_accuracy"] >= target, clock]
-            never += hits.empty
-            per_cell.append(hits.iloc[0] if len(hits) else rows["_end"].iloc[0])
-        found[replicate] = float(np.log2(np.mean(per_cell)))
-    return pd.Series(found), never
+    rows = []
+    for (replicate, variant), part in table.groupby(["replicate", "variant"], sort=False):
+        when = np.concatenate([[0.0], part[clock].to_numpy(np.float64)])
+        accuracy = np.concatenate([[start], part["validation_accuracy"].to_numpy(np.float64)])
+        hits = np.flatnonzero(accuracy >= target)
+        at = np.nan
+        if len(hits):
+            place = max(int(hits[0]), 1)
+            low, high = accuracy[place - 1], accuracy[place]
+            share = (target - low) / (high - low) if high > low else 1.0
+            at = when[place - 1] + share * (when[place] - when[place - 1])
+        rows.append({"replicate": replicate, "variant": variant, "at": at})
+    return pd.DataFrame(rows)
 
 
 def _time_to(
-    treatment: Arm, control: Arm | None, target: float, clock: str, table: Callable
+    treatment: Arm, control: Arm | None, target: float, clock: str, tables: list[pd.DataFrame]
 ) -> Pairs:
-    values, notes = [], []
-    for arm in (treatment, control):
-        if arm is None:
-            values.append(None)
-            continue
-        reached, never = _reached(table(arm), target, clock)
-        values.append(reached)
-        notes.append(f"{never} of {len(arm.runs)}")
-    missed = " and ".join(notes)
-    return _pairs(*values, f"Never reached in {missed} runs (first arm, second arm).")
+    """Return log₂ of the time to a target; a run that never gets there has the longest of any.
+
+    What is known of it is that it took at least so long. A pair of which neither got there tells
+    nothing, and is left out.
+    """
+    end = max(float(table[clock].max()) for table in tables)
+    values, never, missed = [], [], []
+    for arm, table in zip((treatment, control), tables, strict=False):
+        found = _reached(table, target, clock, 1 / arm.classes)
+        never.append(f"{int(found['at'].isna().sum())} of {len(found)}")
+        missed.append(found["at"].isna().groupby(found["replicate"]).all())
+        filled = found["at"].fillna(end).clip(lower=end * 1e-6)
+        values.append(np.log2(filled.groupby(found["replicate"]).mean()))
+    if len(missed) == 2:
+        neither = (missed[0] & missed[1]).reindex(values[0].index, fill_value=False)
+        values[0] = values[0].mask(neither)
+    note = f"Never reached in {' and '.join(never)} runs (first arm, second arm)."
+    return _pairs(values[0], values[1] if len(values) == 2 else None, note)
 
 
 def steps_to(treatment: Arm, control: Arm | None, target: float) -> Pairs:
     """Return log₂ of the steps to a validation accuracy, censored at the end of training.
 
-    A run that diverged has its whole length as well: it would not have got there.
+    A run that diverged has the whole length as well: it would not have got there.
     """
-
-    def table(arm: Arm) -> pd.DataFrame:
-        return arm.history.assign(_end=arm.history.groupby("variant")["step"].transform("max"))
-
-    return _time_to(treatment, control, target, "step", table)
+    tables = [arm.history for arm in (treatment, control) if arm is not None]
+    return _time_to(treatment, control, target, "step", tables)
 
 
 def seconds_to(treatment: Arm, control: Arm | None, target: float) -> Pairs:
@@ -300,17 +312,18 @@ def seconds_to(treatment: Arm, control: Arm | None, target: float) -> Pairs:
         typical = timings.groupby(["variant", "step"])["training_seconds"].transform("median")
         timings = timings.assign(seconds=typical)
         timings["seconds"] = timings.groupby(keys)["seconds"].cumsum()
-        joined = arm.history.merge(timings[[*order, "seconds"]], on=order)
-        return joined.assign(_end=joined.groupby("variant")["seconds"].transform("max"))
+        return arm.history.merge(timings[[*order, "seconds"]], on=order)
 
-    return _time_to(treatment, control, target, "seconds", table)
+    tables = [table(arm) for arm in (treatment, control) if arm is not None]
+    return _time_to(treatment, control, target, "seconds", tables)
 
 
 def gap_at_matched_loss(treatment: Arm, control: Arm) -> Pairs:
     """Return training minus validation accuracy where both arms have the same training loss.
 
-    For each replicate, the loss is the lowest that both arms reach; each arm's gap is that of its
-    first evaluation at or below it, between evaluations by straight lines.
+    For each replicate, the loss is the lowest that both arms reach; each arm's gap is that where it
+    first is so low, between evaluations by straight lines, from a loss of ln K (K classes) and no
+    gap before the first step.
 
     Raises:
         UserError: an arm has several cells.
@@ -327,14 +340,15 @@ def gap_at_matched_loss(treatment: Arm, control: Arm) -> Pairs:
     for replicate in sorted(set(curves[0]) & set(curves[1])):
         parts = [curve[replicate].sort_values("step") for curve in curves]
         level = max(part["train_loss"].min() for part in parts)
-        values[replicate] = tuple(_gap_at(part, level) for part in parts)
+        values[replicate] = tuple(_gap_at(part, level, treatment.classes) for part in parts)
     table = pd.DataFrame.from_dict(values, orient="index", columns=["treatment", "control"])
     return _finite(table)
 
 
-def _gap_at(part: pd.DataFrame, level: float) -> float:
-    loss = part["train_loss"].to_numpy()
+def _gap_at(part: pd.DataFrame, level: float, classes: int) -> float:
+    loss = np.concatenate([[np.log(classes)], part["train_loss"].to_numpy()])
     gap = (part["train_accuracy"] - part["validation_accuracy"]).to_numpy()
+    gap = np.concatenate([[0.0], gap])
     place = int(np.argmax(loss <= level))
     if place == 0 or loss[place - 1] == loss[place]:
         return float(gap[place])
@@ -366,13 +380,38 @@ def _measurements(
     return table
 
 
+def _mean_of_all(values: pd.Series, replicates: pd.Series) -> Values:
+    """Return a mean a replicate; NaN for one that lacks values that others have.
+
+    A run that diverged was not measured to its end: its mean would be one of other steps.
+    """
+    groups = values.groupby(replicates)
+    counts = groups.count()
+    return groups.mean().where(counts == counts.max())
+
+
 @_by_arm
 def measured(
     arm: Arm, measure: str, step: int | None = None, parts: Sequence[Any] | None = None
 ) -> Values:
     """Return the mean of a measure, over steps and parts or some of them."""
     table = _measurements(arm, measure, step, parts)
-    return table.groupby("replicate")["value"].mean()
+    return _mean_of_all(table["value"], table["replicate"])
+
+
+@_by_arm
+def measured_along(
+    arm: Arm, measure: str, axis: str, at: Any, reference: Any, parts: Sequence[Any] | None = None
+) -> Values:
+    """Return by how much a measure's mean at one point of an axis exceeds that at another."""
+    there, here = (
+        _mean_of_all(table["value"], table["replicate"])
+        for table in (
+            _measurements(arm.select({axis: at}), measure, None, parts),
+            _measurements(arm.select({axis: reference}), measure, None, parts),
+        )
+    )
+    return there - here
 
 
 @_by_arm
@@ -381,24 +420,23 @@ def log_measured(
 ) -> Values:
     """Return the mean of log₁₀ of a measure, over steps and parts or some of them."""
     table = _measurements(arm, measure, step, parts)
-    logs = np.log10(table["value"].clip(lower=_SMALLEST))
-    return logs.groupby(table["replicate"]).mean()
+    return _mean_of_all(np.log10(table["value"].clip(lower=_SMALLEST)), table["replicate"])
 
 
 @_by_arm
 def gradient_imbalance(arm: Arm, step: int) -> Values:
-    """Return |log₁₀| of the first layer's gradient norm over the last one's, a mean over cells."""
+    """Return |log₁₀| of the first layer's gradient norm over the last one's, a mean over cells.
+
+    A network all of whose gradients have vanished has no value.
+    """
     table = _measurements(arm, "gradient_norm", step, None)
     layers = table.assign(layer=table["part"].astype(int)).groupby(["replicate", "variant"])
     first, last = (
         table.loc[place].set_index(["replicate", "variant"])["value"].clip(lower=_SMALLEST)
-        for place in (
-            layers["layer"].idxmin(),
-            layers["layer"].idxmax(),
-        )
+        for place in (layers["layer"].idxmin(), layers["layer"].idxmax())
     )
-    ratio = np.log10(first / last).abs()
-    return ratio.groupby("replicate").agg(lambda cells: cells.mean(skipna=False))
+    ratio = np.log10(first / last).abs().mask((first == _SMALLEST) & (last == _SMALLEST))
+    return _mean_of_all(ratio, ratio.index.get_level_values("replicate").to_series(ratio.index))
 
 
 @_by_arm
@@ -425,6 +463,6 @@ ENDPOINTS: dict[str, Callable[..., Pairs]] = {
             at_best_of_control,
         ),
         *(largest_working, working_width, steps_to, seconds_to, gap_at_matched_loss, roughness),
-        *(measured, log_measured, gradient_imbalance, step_time),
+        *(measured, measured_along, log_measured, gradient_imbalance, step_time),
     )
 }

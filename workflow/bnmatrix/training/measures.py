@@ -7,6 +7,7 @@ every variant; gradients are those of its mean loss, with its statistics. Nothin
 measuring.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -113,7 +114,7 @@ def covariate_shift(probe: Probe) -> Values:
     ``input_mean_drift`` and ``input_variance_drift`` are by how much the mean and variance of the
     layer's inputs changed since the measure was taken last: the mean over inputs of the change of
     the mean, in standard deviations, and of the absolute change of the variance's logarithm.
-    Inputs that do not vary are left out.
+    Inputs that do not vary are left out. NaN where a gradient has vanished, or no input varies.
     """
     trainer, state = probe.trainer, probe.trainer.state()
     kernels, blocks = probe.kernels, probe.blocks
@@ -130,8 +131,9 @@ def covariate_shift(probe: Probe) -> Values:
         own = before[number - 1]
         lengths = _norm(own) * _norm(after)
         yield "shift_norm", number, _norm(after - own)
-        # Where a gradient has vanished there is no direction, and no shift that matters.
-        yield "shift_cosine", number, float(np.sum(own * after) / lengths) if lengths else 1.0
+        # A gradient that has vanished has no direction.
+        cosine = float(np.sum(own * after) / lengths) if lengths else math.nan
+        yield "shift_cosine", number, cosine
     trainer.restore(state)
 
     moments = [_moments(inputs) for inputs in _layer_inputs(probe)]
@@ -143,8 +145,8 @@ def covariate_shift(probe: Probe) -> Values:
     for number, (old, new) in enumerate(zip(previous, moments, strict=True), start=2):
         varies = (old[1] > 1e-12) & (new[1] > 1e-12)
         if not varies.any():
-            yield "input_mean_drift", number, 0.0
-            yield "input_variance_drift", number, 0.0
+            yield "input_mean_drift", number, math.nan
+            yield "input_variance_drift", number, math.nan
             continue
         mean = np.abs(new[0] - old[0])[varies] / np.sqrt(old[1][varies])
         variance = np.abs(np.log(new[1][varies] / old[1][varies]))
@@ -188,12 +190,14 @@ def inference_modes(probe: Probe) -> Values:
     ``moving``: moving averages, as in inference. ``batch``: those of each mini-batch of the
     training size. ``population``: mean and variance recomputed over training examples, all at
     once. ``single``: those of mini-batches of one example, of which nothing is left but β.
-    Networks without statistics give the same in all four, but for examples left over: those that
-    fill no mini-batch are not scored in ``batch``, nor are those past 2 000 in ``single``.
+    All on the test examples that fill mini-batches (``single``: the first 2 000 of them), so that
+    networks without statistics have the same accuracy in all.
     """
     trainer, state, (x, y) = probe.trainer, probe.trainer.state(), probe.test
-    yield "accuracy_by_mode", "moving", trainer.evaluate(x, y)[1]
     size = min(trainer.batch_size, len(x))
+    used = len(x) // size * size
+    x, y = x[:used], y[:used]
+    yield "accuracy_by_mode", "moving", trainer.evaluate(x, y)[1]
     yield "accuracy_by_mode", "batch", trainer.evaluate_in_batches(x, y, size)[1]
     yield (
         "accuracy_by_mode",

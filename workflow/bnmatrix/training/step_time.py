@@ -13,7 +13,7 @@ from bnmatrix.training.network import build_network, build_optimizer
 from bnmatrix.training.runs import Program
 
 #: Times that each variant has its turn.
-ROUNDS = 8
+ROUNDS = 16
 
 #: Steps of one turn: many enough for the clock, few enough that turns alternate quickly.
 STEPS = 150
