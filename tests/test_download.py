@@ -8,6 +8,7 @@ import re
 import subprocess
 import tarfile
 import threading
+import time
 
 import pytest
 
@@ -283,10 +284,20 @@ def test_what_cannot_be_had_says_where_it_was_looked_for(server, tmp_path):
 def test_a_host_that_never_answers_keeps_nobody_waiting(tmp_path, monkeypatch):
     import requests
 
+    over = threading.Event()
+
+    def hang(*_, **__):
+        over.wait(20)
+        raise requests.Timeout
+
     monkeypatch.setattr("bnmatrix.datasets.availability.PROBE_SECONDS", 0.2)
-    monkeypatch.setattr(requests, "head", lambda *_, **__: threading.Event().wait(20))
+    monkeypatch.setattr(requests, "head", hang)
+    started = time.monotonic()
     answer = availability(dataset("http://127.0.0.1:9/x"), None, tmp_path / "raw")
+    waited = time.monotonic() - started
+    over.set()
     assert "127.0.0.1:9: no answer in time" in answer.reason
+    assert waited < 10
 
 
 def test_mirror_that_does_not_exist(tmp_path):

@@ -251,18 +251,19 @@ def test_input_drift(prepared, kind, placement, activation):
         assert found[1]["input_variance_drift", number] == pytest.approx(variance, rel=1e-3)
 
 
-def test_inputs_that_do_not_vary_have_no_drift(prepared):
-    """Neither is infinite or missing when all units of a layer are dead."""
-    program = program_for(prepared, activation="relu")
-    probe = trained(program)
-    dense = probe.dense[0]
-    dense.bias.assign(np.full(8, -1e6, np.float32))
+def test_inputs_that_do_not_vary_have_no_drift_to_speak_of(prepared):
+    """All units of a layer dead: no gradient has a direction and no input a spread to drift in.
+
+    Counting that as "no shift" would reward a network for being dead.
+    """
+    probe = trained(program_for(prepared, activation="relu"))
+    probe.dense[0].bias.assign(np.full(8, -1e6, np.float32))
     measured("covariate_shift", probe)
     found = measured("covariate_shift", probe)
-    assert found["input_mean_drift", 2] == found["input_variance_drift", 2] == 0
-    assert found["shift_cosine", 2] == 1
+    for name in ("input_mean_drift", "input_variance_drift", "shift_cosine"):
+        assert np.isnan(found[name, 2]), name
     assert found["shift_norm", 2] == 0
-    assert np.isfinite(list(found.values())).all()
+    assert not np.isinf(list(found.values())).any()
 
 
 @pytest.mark.parametrize(("kind", "placement"), KINDS)
@@ -318,10 +319,11 @@ def test_inference_modes(prepared, placement):
     plain = Plain(probe.network, "batch", placement)
     for _, _, _, beta in plain.blocks[:2]:
         assert np.abs(beta).max() > 1e-3
-    x, y = (tensor.numpy() for tensor in probe.test)
+    full = len(probe.test[0]) // BATCH
+    assert full * BATCH < len(probe.test[0]), "examples that fill no mini-batch are left out"
+    x, y = (tensor.numpy()[: full * BATCH] for tensor in probe.test)
     expected = {"moving": plain.accuracy(x, y, plain.moving)}
 
-    full = len(x) // BATCH
     parts = [slice(n * BATCH, (n + 1) * BATCH) for n in range(full)]
     expected["batch"] = np.mean([plain.accuracy(x[part], y[part]) for part in parts])
 
@@ -508,6 +510,7 @@ def test_step_times_of_a_strip_are_a_table_of_their_own(prepared, monkeypatch):
     spec = {
         **{"study": "test", "dataset": "d", "axes": ["normalization", "batch_size"], "seed": 0},
         **{"replicates": 1, "tuning": None, "measures": {"step_time": ["last"]}},
+        "predictions": False,
         "variants": [{"variant": "v", "baseline": None, "settings": chosen}],
     }
     tables = train_strip(spec, prepared, threads=1).tables

@@ -27,7 +27,7 @@ def digits() -> Prepared:
 TUNING = {"rates": [0.001, 0.01, 0.1], "replicates": 2, "objective": "final", "widen": 0}
 
 
-def spec(*variants, replicates=1, tuning=None, measures=None, **changes):
+def spec(*variants, replicates=1, tuning=None, measures=None, predictions=False, **changes):
     """Return a strip's spec: a variant for each of ``variants``, all of them with ``changes``."""
     return {
         "study": "test",
@@ -37,6 +37,7 @@ def spec(*variants, replicates=1, tuning=None, measures=None, **changes):
         "seed": SEED,
         "tuning": tuning,
         "measures": measures or {},
+        "predictions": predictions,
         "variants": [
             {
                 "variant": f"v{number}",
@@ -672,6 +673,39 @@ def test_tables_have_their_columns(digits):
         assert list(tables[name].columns) == keys + columns
     assert list(tables["runs"]["normalization"]) == ["none", "batch"]
     assert tables["step_times"].empty
+    assert tables["predictions"].empty
+
+
+def test_predictions_are_what_was_scored(digits):
+    """A row a run and test example, of which the right ones are the test accuracy."""
+    chosen = {"learning_rate": 0.01, "epochs": 8}
+    variants = [chosen, {"optimizer": "sgd", "learning_rate": 1e20}]
+    tables = train(digits, *variants, predictions=True, replicates=2)
+    rows, runs = tables["predictions"], tables["runs"]
+    assert set(rows["variant"]) == {"v0"}
+    for replicate, own in rows.groupby("replicate"):
+        assert list(own["example"]) == list(range(200))
+        assert (own["label"].to_numpy() == digits.y_test).all()
+        scored = runs[(runs["variant"] == "v0") & (runs["replicate"] == replicate)]
+        correct = (own["label"] == own["predicted"]).mean()
+        assert correct == pytest.approx(scored["test_accuracy"].item(), abs=1e-6)
+        assert 0.5 < correct < 1
+    assert rows["probability"].between(0.1, 1).all()
+    assert set(rows["replicate"]) == {1, 2}
+
+
+def test_predictions_against_keras(digits):
+    import keras
+
+    from bnmatrix.training.runs import Program
+
+    chosen = settings(hidden_layers=[16], normalization="batch", epochs=1)
+    program = Program(chosen, digits, SEED)
+    program.run(chosen, 0.01, 1)
+    expected = keras.ops.softmax(program.trainer.network.predict(digits.x_test / 16.0, verbose=0))
+    found = program.trainer.predict(program.test[0])
+    assert found.shape == (200, 10)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_pixels_on_the_device_are_scaled_like_numbers(digits):

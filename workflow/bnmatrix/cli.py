@@ -121,7 +121,7 @@ def aggregate(options: argparse.Namespace) -> None:
 
     write_csv(table("runs"), options.runs)
     write_csv(table("timings"), options.results / "timings.csv")
-    for name in ("history", "tuning", "measurements", "step_times"):
+    for name in ("history", "tuning", "measurements", "predictions", "step_times"):
         write_parquet(table(name), options.results / f"{name}.parquet")
     splits = sorted({split_name(variant.settings) for variant in matrix})
     provenance = study_provenance(

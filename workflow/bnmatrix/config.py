@@ -354,6 +354,16 @@ class Study(Model):
     """Axes whose values one job trains, one after another. A value of any other axis has a job of
     its own, which costs a start of TensorFlow; for small data, name more of them here."""
 
+    predictions: bool | None = None
+    """Whether to keep what each run predicts for each test example, for the confusion matrix;
+    by default where `role` is `matrix`. Cross-validated studies keep none: each replicate has a
+    test part of its own."""
+
+    @property
+    def keeps_predictions(self) -> bool:
+        """Whether each run's predictions are kept."""
+        return self.role == "matrix" if self.predictions is None else self.predictions
+
     @model_validator(mode="after")
     def _known_axes(self) -> Self:
         known = tuple(Settings.model_fields)

@@ -71,12 +71,18 @@ TUNING_COLUMNS = [
 #: One row a measured value: of ``measure``, after ``step`` steps, of the layer or mode ``part``.
 MEASUREMENT_COLUMNS = ["replicate", "step", "measure", "part", "value", "variant"]
 
+#: One row a run and test example, of studies that ask for it: ``example`` is the place in the test
+#: part, ``label`` and ``predicted`` are numbers of classes, ``probability`` is that of the
+#: predicted class, to four decimals. Diverged runs have none.
+PREDICTION_COLUMNS = ["replicate", "example", "label", "predicted", "probability", "variant"]
+
 #: The tables of a strip, by file name, and their columns.
 TABLES = {
     "runs": RUN_COLUMNS,
     "history": HISTORY_COLUMNS,
     "tuning": TUNING_COLUMNS,
     "measurements": MEASUREMENT_COLUMNS,
+    "predictions": PREDICTION_COLUMNS,
     "timings": TIMING_COLUMNS,
     # Wall-clock times, in the form of measurements.
     "step_times": MEASUREMENT_COLUMNS,

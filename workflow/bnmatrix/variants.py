@@ -64,6 +64,7 @@ class Strip:
             "seed": study.seed,
             "tuning": study.tuning.model_dump() if tuned else None,
             "measures": study.measures,
+            "predictions": study.keeps_predictions,
             "variants": [
                 {
                     "variant": variant.name,

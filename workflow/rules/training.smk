@@ -7,6 +7,7 @@ rule train:
         history="data/runs/{study}/{strip}/history.parquet",
         tuning="data/runs/{study}/{strip}/tuning.parquet",
         measurements="data/runs/{study}/{strip}/measurements.parquet",
+        predictions="data/runs/{study}/{strip}/predictions.parquet",
         timings="data/runs/{study}/{strip}/timings.parquet",
         step_times="data/runs/{study}/{strip}/step_times.parquet",
         machine="data/runs/{study}/{strip}/machine.json",

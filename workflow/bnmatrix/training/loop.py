@@ -110,6 +110,20 @@ class Trainer:
         loss, correct = self._evaluate(x, y, min(EVALUATION_BATCH, len(x)), batch_statistics=False)
         return float(loss) / len(y), float(correct) / len(y)
 
+    def predict(self, x: tf.Tensor) -> np.ndarray:
+        """Return each class's probability for placed examples, in inference mode.
+
+        Returns:
+            Examples × classes, float32.
+        """
+        size = min(EVALUATION_BATCH, len(x))
+        parts = [self._predict(x[start : start + size]) for start in range(0, len(x), size)]
+        return np.concatenate([part.numpy() for part in parts])
+
+    @tf.function(jit_compile=True)
+    def _predict(self, x):
+        return tf.nn.softmax(self.network(self.scaled(x), training=False))
+
     def _in_order(self, order: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
         """Return an epoch's examples in their order.
 

@@ -121,6 +121,8 @@ def _train_variant(
         )
         for table in ("history", "timings", "measurements"):
             tables[table] += getattr(run, table)
+        if spec["predictions"] and run.status != DIVERGED and not settings["folds"]:
+            tables["predictions"] += _predictions(program, replicate)
         for row, seconds in zip(run.history, run.timings, strict=True):
             log.info(
                 "replicate %d of %d, epoch %g, step %d: loss %.4f, accuracy %.4f; "
@@ -155,6 +157,25 @@ def _result(program: Program, run: Run) -> dict[str, float]:
     last = {k: v for k, v in run.history[-1].items() if k not in ("replicate", "epoch", "step")}
     result = last | {"test_loss": test_loss, "test_accuracy": test_accuracy}
     return dict.fromkeys(result, math.nan) if run.status == DIVERGED else result
+
+
+def _predictions(program: Program, replicate: int) -> list[dict[str, Any]]:
+    """Return what a trained network makes of each test example."""
+    x, y = program.test
+    probabilities = program.trainer.predict(x)
+    predicted = probabilities.argmax(axis=1)
+    return [
+        {
+            "replicate": replicate,
+            "example": number,
+            "label": int(label),
+            "predicted": int(chosen),
+            "probability": round(float(values[chosen]), 4),
+        }
+        for number, (label, chosen, values) in enumerate(
+            zip(y.numpy(), predicted, probabilities, strict=True)
+        )
+    ]
 
 
 def tensorflow_version() -> str:
