@@ -15,7 +15,7 @@ for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
 done
 endef
 
-.PHONY: report test lint benchmark lock schemas clean help
+.PHONY: report test lint benchmark compare lock schemas clean help
 .DEFAULT_GOAL := help
 
 help: ## show the targets
@@ -35,6 +35,9 @@ lint: $(VENV)/ready-dev ## run the linters: ruff, snakefmt, snakemake --lint
 
 benchmark: $(VENV)/ready ## measure the training loop against Keras's fit and the processor's peak
 	@$(BIN)/python benchmarks/training_speed.py
+
+compare: $(VENV)/ready ## compare reports/ with the published run in docs/results/
+	@PYTHONPATH=workflow $(BIN)/python -m bnmatrix agreement --reports reports --published docs/results --output reports
 
 lock: $(VENV)/ready-dev ## resolve pyproject.toml anew into requirements*.txt and environment.yml
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python tools/lock.py

@@ -24,6 +24,7 @@ include: "workflow/rules/report.smk"
 localrules:
     all,
     combine,
+    explorer,
     overview,
 
 
@@ -31,7 +32,7 @@ rule all:
     """Every study whose data can be had, and the overview."""
     default_target: True
     input:
-        "reports/index.html",
+        expand("reports/{page}.html", page=["index", "explorer", "theory"]),
         "reports/runs.csv",
         "reports/timings.csv",
         "reports/provenance.json",

@@ -1,8 +1,10 @@
 """Sentences, figures and pages, from tables made here."""
 
+import hashlib
 import json
 import re
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -13,10 +15,13 @@ from test_statistics import runs_table
 
 from bnmatrix.config import Printed
 from bnmatrix.project import load_project
-from bnmatrix.report import figures, labels
-from bnmatrix.report.pages import overview_page, study_page
+from bnmatrix.report import drawing, figures, labels
+from bnmatrix.report.explorer import curves, explorer_page
+from bnmatrix.report.pages import heat_map, latex, latex_table, math, overview_page, study_page
 from bnmatrix.report.text import answer, overall
+from bnmatrix.report.theory import theory_page
 from bnmatrix.statistics.comparisons import compare, summarize
+from bnmatrix.statistics.confusions import best_variant, confusion, most_confused
 from bnmatrix.tables import axes_of, read_runs, write_csv
 
 
@@ -98,28 +103,109 @@ def history_of(runs):
     return pd.DataFrame(rows)
 
 
-def draw(folder, runs, printed=()):
-    figures.draw_all(
-        folder,
+CLASSES = ["a < b", 'the "second"', "漢字"]
+FIGURES = ("learning-curves", "accuracy", "differences", "gap", "confusion", "confused")
+
+
+def predictions_of(runs):
+    """Return predictions of the first variant: of six examples, the last two confused."""
+    first = runs[runs["variant"] == runs["variant"].iloc[0]]
+    return pd.DataFrame(
+        [
+            {"replicate": replicate, "example": n, "label": n % 3, "probability": 0.9}
+            | {"predicted": (n + (n > 3 and replicate > n - 4)) % 3, "variant": row["variant"]}
+            for replicate, (_, row) in enumerate(first.iterrows(), start=1)
+            for n in range(6)
+        ]
+    )
+
+
+def draw(folder, runs, printed=(), images=None, predictions=None):
+    found = predictions_of(runs) if predictions is None else predictions
+    tables = figures.StudyTables(
         runs=runs,
         history=history_of(runs),
         summary=summarize(runs, 2),
         comparisons=compare(runs, 2),
+        confusion=confusion(found, 3),
+        confused=most_confused(found, 18),
+        classes=CLASSES,
         printed=printed,
+        images=images,
     )
+    figures.draw_all(folder, tables)
+    drawing.save(figures.time_and_accuracy(runs, timings_of(runs)), folder / "time.svg")
+
+
+def timings_of(runs):
+    timings = history_of(runs)[["replicate", "epoch", "step", "variant"]]
+    return timings.assign(training_seconds=0.5, evaluation_seconds=0.1)
 
 
 def test_figures_are_the_same_bytes_and_have_text(tmp_path):
     printed = [Printed(normalization="none", batch_size=8, test_accuracy=0.8)]
+    images = np.random.default_rng(0).random((6, 4, 4))
     for name in ("a", "b"):
-        draw(tmp_path / name, runs_table(), printed)
-    for figure in ("learning-curves", "accuracy", "differences"):
+        draw(tmp_path / name, runs_table(), printed, images)
+    for figure in FIGURES:
+        for kind in ("svg", "pdf", "csv"):
+            bytes_of = (tmp_path / f"a/{figure}.{kind}").read_bytes()
+            assert bytes_of == (tmp_path / f"b/{figure}.{kind}").read_bytes(), (figure, kind)
         svg = (tmp_path / f"a/{figure}.svg").read_text(encoding="utf-8")
-        assert svg == (tmp_path / f"b/{figure}.svg").read_text(encoding="utf-8")
         assert "<text" in svg
-        assert "batch size" in svg
+        assert ElementTree.fromstring(svg).get("role") == "img"
+        assert len(read_runs(tmp_path / f"a/{figure}.csv"))
+        if not figure.startswith("conf"):
+            assert "batch size" in svg
+    assert (tmp_path / "a/confused.svg").read_text(encoding="utf-8").count("<image") == 2
     assert "n = 3" in (tmp_path / "a/accuracy.svg").read_text(encoding="utf-8")
     assert "printed by the source" in (tmp_path / "a/accuracy.svg").read_text(encoding="utf-8")
+
+
+def label_of(path):
+    return ElementTree.parse(path).getroot().get("aria-label")
+
+
+def test_descriptions_say_what_figures_show(tmp_path):
+    runs = runs_table()
+    draw(tmp_path, runs)
+    for _, row in compare(runs, 2).iterrows():
+        assert labels.points(row["effect"]) in label_of(tmp_path / "differences.svg")
+    for _, row in summarize(runs, 2).iterrows():
+        assert labels.percent(row["test_accuracy_mean"], 1) in label_of(tmp_path / "accuracy.svg")
+    # Of each class two examples; one of the second is taken for the third in all runs.
+    assert '50.0 % of the "second" as 漢字 and 33.3 % of 漢字 as a < b.' in label_of(
+        tmp_path / "confusion.svg"
+    )
+    assert label_of(tmp_path / "confused.svg") == "The data are no images."
+
+
+def test_confusions():
+    """Worked by hand: three runs, six examples, example 4 wrong in all runs and 5 in two."""
+    found = predictions_of(runs_table())
+    matrix = confusion(found, 3).set_index(["label", "predicted"])
+    assert matrix.loc[(0, 0), "share"] == 1
+    assert matrix.loc[(1, 2), "share"] == pytest.approx(3 / 6)
+    assert matrix.loc[(2, 0), "per_run"] == pytest.approx(2 / 3)
+    assert matrix.groupby("label")["share"].sum().eq(1).all()
+    worst = most_confused(found, 1)
+    assert worst[["example", "label", "predicted"]].to_numpy().tolist() == [[4, 1, 2]]
+    assert len(most_confused(found, 18)) == 2
+    assert confusion(found[:0], 3).empty
+    right = found.assign(predicted=found["label"])
+    assert most_confused(right, 3).empty
+
+
+def test_the_best_variant_is_chosen_on_validation_data():
+    table = pd.DataFrame(
+        {
+            "variant": ["a", "b", "c"],
+            "validation_accuracy_mean": [0.8, 0.9, np.nan],
+            "test_accuracy_mean": [0.9, 0.8, 1.0],
+        }
+    )
+    assert best_variant(table) == "b"
+    assert best_variant(table[2:]) is None
 
 
 @pytest.mark.parametrize("case", ["one replicate", "all diverged", "no baseline", "many cells"])
@@ -138,8 +224,9 @@ def test_partial_results_are_drawn(tmp_path, case):
                 for size in range(1, 30)
             ]
         )
-    draw(tmp_path, runs)
-    assert len(list(tmp_path.glob("*.svg"))) == 3
+    draw(tmp_path, runs, predictions=predictions_of(runs)[:0] if case == "all diverged" else None)
+    assert {path.stem for path in tmp_path.glob("*.svg")} == {*FIGURES, "time"}
+    assert all(len(label_of(path)) > 10 for path in tmp_path.glob("*.svg"))
 
 
 class Page(HTMLParser):
@@ -192,8 +279,11 @@ def results(tmp_path):
     runs, tables = runs_table(), tmp_path / "data/results/s"
     write_csv(summarize(runs, 3), tables / "summary.csv")
     write_csv(compare(runs, 3), tables / "comparisons.csv")
-    timings = history_of(runs)[["replicate", "epoch", "step", "variant"]]
-    write_csv(timings.assign(training_seconds=0.5, evaluation_seconds=0.1), tables / "timings.csv")
+    found = predictions_of(runs)
+    write_csv(confusion(found, 3), tables / "confusion.csv")
+    write_csv(most_confused(found, 18), tables / "confused.csv")
+    write_csv(timings_of(runs), tables / "timings.csv")
+    history_of(runs).to_parquet(tables / "history.parquet")
     facts = {
         "commits": ["abc"],
         "python": "3.11",
@@ -212,22 +302,36 @@ def results(tmp_path):
     return project, tmp_path
 
 
+LINKS = ["index", "explorer", "theory"]
+KINDS = ("svg", "pdf", "csv")
+
+
 def test_pages_are_self_contained_and_escaped(results):
     project, root = results
     left_out = [{"reason": "no <network>", "studies": ["x", "y"]}]
-    pages = [study_page(project, "s", root), overview_page(project, ["s"], left_out, 3, root)]
+    pages = [
+        study_page(project, "s", root, LINKS),
+        overview_page(project, ["s"], left_out, 3, root, LINKS),
+        explorer_page(project, ["s"], root, LINKS),
+        theory_page(project, None, LINKS),
+    ]
     for text in pages:
         page = Page(text)
-        assert all(load.startswith("data:") for load in page.loads)
-        assert "@import" not in text
-        assert not re.search(r"url\((?!#)", text)
+        assert all(load == "" or load.startswith("data:") for load in page.loads)
+        style = text[: text.index("</style>")]
+        assert "@import" not in style
+        assert "url(" not in style
         assert len(page.ids) == len(set(page.ids)), "an id twice in a page"
-        assert 'Müller & <b>Söhne</b> "quoted" 漢字' in page.text
+        if text != pages[-1]:
+            assert 'Müller & <b>Söhne</b> "quoted" 漢字' in page.text
         local = [link for link in page.links if link and not link.startswith(("http", "#"))]
         assert set(local) <= {
-            *("index.html", "s.html", "s.csv", "runs.csv", "timings.csv", "provenance.json")
+            *("index.html", "s.html", "s.csv", "runs.csv", "timings.csv", "provenance.json"),
+            *("theory.html", "explorer.html", "s.tex"),
+            *("s.html#differences", "s.html#learning-curves", "explorer.html#s"),
+            *(f"figures/s/{name}.{kind}" for name in (*FIGURES, "time") for kind in KINDS),
         }
-    study, overview = (Page(text).text for text in pages)
+    study, overview, *_ = (Page(text).text for text in pages)
     assert "A <i>source</i>" in study
     assert "87.00 %" in study
     assert "no <network>" in overview
@@ -237,7 +341,7 @@ def test_pages_are_self_contained_and_escaped(results):
 
 def test_numbers_on_a_page_are_those_of_the_tables(results):
     project, root = results
-    text = re.sub(r"\s+", "", Page(study_page(project, "s", root)).text)
+    text = re.sub(r"\s+", "", Page(study_page(project, "s", root, LINKS)).text)
     table = compare(runs_table(), 3)
     for _, row in table.iterrows():
         cells = [labels.percent(row["baseline_mean"]), labels.percent(row["variant_mean"])]
@@ -253,3 +357,75 @@ def test_tables_read_back_exactly(tmp_path):
     again = read_runs(tmp_path / "t.csv")
     assert (again["x"] == table["x"]).all()
     assert list(again["y"].fillna("")) == ["none", ""] * 500
+
+
+def test_the_matrix_has_a_cell_a_comparison():
+    """Coloured where the interval leaves zero out, the stronger the larger the difference."""
+    rows = [
+        row | {"arm": "batch normalization", "cell": f"batch size {row['batch_size']}"}
+        for row in comparisons(UP, DOWN, OPEN, (0.001, 0.0005, 0.002)).to_dict("records")
+    ]
+    study = type("Study", (), {"title": "S"})
+    found = heat_map([{"name": "s", "study": study, "comparisons": rows}])
+    assert found["sizes"] == [16, 32, 64, 128]
+    (row,) = found["rows"]
+    shades = {size: cell["shade"] for size, cell in row["cells"].items()}
+    assert shades == {16: "up3", 32: "down3", 64: "unsure", 128: "up1"}
+    many = [
+        own | {"cell": f"batch size 16, learning rate {n}"} for n in range(60) for own in rows[:1]
+    ]
+    found = heat_map([{"name": "s", "study": study, "comparisons": many}])
+    assert (len(found["rows"]), found["more"]) == (40, 20)
+    assert heat_map([]) == {"sizes": [], "rows": [], "more": 0}
+
+
+def test_the_explorer_has_the_curves():
+    history = history_of(runs_table())
+    history.loc[history["epoch"] == 3, "train_loss"] = np.nan
+    found = curves(history)
+    assert {arm["name"] for arm in found["arms"]} == {"no normalization", "batch normalization"}
+    for series in found["series"]:
+        assert series["epoch"] == [1, 2, 3]
+        values = series["validation_accuracy"]
+        assert values["mean"][0] == pytest.approx(0.52)
+        assert values["low"][0] == pytest.approx(0.51)
+        assert values["high"][0] == pytest.approx(0.53)
+        assert series["train_loss"]["mean"][2] is None
+    json.dumps(found, allow_nan=False)
+
+
+def test_latex_tables():
+    text = latex_table(summarize(runs_table(), 2))
+    assert text.count(r"\\") == 1 + runs_table()["variant"].nunique()
+    assert r"\toprule" in text
+    assert r"95 \% interval" in text
+    special = latex(pd.DataFrame({"a_b": ["50 % & $x$ #1 ~^{}"]}))
+    assert r"a\_b" in special
+    assert r"50 \% \& \$x\$ \#1" in special
+
+
+def test_formulas_are_mathml():
+    text = math(r"\frac{a}{\sqrt{b}}")
+    root = ElementTree.fromstring(text)
+    assert root.tag == "{http://www.w3.org/1998/Math/MathML}math"
+    assert [tag.split("}")[1] for tag in (e.tag for e in root.iter())] == [
+        *("math", "mrow", "mfrac", "mrow", "mi", "mrow", "msqrt", "mrow", "mi")
+    ]
+
+
+def test_libraries_are_the_listed_ones():
+    folder = ROOT / "workflow/bnmatrix/report/assets/vendor"
+    listed = json.loads((folder / "vendor.json").read_text(encoding="utf-8"))
+    files = {
+        member.rpartition("/")[2]: digest
+        for library in listed.values()
+        for member, digest in library["files"].items()
+    }
+    assert set(files) == {path.name for path in folder.glob("*.js")}
+    for name, digest in files.items():
+        content = (folder / name).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == digest, name
+        assert b"</script" not in content, f"{name} would end the element that it stands in"
+    licences = (folder / "LICENSES.md").read_text(encoding="utf-8")
+    for name, library in listed.items():
+        assert f"## {name} {library['version']}" in licences

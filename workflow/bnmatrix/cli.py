@@ -135,13 +135,21 @@ def aggregate(options: argparse.Namespace) -> None:
 
 def compare(options: argparse.Namespace) -> None:
     """Summarize a study's variants, and compare each with its baseline."""
+    import pandas as pd
+
     from bnmatrix.statistics.comparisons import compare, summarize
+    from bnmatrix.statistics.confusions import best_variant, confusion, most_confused
     from bnmatrix.tables import read_runs, write_csv
 
     runs = read_runs(options.runs)
     classes = len(_project(options).dataset_of(options.study).classes)
-    write_csv(summarize(runs, classes), options.summary)
+    summary = summarize(runs, classes)
+    write_csv(summary, options.summary)
     write_csv(compare(runs, classes), options.comparisons)
+    predictions = pd.read_parquet(options.predictions)
+    predictions = predictions[predictions["variant"] == best_variant(summary)]
+    write_csv(confusion(predictions, classes), options.confusion)
+    write_csv(most_confused(predictions, options.examples), options.confused)
 
 
 def judge(options: argparse.Namespace) -> None:
@@ -198,18 +206,40 @@ def plot(options: argparse.Namespace) -> None:
     """Draw a study's figures."""
     import pandas as pd
 
-    from bnmatrix.report.figures import draw_all
+    from bnmatrix.datasets.preparation import load_prepared
+    from bnmatrix.report.figures import StudyTables, draw_all
     from bnmatrix.tables import read_runs
 
-    study = _project(options).study(options.study)
-    draw_all(
-        options.output,
+    project = _project(options)
+    study, dataset = project.study(options.study), project.dataset_of(options.study)
+    images = None
+    if dataset.maximum and len(dataset.shape) > 1:
+        # The test part is the same in every split.
+        pixels = load_prepared(options.prepared[0]).x_test
+        images = pixels.reshape(-1, *dataset.shape) / dataset.maximum
+    tables = StudyTables(
         runs=read_runs(options.runs),
-        history=pd.read_parquet(options.history),
-        summary=read_runs(options.summary),
-        comparisons=read_runs(options.comparisons),
+        history=pd.read_parquet(options.results / "history.parquet"),
+        **{
+            name: read_runs(options.results / f"{name}.csv")
+            for name in ("summary", "comparisons", "confusion", "confused")
+        },
+        classes=dataset.classes,
         printed=study.source.printed if study.source else [],
+        images=images,
     )
+    draw_all(options.output, tables)
+
+
+def plot_time(options: argparse.Namespace) -> None:
+    """Draw what training took, which differs from run to run."""
+    from bnmatrix.report.drawing import save, set_style
+    from bnmatrix.report.figures import time_and_accuracy
+    from bnmatrix.tables import read_runs
+
+    set_style()
+    drawing = time_and_accuracy(read_runs(options.runs), read_runs(options.timings))
+    save(drawing, options.output)
 
 
 def plot_claims(options: argparse.Namespace) -> None:
@@ -225,22 +255,27 @@ def plot_claims(options: argparse.Namespace) -> None:
 def claims_page(options: argparse.Namespace) -> None:
     """Render the page of all claims, and that of the replications."""
     from bnmatrix.files import write_text
-    from bnmatrix.report.claim_pages import claims_page, replications_page
+    from bnmatrix.report.claim_pages import claims_page, latex_scorecard, replications_page
+    from bnmatrix.tables import read_runs
 
     project, studies = _project(options), json.loads(options.studies)
-    write_text(options.output, claims_page(project, studies, options.results))
-    write_text(
-        options.output.with_name("replications.html"),
-        replications_page(project, studies, options.results),
-    )
+    shared = (project, studies, options.results, options.links)
+    write_text(options.output, claims_page(*shared))
+    write_text(options.output.with_name("replications.html"), replications_page(*shared))
+    claims = read_runs(options.results / "reports/claims.csv")
+    write_text(options.output.with_name("claims.tex"), latex_scorecard(claims, project))
 
 
 def page(options: argparse.Namespace) -> None:
     """Render the page of a study."""
     from bnmatrix.files import write_text
-    from bnmatrix.report.pages import study_page
+    from bnmatrix.report.pages import latex_table, study_page
+    from bnmatrix.tables import read_runs
 
-    write_text(options.output, study_page(_project(options), options.study, options.results))
+    project, name = _project(options), options.study
+    write_text(options.output, study_page(project, name, options.results, options.links))
+    summary = read_runs(options.results / f"data/results/{name}/summary.csv")
+    write_text(options.output.with_suffix(".tex"), latex_table(summary))
 
 
 def overview(options: argparse.Namespace) -> None:
@@ -252,10 +287,56 @@ def overview(options: argparse.Namespace) -> None:
     studies = json.loads(options.studies)
     claims = options.results / "reports/claims.csv"
     page = overview_page(
-        *(_project(options), studies, left_out, options.asked, options.results),
+        *(_project(options), studies, left_out, options.asked, options.results, options.links),
         claims if options.claims else None,
     )
     write_text(options.output, page)
+
+
+def explorer(options: argparse.Namespace) -> None:
+    """Render the page on which learning curves are chosen and set side by side."""
+    from bnmatrix.files import write_text
+    from bnmatrix.report.explorer import explorer_page
+
+    studies = json.loads(options.studies)
+    page = explorer_page(_project(options), studies, options.results, options.links)
+    write_text(options.output, page)
+
+
+def theory(options: argparse.Namespace) -> None:
+    """Render the page that explains batch normalization."""
+    from bnmatrix.files import write_text
+    from bnmatrix.report.theory import theory_page
+
+    claims = options.results / "reports/claims.csv" if options.claims else None
+    write_text(options.output, theory_page(_project(options), claims, options.links))
+
+
+def agreement(options: argparse.Namespace) -> None:
+    """Say how the results here agree with published ones: the same, within intervals, or not."""
+    from bnmatrix.statistics.agreement import claims_agreement, runs_agreement
+    from bnmatrix.tables import read_runs, write_csv
+
+    for name, compare, keys in (
+        ("runs", runs_agreement, ["study", "variant"]),
+        ("claims", claims_agreement, ["claim", "dataset"]),
+    ):
+        paths = [folder / f"{name}.csv" for folder in (options.reports, options.published)]
+        for path in paths:
+            if not path.is_file():
+                raise UserError(f"{path}: there is no such file; run `snakemake --cores 4` first")
+        found = compare(*map(read_runs, paths))
+        counts = found["agreement"].value_counts()
+        print(f"{name}.csv: " + ", ".join(f"{counts[word]} {word}" for word in counts.index))
+        for row in found[found["agreement"] == "differs"].to_dict("records"):
+            print(
+                "  differs: " + ", ".join(f"{key} {row[key]}" for key in row if key != "agreement")
+            )
+        missing = found[found["agreement"].str.startswith("only")]
+        for word, rows in missing.groupby("agreement"):
+            names = dict.fromkeys(rows[keys[0]])
+            print(f"  {word}: {', '.join(names)}")
+        write_csv(found, options.output / f"agreement-{name}.csv")
 
 
 def schemas(options: argparse.Namespace) -> None:
@@ -279,8 +360,14 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--config", help="configuration as JSON; default: config/config.yaml")
         sub.add_argument("--log", help="log file; default: the terminal alone")
         for name in names:
-            kinds = {"threads": int, "asked": int, "claims": json.loads} | dict.fromkeys(_TEXT, str)
-            many = name in ("tables", "timing-tables", "provenances")
+            kinds = {
+                "threads": int,
+                "asked": int,
+                "examples": int,
+                "claims": json.loads,
+                "links": json.loads,
+            } | dict.fromkeys(_TEXT, str)
+            many = name in ("tables", "timing-tables", "provenances", "prepared")
             sub.add_argument(
                 f"--{name}",
                 required=True,
@@ -293,14 +380,21 @@ def _parser() -> argparse.ArgumentParser:
     command(prepare, "dataset", "validation", "raw", "output")
     command(train, "spec", "data", "threads", "folder")
     command(aggregate, "study", "folder", "processed", "runs", "results")
-    command(compare, "study", "runs", "summary", "comparisons")
+    command(
+        *(compare, "study", "runs", "predictions", "examples"),
+        *("summary", "comparisons", "confusion", "confused"),
+    )
     command(judge, "studies", "reports", "results")
     command(combine, "tables", "timing-tables", "provenances", "runs", "timings", "provenance")
-    command(plot, "study", "runs", "history", "summary", "comparisons", "output")
+    command(plot, "study", "runs", "results", "prepared", "output")
+    command(plot_time, "runs", "timings", "output")
     command(plot_claims, "studies", "results", "output")
-    command(claims_page, "studies", "results", "output")
-    command(page, "study", "results", "output")
-    command(overview, "studies", "left-out", "claims", "asked", "results", "output")
+    command(claims_page, "studies", "links", "results", "output")
+    command(page, "study", "links", "results", "output")
+    command(overview, "studies", "left-out", "claims", "asked", "links", "results", "output")
+    command(explorer, "studies", "links", "results", "output")
+    command(theory, "claims", "links", "results", "output")
+    command(agreement, "reports", "published", "output")
     command(schemas, "folder")
     return parser
 
@@ -312,9 +406,13 @@ _HELP = {
     "validation": "the validation split, as JSON",
     "spec": "everything that decides the strip's runs, as JSON",
     "data": "the prepared data (.npz)",
+    "prepared": "the prepared data of a study (.npz)",
     "threads": "threads for TensorFlow",
     "folder": "folder of the strip's tables; of the runs of all studies; of the schemas",
     "processed": "folder of the prepared data",
+    "examples": "number of confused examples to list, at most",
+    "links": "pages that every page links to, as JSON",
+    "published": "folder of published runs.csv and claims.csv",
     "asked": "number of studies asked for",
     "claims": "true if claims were judged, false if not",
     "results": "folder of reports, figures and tables",

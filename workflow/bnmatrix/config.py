@@ -24,6 +24,8 @@ RESERVED_NAMES = (
     "claims-timing",
     "replications",
     "provenance",
+    "agreement-runs",
+    "agreement-claims",
     "theory",
     "explorer",
     "README",

@@ -35,3 +35,10 @@ def axes_of(table: pd.DataFrame) -> list[str]:
     """Return the names of a table's axes: the columns between ``dataset`` and ``replicate``."""
     columns = list(table.columns)
     return columns[columns.index("dataset") + 1 : columns.index("replicate")]
+
+
+def columns_before(table: pd.DataFrame, column: str) -> list[str]:
+    """Return the columns before one: the axes of a summary (``diverged``) or of comparisons
+    (``endpoint``).
+    """
+    return list(table.columns[: list(table.columns).index(column)])

@@ -37,12 +37,15 @@ rule aggregate:
 
 
 rule compare:
-    """Summarize a study's variants, and compare each with its baseline in pairs."""
+    """Summarize a study's variants, compare each with its baseline, and see what is confused."""
     input:
         runs="reports/{study}.csv",
+        predictions="data/results/{study}/predictions.parquet",
     output:
         summary="data/results/{study}/summary.csv",
         comparisons="data/results/{study}/comparisons.csv",
+        confusion="data/results/{study}/confusion.csv",
+        confused="data/results/{study}/confused.csv",
     log:
         "logs/compare/{study}.log",
     conda:
@@ -56,7 +59,8 @@ rule compare:
     shell:
         "python -m bnmatrix compare --config {params.config:q} --log {log:q}"
         " --study {wildcards.study:q} --runs {input.runs:q} --summary {output.summary:q}"
-        " --comparisons {output.comparisons:q}"
+        " --comparisons {output.comparisons:q} --predictions {input.predictions:q}"
+        " --examples 18 --confusion {output.confusion:q} --confused {output.confused:q}"
 
 
 rule combine:

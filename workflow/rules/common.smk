@@ -38,7 +38,8 @@ def digest(content):
 
 def code(*names):
     """A digest of source files of the package: a change to them makes what they make anew."""
-    paths = [p for name in names for p in sorted((SOURCE / "bnmatrix").glob(name))]
+    found = [p for name in names for p in sorted((SOURCE / "bnmatrix").glob(name))]
+    paths = [path for path in found if path.is_file()]
     return digest(b"\0".join(p.read_bytes() for p in paths))
 
 

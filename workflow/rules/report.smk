@@ -1,29 +1,37 @@
+# Each of a study's figures, with the name that Snakemake's own report gives it.
+FIGURES = {
+    "differences": "paired differences",
+    "accuracy": "accuracy against batch size",
+    "learning-curves": "learning curves",
+    "gap": "generalization gap",
+    "confusion": "confusion matrix",
+    "confused": "most confused examples",
+}
+
+
+def figure(study, name, content, caption=None):
+    """A figure that Snakemake's own report shows."""
+    return report(
+        f"reports/figures/{study}/{name}.svg",
+        caption=f"../report/{caption or name}.rst",
+        category=study,
+        labels={"content": content},
+    )
+
+
 rule plot:
-    """Draw a study's figures."""
+    """Draw a study's figures, as SVG and PDF with their data as CSV."""
     input:
         runs="reports/{study}.csv",
         history="data/results/{study}/history.parquet",
         summary="data/results/{study}/summary.csv",
         comparisons="data/results/{study}/comparisons.csv",
+        confusion="data/results/{study}/confusion.csv",
+        confused="data/results/{study}/confused.csv",
+        prepared=data_of,
     output:
-        curves=report(
-            "reports/figures/{study}/learning-curves.svg",
-            caption="../report/learning-curves.rst",
-            category="{study}",
-            labels={"content": "learning curves"},
-        ),
-        accuracy=report(
-            "reports/figures/{study}/accuracy.svg",
-            caption="../report/accuracy.rst",
-            category="{study}",
-            labels={"content": "accuracy against batch size"},
-        ),
-        differences=report(
-            "reports/figures/{study}/differences.svg",
-            caption="../report/differences.rst",
-            category="{study}",
-            labels={"content": "paired differences"},
-        ),
+        *[figure("{study}", name, content) for name, content in FIGURES.items()],
+        files=expand("reports/figures/{{study}}/{name}.{kind}", name=FIGURES, kind=["pdf", "csv"]),
     log:
         "logs/plot/{study}.log",
     conda:
@@ -32,20 +40,49 @@ rule plot:
         mem_mb=1000,
         runtime=10,
     params:
-        code=code("report/figures.py", "report/labels.py", "units.py"),
-        folder=lambda wildcards, output: os.path.dirname(output.curves),
+        code=code("report/drawing.py", "report/figures.py", "report/labels.py", "units.py"),
+        results=lambda wildcards, input: os.path.dirname(input.history),
+        folder=lambda wildcards, output: os.path.dirname(output[0]),
         source=lambda wildcards: as_json(
             PROJECT.study(wildcards.study).model_dump(include={"source"})
         ),
         config=CONFIG,
     shell:
         "python -m bnmatrix plot --config {params.config:q} --log {log:q}"
-        " --study {wildcards.study:q} --runs {input.runs:q} --history {input.history:q}"
-        " --summary {input.summary:q} --comparisons {input.comparisons:q}"
-        " --output {params.folder:q}"
+        " --study {wildcards.study:q} --runs {input.runs:q} --results {params.results:q}"
+        " --prepared {input.prepared:q} --output {params.folder:q}"
 
 
-PAGE_CODE = code("report/*.py", "report/templates/*", "units.py")
+rule plot_time:
+    """Draw test accuracy against the time that training took, which differs from run to run."""
+    input:
+        runs="reports/{study}.csv",
+        timings="data/results/{study}/timings.csv",
+    output:
+        figure("{study}", "time", "accuracy against time"),
+        files=expand("reports/figures/{{study}}/time.{kind}", kind=["pdf", "csv"]),
+    log:
+        "logs/plot_time/{study}.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code("report/drawing.py", "report/figures.py", "report/labels.py"),
+    shell:
+        "python -m bnmatrix plot-time --log {log:q} --runs {input.runs:q}"
+        " --timings {input.timings:q} --output {output[0]:q}"
+
+
+PAGE_CODE = code(
+    "report/*.py", "report/templates/*", "report/assets/*", "report/assets/vendor/*", "units.py"
+)
+
+# The pages that every page links to.
+LINKS = as_json(
+    ["index", "explorer", "theory", *(["claims", "replications"] if CLAIM_STUDIES else [])]
+)
 
 
 rule page:
@@ -55,7 +92,9 @@ rule page:
         comparisons="data/results/{study}/comparisons.csv",
         timings="data/results/{study}/timings.csv",
         provenance="data/results/{study}/provenance.json",
+        confusion="data/results/{study}/confusion.csv",
         figures=rules.plot.output,
+        time=rules.plot_time.output,
     output:
         report(
             "reports/{study}.html",
@@ -63,6 +102,7 @@ rule page:
             category="{study}",
             labels={"content": "page"},
         ),
+        latex="reports/{study}.tex",
     log:
         "logs/page/{study}.log",
     conda:
@@ -72,12 +112,13 @@ rule page:
         runtime=10,
     params:
         code=PAGE_CODE,
+        links=LINKS,
         study=lambda wildcards: PROJECT.study(wildcards.study).model_dump_json(),
         dataset=lambda wildcards: PROJECT.dataset_of(wildcards.study).model_dump_json(),
         config=CONFIG,
     shell:
         "python -m bnmatrix page --config {params.config:q} --log {log:q}"
-        " --study {wildcards.study:q} --results . --output {output:q}"
+        " --study {wildcards.study:q} --links {params.links:q} --results . --output {output[0]:q}"
 
 
 rule plot_claims:
@@ -86,12 +127,19 @@ rule plot_claims:
         runs=expand("reports/{study}.csv", study=CLAIM_STUDIES),
         tables=tables_of(CLAIM_STUDIES),
     output:
-        claims=report(
-            expand("reports/figures/claims/{claim}.svg", claim=PLOTTED_CLAIMS),
-            caption="../report/claims.rst",
-            category="Claims",
+        *[
+            figure("claims", name, PROJECT.claims[name].title, caption="claims")
+            for name in PLOTTED_CLAIMS
+        ],
+        *[
+            figure("claims", f"tuning-{study}", f"tuning: {PROJECT.study(study).title}", "claims")
+            for study in TUNED_STUDIES
+        ],
+        files=expand(
+            "reports/figures/claims/{name}.{kind}",
+            name=[*PLOTTED_CLAIMS, *(f"tuning-{study}" for study in TUNED_STUDIES)],
+            kind=["pdf", "csv"],
         ),
-        tuning=expand("reports/figures/claims/tuning-{study}.svg", study=TUNED_STUDIES),
     log:
         "logs/plot_claims.log",
     conda:
@@ -102,7 +150,7 @@ rule plot_claims:
     params:
         code=code(
             "report/claim_figures.py",
-            "report/figures.py",
+            "report/drawing.py",
             "report/labels.py",
             "statistics/endpoints.py",
             "registry.py",
@@ -135,6 +183,7 @@ rule claims_page:
             labels={"content": "page"},
         ),
         "reports/replications.html",
+        latex="reports/claims.tex",
     log:
         "logs/claims_page.log",
     conda:
@@ -144,12 +193,14 @@ rule claims_page:
         runtime=10,
     params:
         code=PAGE_CODE,
+        links=LINKS,
         declared=CLAIMS_DECLARED,
         studies=as_json(CLAIM_STUDIES),
         config=CONFIG,
     shell:
         "python -m bnmatrix claims-page --config {params.config:q} --log {log:q}"
-        " --studies {params.studies:q} --results . --output {output[0]:q}"
+        " --studies {params.studies:q} --links {params.links:q} --results ."
+        " --output {output[0]:q}"
 
 
 rule overview:
@@ -175,6 +226,7 @@ rule overview:
         runtime=10,
     params:
         code=PAGE_CODE,
+        links=LINKS,
         studies=as_json(MATRIX),
         left_out=as_json(LEFT_OUT),
         claims=as_json(bool(CLAIM_STUDIES)),
@@ -184,5 +236,61 @@ rule overview:
     shell:
         "python -m bnmatrix overview --config {params.config:q} --log {log:q}"
         " --studies {params.studies:q} --left-out {params.left_out:q} --claims {params.claims:q}"
-        " --asked {params.asked}"
-        " --results . --output {output:q}"
+        " --asked {params.asked} --links {params.links:q} --results . --output {output:q}"
+
+
+rule explorer:
+    """Render the page on which studies, normalizations and batch sizes are set side by side."""
+    input:
+        history=expand("data/results/{study}/history.parquet", study=MATRIX),
+    output:
+        report(
+            "reports/explorer.html",
+            caption="../report/explorer.rst",
+            category="All studies",
+            labels={"content": "explorer"},
+        ),
+    log:
+        "logs/explorer.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=PAGE_CODE,
+        links=LINKS,
+        studies=as_json(MATRIX),
+        config=CONFIG,
+    shell:
+        "python -m bnmatrix explorer --config {params.config:q} --log {log:q}"
+        " --studies {params.studies:q} --links {params.links:q} --results . --output {output:q}"
+
+
+rule theory:
+    """Render the page that explains batch normalization, with the verdicts on what it says."""
+    input:
+        claims="reports/claims.csv" if CLAIM_STUDIES else [],
+    output:
+        report(
+            "reports/theory.html",
+            caption="../report/theory.rst",
+            category="All studies",
+            labels={"content": "theory"},
+        ),
+    log:
+        "logs/theory.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        code=PAGE_CODE,
+        links=LINKS,
+        example=code("worked_example.py"),
+        claims=as_json(bool(CLAIM_STUDIES)),
+        config=CONFIG,
+    shell:
+        "python -m bnmatrix theory --config {params.config:q} --log {log:q}"
+        " --claims {params.claims:q} --links {params.links:q} --results . --output {output:q}"

@@ -8,12 +8,11 @@ from typing import Any
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bnmatrix.config import Claim, Plot, Project
 from bnmatrix.registry import NORMALIZATIONS
-from bnmatrix.report.figures import PERCENT, save, set_style
+from bnmatrix.report.drawing import PERCENT, Drawing, save, set_style
 from bnmatrix.report.labels import SPARE_COLOURS, arm_colours, setting_name, value_text, with_labels
 from bnmatrix.statistics.endpoints import Arm, axis_numbers, is_any_of, scores
 from bnmatrix.tables import axes_of
@@ -115,7 +114,7 @@ def _value(column: str, value: Any) -> str:
     return value_text(value)
 
 
-def evidence(claim: Claim, studies: dict[str, Arm]) -> Figure:
+def evidence(claim: Claim, studies: dict[str, Arm]) -> Drawing:
     """Return what was measured for a claim: a panel a data set (and value of a further axis).
 
     Lines (points, over categories) are means over replicates, bands (bars) reach from the lowest
@@ -161,9 +160,29 @@ def evidence(claim: Claim, studies: dict[str, Arm]) -> Figure:
     figure.legend(
         handles=[Line2D([], [], color=colour, label=hue) for hue, colour in colours.items()],
         loc="outside upper center",
-        ncols=min(len(colours), 2 if columns == 1 else 4),
+        ncols=min(len(colours), 2 if columns <= 2 else 4),
     )
-    return figure
+    data = pd.concat(
+        [rows.assign(dataset=title, panel=panel) for title, panel, rows in parts], ignore_index=True
+    )
+    columns = ["dataset", "panel", "hue", "x", "y"]
+    return Drawing(figure, data[columns], _description(claim, parts))
+
+
+def _description(claim: Claim, parts: list[tuple[str, str, pd.DataFrame]]) -> str:
+    """Return the means at the ends of each line, in words."""
+    words = []
+    for title, panel, rows in parts:
+        means = rows.groupby(["hue", "x"], sort=False)["y"].mean()
+        lines = []
+        for hue, line in means.groupby(level="hue", sort=False):
+            ends = line.droplevel("hue")
+            first, last = ends.index[0], ends.index[-1]
+            text = f"{hue}: {ends.iloc[0]:.3g} at {first}"
+            lines.append(text if first == last else f"{text}, {ends.iloc[-1]:.3g} at {last}")
+        words.append(f"{title}{', ' if panel else ''}{panel}: {'; '.join(lines)}")
+    name = _NAMES.get(claim.plot.x, setting_name(claim.plot.x))
+    return f"{claim.title}. Means against {name or 'the setting'}. {'. '.join(words)}."
 
 
 def _axes(panel: Any, plot: Plot, table: pd.DataFrame, first: bool) -> None:
@@ -196,7 +215,7 @@ def _colours(table: pd.DataFrame, plot: Plot) -> dict[str, str]:
     return arm_colours(arms.sort_values("normalization", key=lambda n: n.map(place)))
 
 
-def tuning_curves(table: pd.DataFrame, objective: str) -> Figure:
+def tuning_curves(table: pd.DataFrame, objective: str) -> Drawing:
     """Return what tuning maximized against the learning rate: a panel a cell, a colour an arm.
 
     The chosen rate is ringed.
@@ -248,4 +267,12 @@ def tuning_curves(table: pd.DataFrame, objective: str) -> Figure:
         loc="outside upper center",
         ncols=2,
     )
-    return figure
+    chosen = table[table["chosen"]]
+    words = [
+        f"{row.arm}, {row.cell.removesuffix(', tuned True')}: {row.rate:g}"
+        for row in chosen.itertuples(index=False)
+    ]
+    description = f"Validation accuracy against learning rate. Chosen rates: {'; '.join(words)}."
+    return Drawing(
+        figure, table[["arm", "cell", "rate", "tuning_objective", "chosen"]], description
+    )

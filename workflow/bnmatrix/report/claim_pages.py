@@ -10,19 +10,20 @@ from markupsafe import Markup
 from bnmatrix import units
 from bnmatrix.config import Project
 from bnmatrix.report.labels import arm_label, cell_label
-from bnmatrix.report.pages import environment, svg
+from bnmatrix.report.pages import environment, latex, svg
 from bnmatrix.tables import axes_of, read_runs
 
 _WIDTH, _HEIGHT, _REACH = 150, 22, 60
 
 
-def claims_page(project: Project, studies: list[str], root: Path) -> str:
+def claims_page(project: Project, studies: list[str], root: Path, links: list[str]) -> str:
     """Return the page of all claims.
 
     Args:
         project: the configuration.
         studies: the studies that were run for them.
         root: the folder that holds ``data/results`` and ``reports``.
+        links: pages that every page links to.
     """
     claims = read_runs(root / "reports/claims.csv")
     analyses = pd.concat(
@@ -42,19 +43,23 @@ def claims_page(project: Project, studies: list[str], root: Path) -> str:
                 "claim": claim,
                 "verdicts": scorecard_rows(claims[claims["claim"] == name], project),
                 "analyses": _rows(own[~own["wall_clock"]], project),
-                "timed": _rows(own[own["wall_clock"]], project),
                 "studies": sorted({s for s in own["study"] if s in studies}, key=studies.index),
                 "figure": svg(figure, name) if figure.exists() else None,
             }
         )
+    timed = {
+        claim.title: _rows(analyses[(analyses["claim"] == name) & analyses["wall_clock"]], project)
+        for name, claim in project.claims.items()
+    }
     return (
-        environment()
+        environment(links, "claims")
         .get_template("claims.html.j2")
         .render(
             entries=entries,
             scorecard=scorecard_rows(claims, project),
             counts=claims["verdict"].value_counts().to_dict(),
             tuning=_tuning(project, studies, root),
+            timed=[(title, rows) for title, rows in timed.items() if rows],
         )
     )
 
@@ -67,6 +72,7 @@ def scorecard_rows(claims: pd.DataFrame, project: Project) -> list[dict[str, Any
         text = {
             "effect_text": units.quantity(row["effect"], row["unit"]),
             "interval_text": units.interval(row["ci_low"], row["ci_high"], row["unit"]),
+            "in_margins": row["effect"] / row["margin"],
             "drawing": drawing(row["effect"], row["ci_low"], row["ci_high"], row["margin"]),
             "title": project.claims[row["claim"]].title,
             "place": places[row["claim"]],
@@ -112,6 +118,7 @@ def _rows(analyses: pd.DataFrame, project: Project) -> list[dict[str, Any]]:
         | {
             "effect_text": units.quantity(row["effect"], row["unit"]),
             "interval_text": units.interval(row["ci_low"], row["ci_high"], row["unit"]),
+            "in_margins": row["effect"] / row["margin"],
             "dataset_title": project.datasets[row["dataset"]].title,
             "margin_text": units.margin_text(row["margin"], row["unit"]),
             "drawing": drawing(row["effect"], row["ci_low"], row["ci_high"], row["margin"]),
@@ -154,13 +161,32 @@ def _tuning(project: Project, studies: list[str], root: Path) -> list[dict[str, 
     return entries
 
 
-def replications_page(project: Project, studies: list[str], root: Path) -> str:
+def latex_scorecard(claims: pd.DataFrame, project: Project) -> str:
+    """Return the verdicts as a LaTeX table, for the package booktabs."""
+    measured = claims[claims["verdict"] != "not measured"]
+    rows = scorecard_rows(measured, project)
+    table = pd.DataFrame(
+        {
+            "claim": [row["title"] for row in rows],
+            "data": [row["dataset_title"] for row in rows],
+            "verdict": [row["verdict"] for row in rows],
+            "effect": [row["effect_text"] for row in rows],
+            "95 % interval": [row["interval_text"] for row in rows],
+            "pairs": [f"{row['pairs']:.0f}" for row in rows],
+        }
+    )
+    # Characters that LaTeX's text fonts lack.
+    return latex(table).replace(units.MINUS, "$-$").replace("×", r"$\times$")
+
+
+def replications_page(project: Project, studies: list[str], root: Path, links: list[str]) -> str:
     """Return the page that sets what we found beside what was published.
 
     Args:
         project: the configuration.
         studies: the studies that were run.
         root: the folder that holds ``data/results`` and ``reports``.
+        links: pages that every page links to.
     """
     found = pd.concat(
         [
@@ -181,7 +207,17 @@ def replications_page(project: Project, studies: list[str], root: Path) -> str:
         }
         for name, replication in project.replications.items()
     ]
-    return environment().get_template("replications.html.j2").render(entries=entries)
+    timed = [
+        (entry["replication"].title, [row for row in entry["rows"] if row["wall_clock"]])
+        for entry in entries
+    ]
+    for entry in entries:
+        entry["rows"] = [row for row in entry["rows"] if not row["wall_clock"]]
+    return (
+        environment(links, "replications")
+        .get_template("replications.html.j2")
+        .render(entries=entries, timed=[(title, rows) for title, rows in timed if rows])
+    )
 
 
 def _figures(row: dict[str, Any]) -> dict[str, str]:

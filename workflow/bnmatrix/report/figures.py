@@ -1,97 +1,81 @@
-"""Figures: each a function from tables to a figure, saved as SVG with text as text."""
+"""A study's figures: each a function from tables to a drawing."""
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-
-mpl.use("svg")
-
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from bnmatrix.files import atomic_path
+from bnmatrix.report.drawing import PERCENT, POINTS, Drawing, save, set_style
 from bnmatrix.report.labels import (
     MINUS,
     arm_colours,
     cell_columns,
+    duration,
+    join,
+    percent,
+    points,
     setting_name,
     value_text,
     with_labels,
 )
-from bnmatrix.tables import axes_of
+from bnmatrix.tables import axes_of, columns_before
 
 #: Cells that one figure shows; the tables have them all.
 MOST_CELLS = 20
 _PER_ROW = 5
-
-_STYLE = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "bnmatrix",
-    "font.family": "sans-serif",
-    "font.sans-serif": ["Helvetica", "Arial", "Liberation Sans", "DejaVu Sans"],
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 10,
-    "axes.labelsize": 9.5,
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
-    "legend.fontsize": 9,
-    "legend.frameon": False,
-    "axes.titleweight": "bold",
-    "grid.color": "#E4E4E4",
-    "figure.constrained_layout.use": True,
-}
-
-PERCENT = FuncFormatter(lambda value, _: f"{value * 100:g}")
-_POINTS = FuncFormatter(
-    lambda value, _: f"{value * 100:+g}".replace("-", MINUS) if abs(value) > 1e-9 else "0"
-)
+#: Classes up to which a confusion matrix is drawn with its numbers.
+_MOST_CLASSES = 20
 
 
-def draw_all(
-    folder: Path,
-    runs: pd.DataFrame,
-    history: pd.DataFrame,
-    summary: pd.DataFrame,
-    comparisons: pd.DataFrame,
-    printed: Sequence[Any],
-) -> None:
-    """Draw and save a study's figures.
+@dataclass(frozen=True)
+class StudyTables:
+    """What a study's figures are drawn from.
 
-    Args:
-        folder: where to save them.
-        runs: a row a run.
-        history: a row an evaluation.
-        summary: a row a variant.
-        comparisons: a row a variant with a baseline.
+    Attributes:
+        runs, history: see :mod:`bnmatrix.results`.
+        summary, comparisons: see :mod:`bnmatrix.statistics.comparisons`.
+        confusion, confused: see :mod:`bnmatrix.statistics.confusions`; of the best variant.
+        classes: names of the classes.
         printed: what the source printed (:class:`bnmatrix.config.Printed`).
+        images: test examples as pixels, examples × height × width (× 3), 0 to 1; None if the data
+            are no images.
     """
+
+    runs: pd.DataFrame
+    history: pd.DataFrame
+    summary: pd.DataFrame
+    comparisons: pd.DataFrame
+    confusion: pd.DataFrame
+    confused: pd.DataFrame
+    classes: list[str]
+    printed: Sequence[Any] = ()
+    images: np.ndarray | None = None
+
+
+def draw_all(folder: Path, tables: StudyTables) -> None:
+    """Draw and save a study's figures, but for that of time."""
     set_style()
-    save(learning_curves(history), folder / "learning-curves.svg")
-    save(accuracy(runs, summary, printed), folder / "accuracy.svg")
-    save(differences(comparisons), folder / "differences.svg")
+    drawings = {
+        "learning-curves": learning_curves(tables.history),
+        "accuracy": accuracy(tables.runs, tables.summary, tables.printed),
+        "differences": differences(tables.comparisons),
+        "gap": gap(tables.summary),
+        "confusion": confusion(tables.confusion, tables.classes),
+        "confused": confused(tables.confused, tables.classes, tables.images),
+    }
+    for name, drawing in drawings.items():
+        save(drawing, folder / f"{name}.svg")
 
 
-def set_style() -> None:
-    """Set the look of all figures."""
-    sns.set_theme(context="notebook", style="whitegrid", rc=_STYLE)
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as SVG; the same figure gives the same bytes."""
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
-    plt.close(figure)
-
-
-def learning_curves(history: pd.DataFrame) -> Figure:
+def learning_curves(history: pd.DataFrame) -> Drawing:
     """Return accuracy and loss by epoch: a column a cell, a colour an arm.
 
     Validation is drawn solid and training dashed, both in inference mode; lines are means over
@@ -155,10 +139,18 @@ def learning_curves(history: pd.DataFrame) -> Figure:
     )
     if len(cells) > len(shown):
         figure.supxlabel(f"{len(shown)} of {len(cells)} cells shown", fontsize=9)
-    return figure
+    last = table[table["epoch"] == table.groupby("variant")["epoch"].transform("max")]
+    ends = last.groupby(["arm", "cell"], sort=False)["validation_accuracy"].mean()
+    description = "Accuracy and loss by epoch. Validation accuracy at the end: " + "; ".join(
+        f"{arm}, {cell}: {percent(value, 1)}"
+        for (arm, cell), value in ends.items()
+        if cell in shown
+    )
+    metrics = ["train_accuracy", "validation_accuracy", "train_loss", "validation_loss"]
+    return Drawing(figure, history[[*axes, "replicate", "epoch", *metrics]], description + ".")
 
 
-def accuracy(runs: pd.DataFrame, summary: pd.DataFrame, printed: Sequence[Any]) -> Figure:
+def accuracy(runs: pd.DataFrame, summary: pd.DataFrame, printed: Sequence[Any]) -> Drawing:
     """Return test accuracy against batch size: runs, means with 95 % intervals, printed figures."""
     axes = axes_of(runs)
     table = with_labels(runs, axes)
@@ -243,17 +235,19 @@ def accuracy(runs: pd.DataFrame, summary: pd.DataFrame, printed: Sequence[Any]) 
             )
         )
     figure.legend(handles=handles, loc="outside upper center", ncols=_legend_columns(handles, 3))
-    return figure
+    description = "Test accuracy against batch size, means over replicates: " + "; ".join(
+        f"{row.arm}, {row.cell}: {percent(row.test_accuracy_mean, 1)}"
+        for row in means[means["facet"].isin(shown)].itertuples(index=False)
+    )
+    data = runs[[*axes, "replicate", "status", "test_accuracy"]]
+    return Drawing(figure, data, description + ".")
 
 
-def differences(comparisons: pd.DataFrame) -> Figure:
+def differences(comparisons: pd.DataFrame) -> Drawing:
     """Return the paired differences from no normalization, with 95 % intervals, a row a cell."""
     if comparisons.empty:
-        figure, panel = plt.subplots(figsize=(6.4, 1.4))
-        panel.text(0.5, 0.5, "No variant has a baseline to compare with", ha="center", va="center")
-        panel.set_axis_off()
-        return figure
-    axes = list(comparisons.columns[: list(comparisons.columns).index("endpoint")])
+        return _nothing("No variant has a baseline to compare with", comparisons)
+    axes = columns_before(comparisons, "endpoint")
     table = with_labels(comparisons, axes).head(2 * MOST_CELLS)
     colours = arm_colours(table)
     several = len(colours) > 1
@@ -282,7 +276,7 @@ def differences(comparisons: pd.DataFrame) -> Figure:
     panel.set_yticks(range(len(table)), names)
     panel.set_ylim(len(table) - 0.5, -0.5)
     panel.grid(visible=False, axis="y")
-    panel.xaxis.set_major_formatter(_POINTS)
+    panel.xaxis.set_major_formatter(POINTS)
     pairs = sorted(set(table["pairs"]))
     n = str(pairs[0]) if len(pairs) == 1 else f"{pairs[0]} to {pairs[-1]}"
     arms = "normalization" if several else next(iter(colours))
@@ -290,7 +284,185 @@ def differences(comparisons: pd.DataFrame) -> Figure:
         f"difference in test accuracy, {arms} {MINUS} none (points)\n"
         f"mean of {n} pairs with its 95 % interval"
     )
-    return figure
+    description = "Paired differences in test accuracy, in points: " + "; ".join(
+        f"{name}: {points(row.effect)}, {_interval_words(row.ci_low, row.ci_high)}"
+        for name, row in zip(names, table.itertuples(index=False), strict=True)
+    )
+    columns = [*axes, "pairs", "effect", "ci_low", "ci_high"]
+    return Drawing(figure, comparisons[columns], description + ".")
+
+
+def gap(summary: pd.DataFrame) -> Drawing:
+    """Return the generalization gap, training minus test accuracy, by cell and arm."""
+    axes = columns_before(summary, "diverged")
+    shown = summary[summary["gap_mean"].notna()]
+    if shown.empty:
+        return _nothing("No run was completed", summary)
+    table = with_labels(shown, axes)
+    colours = arm_colours(table)
+    cells = list(dict.fromkeys(table["cell"]))[: 2 * MOST_CELLS]
+    table = table[table["cell"].isin(cells)]
+    figure, panel = plt.subplots(figsize=(6.4, 0.42 * len(cells) + 1.45))
+    panel.axvline(0, color="#444444", linewidth=1.2, zorder=1)
+    for index, (arm, colour) in enumerate(colours.items()):
+        own = table[table["arm"] == arm]
+        offset = (index - (len(colours) - 1) / 2) * min(0.24, 0.7 / len(colours))
+        for row in own.itertuples(index=False):
+            error = [[row.gap_mean - row.gap_ci_low], [row.gap_ci_high - row.gap_mean]]
+            panel.errorbar(
+                *([row.gap_mean], [cells.index(row.cell) + offset]),
+                xerr=None if math.isnan(row.gap_ci_low) else error,
+                **{"fmt": "o", "ms": 6, "color": colour, "elinewidth": 2, "capsize": 3},
+            )
+    panel.set_yticks(range(len(cells)), cells)
+    panel.set_ylim(len(cells) - 0.5, -0.5)
+    panel.grid(visible=False, axis="y")
+    panel.xaxis.set_major_formatter(POINTS)
+    panel.set_xlabel("training − test accuracy (points), mean with its 95 % interval")
+    figure.legend(
+        handles=[Line2D([], [], color=c, marker="o", ls="", label=a) for a, c in colours.items()],
+        **{"loc": "outside upper center", "ncols": 2},
+    )
+    description = "Training minus test accuracy, in points: " + "; ".join(
+        f"{row.arm}, {row.cell}: {points(row.gap_mean)}" for row in table.itertuples(index=False)
+    )
+    columns = [*axes, "gap_mean", "gap_ci_low", "gap_ci_high"]
+    return Drawing(figure, summary[columns], description + ".")
+
+
+def confusion(table: pd.DataFrame, classes: list[str]) -> Drawing:
+    """Return the confusion matrix of the best variant: shares of each true class's examples."""
+    if table.empty:
+        return _nothing("No predictions were kept", table)
+    matrix = table.pivot_table(index="label", columns="predicted", values="share", dropna=False)
+    matrix = matrix.reindex(index=range(len(classes)), columns=range(len(classes))).to_numpy(float)
+    many = len(classes) > _MOST_CLASSES
+    size = 2.2 + 0.44 * min(len(classes), 24)
+    figure, panel = plt.subplots(figsize=(size + 0.8, size))
+    # Errors are what is to be seen: the diagonal would leave no colour for them.
+    errors = np.where(np.eye(len(classes), dtype=bool), np.nan, matrix)
+    largest = np.nanmax(errors) if np.isfinite(errors).any() else 0.0
+    panel.imshow(errors, cmap="Blues", vmin=0, vmax=max(largest, 0.01) * 1.3)
+    if not many:
+        for row in range(len(classes)):
+            for column in range(len(classes)):
+                value = matrix[row, column]
+                if math.isnan(value) or (value < 5e-4 and row != column):
+                    continue
+                dark = row != column and value > 0.8 * largest
+                panel.text(
+                    *(column, row, f"{value * 100:.1f}"),
+                    **{"ha": "center", "va": "center", "fontsize": 7.5},
+                    color="white" if dark else "#1c2330",
+                    fontweight="bold" if row == column else "normal",
+                )
+    places = range(len(classes))
+    panel.set_xticks(places, classes, rotation=45 if max(map(len, classes)) > 2 else 0, ha="right")
+    panel.set_yticks(places, classes)
+    if max(map(len, classes)) <= 2:
+        panel.set_xticks(places, classes, ha="center")
+    panel.grid(visible=False)
+    panel.set_xlabel("predicted class")
+    panel.set_ylabel("true class")
+    panel.set_title("share of the true class's examples (%)", fontweight="normal")
+    wrong = table[table["label"] != table["predicted"]].sort_values(
+        "share", ascending=False, kind="stable"
+    )
+    wrong = wrong[wrong["share"] > 0].head(3)
+    worst = join(
+        [
+            f"{percent(row.share, 1)} of {classes[row.label]} as {classes[row.predicted]}"
+            for row in wrong.itertuples(index=False)
+        ]
+        or ["none"]
+    )
+    named = table.assign(
+        label=table["label"].map(lambda n: classes[n]),
+        predicted=table["predicted"].map(lambda n: classes[n]),
+    )
+    return Drawing(figure, named, f"Confusion matrix. Most frequent confusions: {worst}.")
+
+
+def confused(table: pd.DataFrame, classes: list[str], images: np.ndarray | None) -> Drawing:
+    """Return pictures of the test examples that most runs of the best variant get wrong."""
+    named = table.assign(
+        label=[classes[n] for n in table["label"]],
+        predicted=[classes[n] for n in table["predicted"]],
+    )
+    if table.empty or images is None:
+        reason = "The data are no images" if images is None else "No example is confused"
+        return _nothing(reason, named)
+    columns = min(6, len(named))
+    rows = math.ceil(len(named) / columns)
+    figure, grid = plt.subplots(rows, columns, figsize=(1.35 * columns, 1.85 * rows), squeeze=False)
+    for panel in grid.flat:
+        panel.set_axis_off()
+    for panel, row in zip(grid.flat, named.itertuples(index=False), strict=False):
+        panel.imshow(images[row.example], cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
+        panel.set_title(
+            f"{row.label} as {row.predicted}\n{row.share_wrong:.0%} of runs",
+            **{"fontsize": 8, "fontweight": "normal"},
+        )
+    words = [f"{row.label} as {row.predicted}" for row in named.itertuples(index=False)]
+    description = f"The test examples that most runs get wrong: {join(words)}."
+    return Drawing(figure, named, description)
+
+
+def time_and_accuracy(runs: pd.DataFrame, timings: pd.DataFrame) -> Drawing:
+    """Return the test accuracy of each run against the seconds that its training took.
+
+    Args:
+        runs: a row a run.
+        timings: a row an evaluation (:data:`bnmatrix.results.TIMING_COLUMNS`).
+    """
+    axes = axes_of(runs)
+    seconds = timings.groupby(["variant", "replicate"])["training_seconds"].sum().rename("seconds")
+    table = with_labels(runs, axes).join(seconds, on=["variant", "replicate"])
+    table = table[table["test_accuracy"].notna() & table["seconds"].notna()]
+    if table.empty:
+        return _nothing("No run was completed", table)
+    colours = arm_colours(table)
+    means = table.groupby(["arm", "cell"], sort=False)[["seconds", "test_accuracy"]].mean()
+    figure, panel = plt.subplots(figsize=(6.4, 4.2))
+    for arm, colour in colours.items():
+        own = table[table["arm"] == arm]
+        panel.plot(own["seconds"], own["test_accuracy"], "o", ms=4, alpha=0.35, mew=0, color=colour)
+        mean = means.loc[arm]
+        panel.plot(mean["seconds"], mean["test_accuracy"], "o", ms=7, color=colour, label=arm)
+        for cell, row in mean.head(MOST_CELLS).iterrows():
+            text = str(cell).removeprefix("batch size ")
+            panel.annotate(
+                text,
+                (row["seconds"], row["test_accuracy"]),
+                (5, 5),
+                textcoords="offset points",
+                fontsize=7.5,
+                color=colour,
+            )
+    panel.set_xscale("log")
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    panel.yaxis.set_major_formatter(PERCENT)
+    panel.set_xlabel("seconds of training a run, one thread (logarithmic)")
+    panel.set_ylabel("test accuracy (%)")
+    figure.legend(loc="outside upper center", ncols=2)
+    description = "Test accuracy against training time, means: " + "; ".join(
+        f"{arm}, {cell}: {percent(row.test_accuracy, 1)} in {duration(row.seconds)}"
+        for (arm, cell), row in means.iterrows()
+    )
+    columns = [*axes, "replicate", "seconds", "test_accuracy"]
+    return Drawing(figure, table[columns], description + ".")
+
+
+def _nothing(reason: str, data: pd.DataFrame) -> Drawing:
+    """Return a drawing that says why there is nothing to draw."""
+    figure, panel = plt.subplots(figsize=(6.4, 1.2))
+    panel.text(0.5, 0.5, reason, ha="center", va="center")
+    panel.set_axis_off()
+    return Drawing(figure, data, f"{reason}.")
+
+
+def _interval_words(low: float, high: float) -> str:
+    return "no interval" if math.isnan(low) else f"interval {points(low)} to {points(high)}"
 
 
 def _facet(row: pd.Series, axes: list[str]) -> str:

