@@ -46,6 +46,13 @@ def test_missing_and_diverged_runs():
     gone = table().assign(status="diverged", test_accuracy=np.nan, test_loss=np.nan)
     assert set(agreement_of(gone, gone).values()) == {"identical"}
     assert set(agreement_of(gone, table()).values()) == {"differs"}
+    some = table()
+    some.loc[some["replicate"] == 1, ["test_accuracy", "test_loss", "status"]] = [
+        *(np.nan, np.nan, "diverged")
+    ]
+    assert set(agreement_of(some, table()).values()) == {"differs"}
+    one = table()[table()["replicate"] == 1]
+    assert set(agreement_of(one, table()).values()) == {"no interval"}
 
 
 def claims(**changes):

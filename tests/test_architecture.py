@@ -93,6 +93,10 @@ ENTRY = {
     "plot_claims": ["report/claim_figures.py"],
     "claims_page": ["report/claim_pages.py"],
     "page": ["report/pages.py"],
+    "plot_time": ["report/figures.py"],
+    "overview": ["report/pages.py", "report/claim_pages.py"],
+    "explorer": ["report/explorer.py"],
+    "theory": ["report/theory.py"],
 }
 NOT_NAMED = ("config.py", "project.py", "variants.py", "files.py", "errors.py", "logs.py")
 #: Where a change shows in the inputs anyway, or cannot change what is made.
@@ -104,10 +108,8 @@ SEEN_OTHERWISE = {
         *("training/measures.py", "training/step_time.py"),
     ),
     "judge": ("results.py", "registry.py"),
-    "plot": ("results.py", "tables.py", "registry.py"),
-    "plot_claims": ("results.py", "tables.py", "registry.py"),
-    "page": ("results.py", "tables.py", "registry.py"),
-    "claims_page": ("results.py", "tables.py", "registry.py"),
+    **dict.fromkeys(("plot", "plot_time", "plot_claims", "page", "claims_page"), ("results.py",)),
+    **dict.fromkeys(("overview", "explorer", "theory"), ("results.py",)),
     "aggregate": ("registry.py",),
     "compare": ("results.py", "registry.py"),
     "prepare": ("registry.py",),

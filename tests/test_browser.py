@@ -289,6 +289,9 @@ def test_tables_sort_filter_and_export(visit, tmp_path):
     assert rows[0][0] == "Normalization"
     assert len(rows) == 1 + 2
     assert all(0 < float(row[rows[0].index("Test accuracy")]) <= 1 for row in rows[1:])
+    with page.expect_download() as download:
+        page.get_by_label("Export CSV of Paired differences").click()
+    assert "batch size 16" in download.value.path().read_text(encoding="utf-8")
     assert page.trouble == []
 
 
@@ -319,13 +322,16 @@ def test_the_explorer_draws_what_is_chosen(visit, reports):
     box = panels.first.locator("svg").bounding_box()
     page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.5)
     tip = panels.first.locator("svg").text_content()
-    assert "epoch" in tip
+    assert re.search(r"epoch \d.*lowest [\d.]+", tip, re.DOTALL)
     page.get_by_role("checkbox", name="no normalization").uncheck()
     page.get_by_role("checkbox", name="batch normalization").uncheck()
     assert "Nothing is chosen" in page.locator("#status").inner_text()
-    assert visit("explorer#iris-one/train_loss").get_by_label("Metric").input_value() == (
-        "train_loss"
-    )
+    diverged = visit("explorer#iris-one/train_loss")
+    assert diverged.get_by_label("Metric").input_value() == "train_loss"
+    status = diverged.locator("#status").inner_text()
+    values = [float(value) for value in re.findall(r": ([\d.]+\d)", status)]
+    assert values, status
+    assert min(values) > 0.1, "a run that diverged has no loss, least of all 0"
     assert page.trouble == []
 
 
@@ -338,6 +344,7 @@ def test_what_is_missing_is_said(visit):
     assert HOSTILE in visit("digits-odd").inner_text("h1")
     many = visit("iris-many").inner_text("main")
     assert "40 cells" in many
+    assert "Iris, many learning rates has 32 more on its page" in index
 
 
 def test_pages_can_be_used_by_keyboard(visit):

@@ -120,11 +120,11 @@ def predictions_of(runs):
     )
 
 
-def draw(folder, runs, printed=(), images=None, predictions=None):
+def draw(folder, runs, printed=(), images=None, predictions=None, history=None):
     found = predictions_of(runs) if predictions is None else predictions
     tables = figures.StudyTables(
         runs=runs,
-        history=history_of(runs),
+        history=history_of(runs) if history is None else history,
         summary=summarize(runs, 2),
         comparisons=compare(runs, 2),
         confusion=confusion(found, 3),
@@ -204,8 +204,13 @@ def test_the_best_variant_is_chosen_on_validation_data():
             "test_accuracy_mean": [0.9, 0.8, 1.0],
         }
     )
-    assert best_variant(table) == "b"
-    assert best_variant(table[2:]) is None
+    table = table.assign(diverged=0, test_accuracy_n=5, validation_loss_mean=[0.3, 0.2, np.nan])
+    assert best_variant(table, 2) == "b"
+    assert best_variant(table[2:], 2) is None
+    # Three of five runs diverged: 0.4 × 0.9 + 0.6 × 0.5 = 0.66.
+    assert best_variant(table.assign(diverged=[0, 3, 5]), 2) == "a"
+    equal = table.assign(validation_accuracy_mean=0.9, validation_loss_mean=[0.3, 0.2, 0.4])
+    assert best_variant(equal, 2) == "b"
 
 
 @pytest.mark.parametrize("case", ["one replicate", "all diverged", "no baseline", "many cells"])
@@ -214,7 +219,8 @@ def test_partial_results_are_drawn(tmp_path, case):
     if case == "one replicate":
         runs = runs[runs["replicate"] == 1]
     elif case == "all diverged":
-        runs = runs.assign(status="diverged", test_accuracy=np.nan)
+        scores = ["test_accuracy", "train_accuracy", "validation_accuracy"]
+        runs = runs.assign(status="diverged", **dict.fromkeys(scores, np.nan))
     elif case == "no baseline":
         runs = runs[runs["normalization"] == "batch"]
     else:
@@ -224,7 +230,12 @@ def test_partial_results_are_drawn(tmp_path, case):
                 for size in range(1, 30)
             ]
         )
-    draw(tmp_path, runs, predictions=predictions_of(runs)[:0] if case == "all diverged" else None)
+    lost = case == "all diverged"
+    history = history_of(runs)
+    losses = ["train_loss", "validation_loss", "train_accuracy", "validation_accuracy"]
+    if lost:
+        history[losses] = np.nan
+    draw(tmp_path, runs, predictions=predictions_of(runs)[:0] if lost else None, history=history)
     assert {path.stem for path in tmp_path.glob("*.svg")} == {*FIGURES, "time"}
     assert all(len(label_of(path)) > 10 for path in tmp_path.glob("*.svg"))
 
@@ -374,9 +385,14 @@ def test_the_matrix_has_a_cell_a_comparison():
     many = [
         own | {"cell": f"batch size 16, learning rate {n}"} for n in range(60) for own in rows[:1]
     ]
-    found = heat_map([{"name": "s", "study": study, "comparisons": many}])
-    assert (len(found["rows"]), found["more"]) == (40, 20)
-    assert heat_map([]) == {"sizes": [], "rows": [], "more": 0}
+    studies = [
+        {"name": "s", "study": study, "comparisons": many},
+        {"name": "t", "study": type("Study", (), {"title": "T"}), "comparisons": rows},
+    ]
+    found = heat_map(studies)
+    assert [row["study"] for row in found["rows"]] == ["s"] * 8 + ["t"], "no study crowds one out"
+    assert found["more"] == {"S": 52}
+    assert heat_map([]) == {"sizes": [], "rows": [], "more": {}}
 
 
 def test_the_explorer_has_the_curves():

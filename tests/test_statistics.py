@@ -91,6 +91,7 @@ def runs_table(**columns):
                         "test_accuracy": 0.8 + 0.01 * replicate + (0.05 if arm == "batch" else 0),
                         "test_loss": 0.5,
                         "validation_accuracy": 0.8,
+                        "validation_loss": 0.6,
                         "train_accuracy": 0.9,
                         "parameters": 10,
                         "variant": f"{arm}-{batch}",

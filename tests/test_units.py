@@ -76,6 +76,7 @@ def test_margins():
     assert margin_text(0.05, "plain") == "±0.05"
     assert margin_text(0.1375, "factor of 2") == "a factor of 1.1"
     assert margin_text(0.301, "factor of 10") == "a factor of 2"
+    assert margin_text(0.00144, "factor of 2") == "a factor of 1.001"
 
 
 def test_every_endpoint_has_a_unit_that_can_be_written():

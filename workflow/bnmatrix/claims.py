@@ -242,12 +242,13 @@ def sentence(claim: Claim, dataset: str, primary: pd.Series, verdict: str, condi
     if verdict == effects.NOT_MEASURED:
         return f"{claim.title}: not measured on {dataset}, for want of runs."
     unit = primary["unit"]
+    spread = interval(primary["ci_low"], primary["ci_high"], unit)
     return (
         f"{_VERBS[verdict]} on {dataset}"
         f"{f': it holds {condition}' if condition else ''}. "
         f"{primary['endpoint'][0].upper()}{primary['endpoint'][1:]}, {primary['label']}: "
         f"{quantity(primary['effect'], unit)}, "
-        f"95 % interval {interval(primary['ci_low'], primary['ci_high'], unit)}, "
+        f"{spread if spread == 'no interval' else f'95 % interval {spread}'}, "
         f"{primary['pairs']:.0f} pairs; margin {margin_text(primary['margin'], unit)}."
     )
 

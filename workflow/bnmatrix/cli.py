@@ -147,7 +147,7 @@ def compare(options: argparse.Namespace) -> None:
     write_csv(summary, options.summary)
     write_csv(compare(runs, classes), options.comparisons)
     predictions = pd.read_parquet(options.predictions)
-    predictions = predictions[predictions["variant"] == best_variant(summary)]
+    predictions = predictions[predictions["variant"] == best_variant(summary, classes)]
     write_csv(confusion(predictions, classes), options.confusion)
     write_csv(most_confused(predictions, options.examples), options.confused)
 

@@ -49,7 +49,9 @@ def number(value: float, unit: str) -> str:
 def margin_text(margin: float, unit: str) -> str:
     """Return a margin: "±0.2 points", "a factor of 1.2"."""
     if unit in _FACTORS:
-        return f"a factor of {_FACTORS[unit] ** margin:.3g}"
+        factor = _FACTORS[unit] ** margin
+        short = f"{factor:.3g}"
+        return f"a factor of {short if short != '1' else f'{factor:.4g}'}"
     scale, _, suffix = _LINEAR[unit]
     return f"±{margin * scale:g}{suffix}"
 

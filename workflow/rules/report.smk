@@ -40,7 +40,15 @@ rule plot:
         mem_mb=1000,
         runtime=10,
     params:
-        code=code("report/drawing.py", "report/figures.py", "report/labels.py", "units.py"),
+        code=code(
+            "report/figures.py",
+            "report/drawing.py",
+            "report/labels.py",
+            "registry.py",
+            "tables.py",
+            "units.py",
+            "variants.py",
+        ),
         results=lambda wildcards, input: os.path.dirname(input.history),
         folder=lambda wildcards, output: os.path.dirname(output[0]),
         source=lambda wildcards: as_json(
@@ -69,14 +77,44 @@ rule plot_time:
         mem_mb=1000,
         runtime=10,
     params:
-        code=code("report/drawing.py", "report/figures.py", "report/labels.py"),
+        code=code(
+            "report/figures.py",
+            "report/drawing.py",
+            "report/labels.py",
+            "registry.py",
+            "tables.py",
+            "units.py",
+            "variants.py",
+        ),
     shell:
         "python -m bnmatrix plot-time --log {log:q} --runs {input.runs:q}"
         " --timings {input.timings:q} --output {output[0]:q}"
 
 
 PAGE_CODE = code(
-    "report/*.py", "report/templates/*", "report/assets/*", "report/assets/vendor/*", "units.py"
+    "report/*.py",
+    "report/templates/*",
+    "report/assets/*",
+    "report/assets/vendor/*",
+    "registry.py",
+    "tables.py",
+    "units.py",
+    "variants.py",
+    "worked_example.py",
+)
+
+# What pages say of studies and data sets beside their results.
+WORDS = digest(
+    as_json(
+        [
+            {
+                name: PROJECT.study(name).model_dump(include={"title", "question", "tuning"})
+                for name in STUDIES
+            },
+            {name: dataset.title for name, dataset in PROJECT.datasets.items()},
+            CLAIMS_DECLARED,
+        ]
+    ).encode()
 )
 
 # The pages that every page links to.
@@ -150,13 +188,15 @@ rule plot_claims:
     params:
         code=code(
             "report/claim_figures.py",
+            "statistics/endpoints.py",
             "report/drawing.py",
             "report/labels.py",
-            "statistics/endpoints.py",
             "registry.py",
+            "tables.py",
             "units.py",
+            "variants.py",
         ),
-        declared=CLAIMS_DECLARED,
+        declared=WORDS,
         studies=as_json(CLAIM_STUDIES),
         folder="reports/figures/claims",
         config=CONFIG,
@@ -194,7 +234,7 @@ rule claims_page:
     params:
         code=PAGE_CODE,
         links=LINKS,
-        declared=CLAIMS_DECLARED,
+        declared=WORDS,
         studies=as_json(CLAIM_STUDIES),
         config=CONFIG,
     shell:
@@ -231,7 +271,7 @@ rule overview:
         left_out=as_json(LEFT_OUT),
         claims=as_json(bool(CLAIM_STUDIES)),
         asked=len(PROJECT.chosen),
-        declared=as_json({name: PROJECT.study(name).title for name in STUDIES}),
+        declared=WORDS,
         config=CONFIG,
     shell:
         "python -m bnmatrix overview --config {params.config:q} --log {log:q}"
@@ -260,6 +300,7 @@ rule explorer:
     params:
         code=PAGE_CODE,
         links=LINKS,
+        declared=WORDS,
         studies=as_json(MATRIX),
         config=CONFIG,
     shell:
@@ -288,7 +329,7 @@ rule theory:
     params:
         code=PAGE_CODE,
         links=LINKS,
-        example=code("worked_example.py"),
+        declared=WORDS,
         claims=as_json(bool(CLAIM_STUDIES)),
         config=CONFIG,
     shell:

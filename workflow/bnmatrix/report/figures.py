@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -26,6 +27,7 @@ from bnmatrix.report.labels import (
     value_text,
     with_labels,
 )
+from bnmatrix.results import DIVERGED
 from bnmatrix.tables import axes_of, columns_before
 
 #: Cells that one figure shows; the tables have them all.
@@ -65,7 +67,7 @@ def draw_all(folder: Path, tables: StudyTables) -> None:
     set_style()
     drawings = {
         "learning-curves": learning_curves(tables.history),
-        "accuracy": accuracy(tables.runs, tables.summary, tables.printed),
+        "accuracy": accuracy(tables.runs, tables.summary, len(tables.classes), tables.printed),
         "differences": differences(tables.comparisons),
         "gap": gap(tables.summary),
         "confusion": confusion(tables.confusion, tables.classes),
@@ -137,8 +139,7 @@ def learning_curves(history: pd.DataFrame) -> Drawing:
     figure.legend(
         handles=handles, loc="outside upper center", ncols=_legend_columns(handles, columns)
     )
-    if len(cells) > len(shown):
-        figure.supxlabel(f"{len(shown)} of {len(cells)} cells shown", fontsize=9)
+    _say_how_many(figure, len(shown), len(cells), "cells")
     last = table[table["epoch"] == table.groupby("variant")["epoch"].transform("max")]
     ends = last.groupby(["arm", "cell"], sort=False)["validation_accuracy"].mean()
     description = "Accuracy and loss by epoch. Validation accuracy at the end: " + "; ".join(
@@ -150,10 +151,17 @@ def learning_curves(history: pd.DataFrame) -> Drawing:
     return Drawing(figure, history[[*axes, "replicate", "epoch", *metrics]], description + ".")
 
 
-def accuracy(runs: pd.DataFrame, summary: pd.DataFrame, printed: Sequence[Any]) -> Drawing:
-    """Return test accuracy against batch size: runs, means with 95 % intervals, printed figures."""
+def accuracy(
+    runs: pd.DataFrame, summary: pd.DataFrame, classes: int, printed: Sequence[Any]
+) -> Drawing:
+    """Return test accuracy against batch size: runs, means with 95 % intervals, printed figures.
+
+    Diverged runs stand at chance, open.
+    """
     axes = axes_of(runs)
     table = with_labels(runs, axes)
+    diverged = table["status"] == DIVERGED
+    table["test_accuracy"] = table["test_accuracy"].where(~diverged, 1 / classes)
     means = with_labels(summary, axes)
     colours = arm_colours(table)
     rest = [axis for axis in cell_columns(axes) if axis != "batch_size"]
@@ -180,8 +188,13 @@ def accuracy(runs: pd.DataFrame, summary: pd.DataFrame, printed: Sequence[Any]) 
             own = table[(table["facet"] == name) & (table["arm"] == arm)]
             mean = means[(means["facet"] == name) & (means["arm"] == arm)]
             # Beside the mean, so that its interval does not cover them.
-            at = [sizes.index(size) + offset + 0.06 for size in own["batch_size"]]
-            panel.plot(at, own["test_accuracy"], "o", ms=4, color=colours[arm], alpha=0.4, mew=0)
+            for lost, style in ((False, {"mew": 0}), (True, {"mfc": "none"})):
+                part = own[(own["status"] == DIVERGED) == lost]
+                at = [sizes.index(size) + offset + 0.06 for size in part["batch_size"]]
+                panel.plot(
+                    *(at, part["test_accuracy"], "o"),
+                    **({"ms": 4, "color": colours[arm], "alpha": 0.4} | style),
+                )
             at = [sizes.index(size) + offset for size in mean["batch_size"]]
             panel.errorbar(
                 at,
@@ -235,6 +248,7 @@ def accuracy(runs: pd.DataFrame, summary: pd.DataFrame, printed: Sequence[Any]) 
             )
         )
     figure.legend(handles=handles, loc="outside upper center", ncols=_legend_columns(handles, 3))
+    _say_how_many(figure, len(shown), len(facets), "panels")
     description = "Test accuracy against batch size, means over replicates: " + "; ".join(
         f"{row.arm}, {row.cell}: {percent(row.test_accuracy_mean, 1)}"
         for row in means[means["facet"].isin(shown)].itertuples(index=False)
@@ -284,6 +298,7 @@ def differences(comparisons: pd.DataFrame) -> Drawing:
         f"difference in test accuracy, {arms} {MINUS} none (points)\n"
         f"mean of {n} pairs with its 95 % interval"
     )
+    _say_how_many(figure, len(table), len(comparisons), "comparisons")
     description = "Paired differences in test accuracy, in points: " + "; ".join(
         f"{name}: {points(row.effect)}, {_interval_words(row.ci_low, row.ci_high)}"
         for name, row in zip(names, table.itertuples(index=False), strict=True)
@@ -300,7 +315,8 @@ def gap(summary: pd.DataFrame) -> Drawing:
         return _nothing("No run was completed", summary)
     table = with_labels(shown, axes)
     colours = arm_colours(table)
-    cells = list(dict.fromkeys(table["cell"]))[: 2 * MOST_CELLS]
+    every = list(dict.fromkeys(table["cell"]))
+    cells = every[: 2 * MOST_CELLS]
     table = table[table["cell"].isin(cells)]
     figure, panel = plt.subplots(figsize=(6.4, 0.42 * len(cells) + 1.45))
     panel.axvline(0, color="#444444", linewidth=1.2, zorder=1)
@@ -323,6 +339,7 @@ def gap(summary: pd.DataFrame) -> Drawing:
         handles=[Line2D([], [], color=c, marker="o", ls="", label=a) for a, c in colours.items()],
         **{"loc": "outside upper center", "ncols": 2},
     )
+    _say_how_many(figure, len(cells), len(every), "cells")
     description = "Training minus test accuracy, in points: " + "; ".join(
         f"{row.arm}, {row.cell}: {points(row.gap_mean)}" for row in table.itertuples(index=False)
     )
@@ -384,7 +401,7 @@ def confusion(table: pd.DataFrame, classes: list[str]) -> Drawing:
 
 
 def confused(table: pd.DataFrame, classes: list[str], images: np.ndarray | None) -> Drawing:
-    """Return pictures of the test examples that most runs of the best variant get wrong."""
+    """Return pictures of the test examples that are wrong in the most runs of the best variant."""
     named = table.assign(
         label=[classes[n] for n in table["label"]],
         predicted=[classes[n] for n in table["predicted"]],
@@ -404,7 +421,7 @@ def confused(table: pd.DataFrame, classes: list[str], images: np.ndarray | None)
             **{"fontsize": 8, "fontweight": "normal"},
         )
     words = [f"{row.label} as {row.predicted}" for row in named.itertuples(index=False)]
-    description = f"The test examples that most runs get wrong: {join(words)}."
+    description = f"The test examples that are wrong in the most runs: {join(words)}."
     return Drawing(figure, named, description)
 
 
@@ -422,14 +439,15 @@ def time_and_accuracy(runs: pd.DataFrame, timings: pd.DataFrame) -> Drawing:
     if table.empty:
         return _nothing("No run was completed", table)
     colours = arm_colours(table)
-    means = table.groupby(["arm", "cell"], sort=False)[["seconds", "test_accuracy"]].mean()
+    # Medians: the first run of a program includes its compilation.
+    middle = table.groupby(["arm", "cell"], sort=False)[["seconds", "test_accuracy"]].median()
     figure, panel = plt.subplots(figsize=(6.4, 4.2))
     for arm, colour in colours.items():
         own = table[table["arm"] == arm]
         panel.plot(own["seconds"], own["test_accuracy"], "o", ms=4, alpha=0.35, mew=0, color=colour)
-        mean = means.loc[arm]
-        panel.plot(mean["seconds"], mean["test_accuracy"], "o", ms=7, color=colour, label=arm)
-        for cell, row in mean.head(MOST_CELLS).iterrows():
+        shown = middle.loc[arm]
+        panel.plot(shown["seconds"], shown["test_accuracy"], "o", ms=7, color=colour, label=arm)
+        for cell, row in shown.head(MOST_CELLS).iterrows():
             text = str(cell).removeprefix("batch size ")
             panel.annotate(
                 text,
@@ -445,12 +463,18 @@ def time_and_accuracy(runs: pd.DataFrame, timings: pd.DataFrame) -> Drawing:
     panel.set_xlabel("seconds of training a run, one thread (logarithmic)")
     panel.set_ylabel("test accuracy (%)")
     figure.legend(loc="outside upper center", ncols=2)
-    description = "Test accuracy against training time, means: " + "; ".join(
+    description = "Test accuracy against training time, medians: " + "; ".join(
         f"{arm}, {cell}: {percent(row.test_accuracy, 1)} in {duration(row.seconds)}"
-        for (arm, cell), row in means.iterrows()
+        for (arm, cell), row in middle.iterrows()
     )
     columns = [*axes, "replicate", "seconds", "test_accuracy"]
     return Drawing(figure, table[columns], description + ".")
+
+
+def _say_how_many(figure: Figure, shown: int, every: int, what: str) -> None:
+    """Say below a figure how much of the data it shows, where that is not all."""
+    if shown < every:
+        figure.supxlabel(f"{shown} of {every} {what} shown", fontsize=9)
 
 
 def _nothing(reason: str, data: pd.DataFrame) -> Drawing:

@@ -1,5 +1,6 @@
 """Pages: one self-contained HTML file each, from tables, figures and templates."""
 
+import itertools
 import json
 import re
 from pathlib import Path
@@ -20,8 +21,8 @@ from bnmatrix.variants import plain_value, variants
 _FIGURES = ("differences", "accuracy", "learning-curves", "gap", "confusion", "confused", "time")
 _ASSETS = Path(__file__).parent / "assets"
 
-#: Rows of the overview's matrix; a study of many cells has them all on its own page.
-MOST_ROWS = 40
+#: Rows a study has in the overview's matrix, at most; its own page has them all.
+MOST_ROWS = 8
 #: Differences, as fractions, from which on a cell of the matrix has the next shade.
 _SHADES = (0.0, 0.005, 0.02)
 
@@ -174,8 +175,9 @@ def declaration(study: Study) -> str:
 
 
 def heat_map(studies: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the matrix of differences: the batch sizes, and a row a study, arm and other cell."""
-    sizes: set[Any] = set()
+    """Return the matrix of differences: the batch sizes, a row a study, arm and other cell, and how
+    many rows a study has more.
+    """
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for entry in studies:
         several = len({row["arm"] for row in entry["comparisons"]}) > 1
@@ -188,13 +190,14 @@ def heat_map(studies: list[dict[str, Any]]) -> dict[str, Any]:
                 | {"cells": {}},
             )
             own["cells"][row["batch_size"]] = row | {"shade": _shade(row)}
-            sizes.add(row["batch_size"])
-    every = list(rows.values())
-    return {
-        "sizes": sorted(sizes),
-        "rows": every[:MOST_ROWS],
-        "more": len(every) - len(every[:MOST_ROWS]),
-    }
+    shown, more = [], {}
+    for _, own in itertools.groupby(rows.values(), key=lambda row: row["study"]):
+        every = list(own)
+        shown += every[:MOST_ROWS]
+        if len(every) > MOST_ROWS:
+            more[every[0]["title"]] = len(every) - MOST_ROWS
+    sizes = {size for row in shown for size in row["cells"]}
+    return {"sizes": sorted(sizes), "rows": shown, "more": more}
 
 
 def _shade(row: dict[str, Any]) -> str:

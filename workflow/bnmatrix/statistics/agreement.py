@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 
+from bnmatrix.results import DIVERGED
 from bnmatrix.statistics.effects import welch_interval
 
 IDENTICAL, WITHIN, DIFFERS = "identical", "within intervals", "differs"
+NO_INTERVAL = "no interval"
 ONLY_OURS, ONLY_THEIRS = "only here", "only there"
 
 
@@ -13,8 +15,9 @@ def runs_agreement(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
     """Return a row a variant: how the test accuracies of its runs agree.
 
     ``identical``: every replicate has the same status, accuracy and loss. ``within intervals``: the
-    95 % interval of the difference of means (Welch's) holds zero. ``differs``: it does not; by
-    chance that happens to one variant in twenty.
+    95 % interval of the difference of means (Welch's) holds zero. ``differs``: it does not, which
+    happens by chance to one variant in twenty, or another number of runs diverged. ``no
+    interval``: too few runs for one.
 
     Args:
         ours, theirs: tables of runs (``reports/runs.csv``).
@@ -41,8 +44,11 @@ def _agreement(first: pd.DataFrame, second: pd.DataFrame) -> str:
     if parts[0].equals(parts[1]):
         return IDENTICAL
     values = [part["test_accuracy"].dropna().to_numpy() for part in parts]
+    diverged = [(part["status"] == DIVERGED).mean() for part in parts]
+    if diverged[0] != diverged[1]:
+        return DIFFERS
     if min(map(len, values)) < 2:
-        return WITHIN if len(values[0]) == len(values[1]) == 0 else DIFFERS
+        return NO_INTERVAL
     low, high = welch_interval(
         *(figure for value in values for figure in (value.mean(), value.std(ddof=1), len(value)))
     )

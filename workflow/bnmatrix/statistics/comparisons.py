@@ -41,7 +41,12 @@ def summarize(runs: pd.DataFrame, classes: int) -> pd.DataFrame:
             | {f"gap_{name}": gap[name] for name in ("mean", "ci_low", "ci_high")}
             | {
                 f"{name}_mean": completed[name].mean()
-                for name in ("test_loss", "train_accuracy", "validation_accuracy")
+                for name in (
+                    "test_loss",
+                    "train_accuracy",
+                    "validation_accuracy",
+                    "validation_loss",
+                )
             }
             | {"parameters": first["parameters"], "variant": first["variant"]}
         )

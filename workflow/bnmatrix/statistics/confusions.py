@@ -6,16 +6,26 @@ CONFUSION_COLUMNS = ["variant", "label", "predicted", "share", "per_run"]
 CONFUSED_COLUMNS = ["variant", "example", "label", "predicted", "share_wrong", "probability"]
 
 
-def best_variant(summary: pd.DataFrame) -> str | None:
-    """Return the variant with the highest mean validation accuracy; None if none has any.
+def best_variant(summary: pd.DataFrame, classes: int) -> str | None:
+    """Return the variant with the highest mean validation accuracy; None if no run completed.
 
+    Diverged runs count at chance; of equal variants, it is the one with the lowest validation loss.
     Not the one with the highest test accuracy: that would be chosen for its luck on the test set.
 
     Args:
         summary: a row a variant (:func:`bnmatrix.statistics.comparisons.summarize`).
+        classes: number of classes, for chance.
     """
-    scores = summary.set_index("variant")["validation_accuracy_mean"].dropna()
-    return None if scores.empty else str(scores.idxmax())
+    completed = summary[summary["validation_accuracy_mean"].notna()]
+    if completed.empty:
+        return None
+    diverged = completed["diverged"] / completed["test_accuracy_n"]
+    score = completed["validation_accuracy_mean"] * (1 - diverged) + diverged / classes
+    # Means of the same counts may differ in their last bit.
+    ranked = completed.assign(score=score.round(9)).sort_values(
+        ["score", "validation_loss_mean"], ascending=[False, True], kind="stable"
+    )
+    return str(ranked["variant"].iloc[0])
 
 
 def confusion(predictions: pd.DataFrame, classes: int) -> pd.DataFrame:

@@ -25,6 +25,9 @@ function boxes(fieldset, names) {
   }));
 }
 
+// What diverged is null, which times a number would be 0.
+const scaled = (value, scale) => value === null ? NaN : value * scale;
+
 const chosen = (fieldset) => [...fieldset.querySelectorAll("input:checked")].map((box) => box.value);
 
 function panel(study, metric, cell, rows, domain, width) {
@@ -33,6 +36,8 @@ function panel(study, metric, cell, rows, domain, width) {
     width,
     height: 250,
     marginLeft: 48,
+    marginTop: 26,
+    marginBottom: 40,
     style: { background: "transparent", fontSize: "13px" },
     x: { label: "epoch" },
     y: { label: metrics[metric], grid: true, domain, nice: true },
@@ -41,6 +46,7 @@ function panel(study, metric, cell, rows, domain, width) {
       Plot.areaY(rows, { ...shared, y1: "low", y2: "high", fill: "arm", fillOpacity: 0.18 }),
       Plot.lineY(rows, { ...shared, y: "mean", stroke: "arm", strokeWidth: 2 }),
       Plot.tip(rows, Plot.pointer({
+        maxRadius: Infinity,
         ...shared,
         y: "mean",
         stroke: "arm",
@@ -72,9 +78,9 @@ function draw() {
       epoch,
       arm: series.arm,
       cell: series.cell,
-      mean: series[metric].mean[place] * scale,
-      low: series[metric].low[place] * scale,
-      high: series[metric].high[place] * scale,
+      mean: scaled(series[metric].mean[place], scale),
+      low: scaled(series[metric].low[place], scale),
+      high: scaled(series[metric].high[place], scale),
     })))
     .filter((row) => Number.isFinite(row.mean));
   const target = byId("plot");
@@ -120,5 +126,7 @@ if (Object.hasOwn(metrics, metric)) byId("metric").value = metric;
 byId("study").addEventListener("change", choose);
 byId("metric").addEventListener("change", draw);
 addEventListener("resize", draw);
-byId("explorer").hidden = false;
-choose();
+if (Object.keys(studies).length) {
+  byId("explorer").hidden = false;
+  choose();
+}

@@ -19,7 +19,7 @@ for (const table of document.querySelectorAll("table[data-interactive]")) {
       text: "Export CSV",
       className: "button",
       filename: table.dataset.interactive,
-      exportOptions: { format: { body: (html, row, column, cell) => cell.dataset.order ?? cell.textContent.trim().replace(/\s+/g, " ") } },
+      exportOptions: { format: { body: (html, row, column, cell) => (cell.tagName === "TD" && cell.dataset.order) || cell.textContent.trim().replace(/\s+/g, " ") } },
     }],
   });
   const tools = document.createElement("div");
