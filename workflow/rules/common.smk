@@ -253,3 +253,24 @@ wildcard_constraints:
     split="[^/]+",
     study=rf"(?!(?:{'|'.join(RESERVED_NAMES)})\.)[^/]+",
     strip="[^/]+",
+
+
+# Each of a study's figures, with the name that Snakemake's own report gives it.
+FIGURES = {
+    "differences": "paired differences",
+    "accuracy": "accuracy against batch size",
+    "learning-curves": "learning curves",
+    "gap": "generalization gap",
+    "confusion": "confusion matrix",
+    "confused": "most confused examples",
+}
+
+
+def figure(study, name, content, caption=None):
+    """A figure that Snakemake's own report shows."""
+    return report(
+        f"reports/figures/{study}/{name}.svg",
+        caption=f"../report/{caption or name}.rst",
+        category=study,
+        labels={"content": content},
+    )

@@ -1,24 +1,3 @@
-# Each of a study's figures, with the name that Snakemake's own report gives it.
-FIGURES = {
-    "differences": "paired differences",
-    "accuracy": "accuracy against batch size",
-    "learning-curves": "learning curves",
-    "gap": "generalization gap",
-    "confusion": "confusion matrix",
-    "confused": "most confused examples",
-}
-
-
-def figure(study, name, content, caption=None):
-    """A figure that Snakemake's own report shows."""
-    return report(
-        f"reports/figures/{study}/{name}.svg",
-        caption=f"../report/{caption or name}.rst",
-        category=study,
-        labels={"content": content},
-    )
-
-
 rule plot:
     """Draw a study's figures, as SVG and PDF with their data as CSV."""
     input:
@@ -50,7 +29,7 @@ rule plot:
             "variants.py",
         ),
         results=lambda wildcards, input: os.path.dirname(input.history),
-        folder=lambda wildcards, output: os.path.dirname(output[0]),
+        folder=lambda wildcards, output: os.path.dirname(output.files[0]),
         source=lambda wildcards: as_json(
             PROJECT.study(wildcards.study).model_dump(include={"source"})
         ),
@@ -67,7 +46,7 @@ rule plot_time:
         runs="reports/{study}.csv",
         timings="data/results/{study}/timings.csv",
     output:
-        figure("{study}", "time", "accuracy against time"),
+        figure=figure("{study}", "time", "accuracy against time"),
         files=expand("reports/figures/{{study}}/time.{kind}", kind=["pdf", "csv"]),
     log:
         "logs/plot_time/{study}.log",
@@ -88,7 +67,7 @@ rule plot_time:
         ),
     shell:
         "python -m bnmatrix plot-time --log {log:q} --runs {input.runs:q}"
-        " --timings {input.timings:q} --output {output[0]:q}"
+        " --timings {input.timings:q} --output {output.figure:q}"
 
 
 PAGE_CODE = code(
@@ -134,7 +113,7 @@ rule page:
         figures=rules.plot.output,
         time=rules.plot_time.output,
     output:
-        report(
+        page=report(
             "reports/{study}.html",
             caption="../report/study.rst",
             category="{study}",
@@ -156,7 +135,7 @@ rule page:
         config=CONFIG,
     shell:
         "python -m bnmatrix page --config {params.config:q} --log {log:q}"
-        " --study {wildcards.study:q} --links {params.links:q} --results . --output {output[0]:q}"
+        " --study {wildcards.study:q} --links {params.links:q} --results . --output {output.page:q}"
 
 
 rule plot_claims:
@@ -198,7 +177,7 @@ rule plot_claims:
         ),
         declared=WORDS,
         studies=as_json(CLAIM_STUDIES),
-        folder="reports/figures/claims",
+        folder=lambda wildcards, output: os.path.dirname(output.files[0]),
         config=CONFIG,
     shell:
         "python -m bnmatrix plot-claims --config {params.config:q} --log {log:q}"
@@ -216,13 +195,13 @@ rule claims_page:
         tuning=expand("data/results/{study}/tuning.parquet", study=TUNED_STUDIES),
         figures=rules.plot_claims.output,
     output:
-        report(
+        page=report(
             "reports/claims.html",
             caption="../report/claims.rst",
             category="Claims",
             labels={"content": "page"},
         ),
-        "reports/replications.html",
+        replications="reports/replications.html",
         latex="reports/claims.tex",
     log:
         "logs/claims_page.log",
@@ -240,7 +219,7 @@ rule claims_page:
     shell:
         "python -m bnmatrix claims-page --config {params.config:q} --log {log:q}"
         " --studies {params.studies:q} --links {params.links:q} --results ."
-        " --output {output[0]:q}"
+        " --output {output.page:q}"
 
 
 rule overview:
