@@ -670,7 +670,7 @@ def test_tables_have_their_columns(digits):
     keys = ["study", "dataset", "normalization", "batch_size"]
     assert list(tables) == list(TABLES)
     for name, columns in TABLES.items():
-        assert list(tables[name].columns) == keys + columns
+        assert list(tables[name].columns) == [*keys, *columns]
     assert list(tables["runs"]["normalization"]) == ["none", "batch"]
     assert tables["step_times"].empty
     assert tables["predictions"].empty

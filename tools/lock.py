@@ -1,4 +1,4 @@
-"""Resolve pyproject.toml into requirements.txt, requirements-dev.txt and environment.yml.
+"""Resolve pyproject.toml into requirements*.txt and environment.yml.
 
 The requirements carry a hash for every file and name no index: pip takes the one it is set up
 with. The conda environment carries the same versions from the same wheels, so that both give the
@@ -54,10 +54,16 @@ def conda_environment(requirements: str) -> str:
 
 
 def main() -> None:
-    """Write the three files."""
+    """Write the files."""
     upgrade = sys.argv[1:]
     compile_lock("requirements.txt", *upgrade)
-    compile_lock("requirements-dev.txt", "--group", "dev", "-c", "requirements.txt", *upgrade)
+    for name, *chosen in (
+        ("dev", "--group", "dev"),
+        ("cluster", "--extra", "cluster"),
+        # TensorFlow's build for processors alone gives way to the one for both.
+        ("gpu", "--extra", "gpu", "--override", "tools/gpu-overrides.txt"),
+    ):
+        compile_lock(f"requirements-{name}.txt", *chosen, "-c", "requirements.txt", *upgrade)
     requirements = (ROOT / "requirements.txt").read_text(encoding="utf-8")
     (ROOT / "environment.yml").write_text(conda_environment(requirements), encoding="utf-8")
 

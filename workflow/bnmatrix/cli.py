@@ -75,26 +75,21 @@ def train(options: argparse.Namespace) -> None:
     configure(options.threads)
 
     from bnmatrix.datasets.preparation import load_prepared
-    from bnmatrix.files import write_json
+    from bnmatrix.packing import save
     from bnmatrix.provenance import git_commit
-    from bnmatrix.results import write_parquet
     from bnmatrix.training.replicates import train_strip
 
     outcome = train_strip(spec, load_prepared(options.data), options.threads)
-    for name, table in outcome.tables.items():
-        write_parquet(table, options.folder / f"{name}.parquet")
     commit = git_commit(Path(__file__).parent)
-    write_json(options.folder / "machine.json", outcome.machine | {"commit": commit})
+    save(options.folder, outcome.tables, outcome.machine | {"commit": commit})
 
 
 def aggregate(options: argparse.Namespace) -> None:
-    """Put the tables of a study's strips together."""
-    import pandas as pd
-
+    """Put the tables of a study's strips together, in the order of the matrix."""
     from bnmatrix.files import write_json
+    from bnmatrix.packing import FILES, load, machine_of, unpack, write_table
     from bnmatrix.provenance import study_provenance
-    from bnmatrix.results import write_parquet
-    from bnmatrix.tables import stack, write_csv
+    from bnmatrix.tables import write_csv
     from bnmatrix.variants import split_name, strips, variants
 
     project = _project(options)
@@ -103,32 +98,29 @@ def aggregate(options: argparse.Namespace) -> None:
         options.folder / options.study / strip.name for strip in strips(project, options.study)
     ]
     for folder in folders:
-        if not (folder / "runs.parquet").exists():
+        if not (folder / "results.parquet").exists():
             raise UserError(
                 f"{folder} has no runs. Was {project.run.studies_file} changed meanwhile? "
                 "Run again, to train what it declares now."
             )
 
-    place = {variant.name: number for number, variant in enumerate(matrix)}
-
-    def table(name: str) -> pd.DataFrame:
-        found = [pd.read_parquet(folder / f"{name}.parquet") for folder in folders]
-        together = stack([part for part in found if len(part)] or found[:1])
-        # In the order of the matrix, however its cells were spread over jobs.
-        return together.sort_values(
-            "variant", key=lambda names: names.map(place), kind="stable", ignore_index=True
-        )
-
-    write_csv(table("runs"), options.runs)
-    write_csv(table("timings"), options.results / "timings.csv")
-    for name in ("history", "tuning", "measurements", "predictions", "step_times"):
-        write_parquet(table(name), options.results / f"{name}.parquet")
+    order = [variant.name for variant in matrix]
+    for file, names in FILES.items():
+        packed = load([folder / f"{file}.parquet" for folder in folders], order)
+        for name in names:
+            table = unpack(packed, name)
+            if name == "runs":
+                write_csv(table.to_pandas(), options.runs)
+            elif name == "timings":
+                write_csv(table.to_pandas(), options.results / "timings.csv")
+            else:
+                write_table(table, options.results / f"{name}.parquet")
     splits = sorted({split_name(variant.settings) for variant in matrix})
     provenance = study_provenance(
         options.study,
         project.dataset_of(options.study),
         [options.processed / project.study(options.study).dataset / f"{s}.npz" for s in splits],
-        [folder / "machine.json" for folder in folders],
+        [machine_of(folder / "times.parquet") for folder in folders],
     )
     write_json(options.results / "provenance.json", provenance)
 
@@ -146,8 +138,8 @@ def compare(options: argparse.Namespace) -> None:
     summary = summarize(runs, classes)
     write_csv(summary, options.summary)
     write_csv(compare(runs, classes), options.comparisons)
-    predictions = pd.read_parquet(options.predictions)
-    predictions = predictions[predictions["variant"] == best_variant(summary, classes)]
+    best = [("variant", "==", best_variant(summary, classes))]
+    predictions = pd.read_parquet(options.predictions, filters=best)
     write_csv(confusion(predictions, classes), options.confusion)
     write_csv(most_confused(predictions, options.examples), options.confused)
 

@@ -1,6 +1,5 @@
 """Where results come from: code, data, machines and time. Recorded, never an input of results."""
 
-import json
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
@@ -28,7 +27,7 @@ def git_commit(folder: Path) -> str:
 
 
 def study_provenance(
-    study: str, dataset: Dataset, data_files: list[Path], machine_files: list[Path]
+    study: str, dataset: Dataset, data_files: list[Path], jobs: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """Return what the results of a study rest on.
 
@@ -36,9 +35,8 @@ def study_provenance(
         study: its name.
         dataset: its data set.
         data_files: the prepared arrays it was trained on.
-        machine_files: the JSON file that each variant's job left.
+        jobs: what each training job says of its machine.
     """
-    jobs = [json.loads(path.read_text(encoding="utf-8")) for path in machine_files]
     packages = {name: package for job in jobs for name, package in job["packages"].items()}
     for name in PACKAGES:
         try:

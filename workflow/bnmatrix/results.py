@@ -1,9 +1,11 @@
 """The tables that a training job leaves behind, and their columns."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from bnmatrix.files import atomic_path
 from bnmatrix.variants import describe
@@ -11,72 +13,96 @@ from bnmatrix.variants import describe
 #: What a run ended with; ``diverged``: its loss or a weight was no longer a finite number.
 COMPLETED, DIVERGED = "completed", "diverged"
 
+#: Types of columns.
+INT, REAL, TEXT, BOOL = pa.int64(), pa.float64(), pa.string(), pa.bool_()
+
 #: One row a run (a replicate of a variant); axes stand between ``dataset`` and ``replicate``.
 #: ``parameters`` counts the network's numbers, moving averages included; ``state`` adds the
 #: optimizer's.
 #: Accuracies are fractions, losses cross-entropies in nats; both are empty for a diverged run.
 RUN_KEYS = ["study", "dataset"]
-RUN_COLUMNS = [
-    "replicate",
-    "status",
-    "test_accuracy",
-    "test_loss",
-    "validation_accuracy",
-    "validation_loss",
-    "train_accuracy",
-    "train_loss",
-    "train_accuracy_as_trained",
-    "train_loss_as_trained",
-    "epochs",
-    "steps",
-    "learning_rate_used",
-    "parameters",
-    "state",
-    "variant",
-    "baseline",
-]
+RUN_COLUMNS = {
+    "replicate": INT,
+    "status": TEXT,
+    "test_accuracy": REAL,
+    "test_loss": REAL,
+    "validation_accuracy": REAL,
+    "validation_loss": REAL,
+    "train_accuracy": REAL,
+    "train_loss": REAL,
+    "train_accuracy_as_trained": REAL,
+    "train_loss_as_trained": REAL,
+    "epochs": REAL,
+    "steps": INT,
+    "learning_rate_used": REAL,
+    "parameters": INT,
+    "state": INT,
+    "variant": TEXT,
+    "baseline": TEXT,
+}
 
 #: One row an evaluation. ``train_*_as_trained`` are means over the mini-batches since the
 #: evaluation before, in training mode; ``train_*`` and ``validation_*`` are in inference mode, the
 #: former on a fixed sample of the training data.
-HISTORY_COLUMNS = [
-    "replicate",
-    "epoch",
-    "step",
-    "train_loss_as_trained",
-    "train_accuracy_as_trained",
-    "train_loss",
-    "train_accuracy",
-    "validation_loss",
-    "validation_accuracy",
-    "variant",
-]
+HISTORY_COLUMNS = {
+    "replicate": INT,
+    "epoch": REAL,
+    "step": INT,
+    "train_loss_as_trained": REAL,
+    "train_accuracy_as_trained": REAL,
+    "train_loss": REAL,
+    "train_accuracy": REAL,
+    "validation_loss": REAL,
+    "validation_accuracy": REAL,
+    "variant": TEXT,
+}
 
 #: One row an evaluation: seconds of wall-clock time since the one before.
-TIMING_COLUMNS = ["replicate", "epoch", "step", "training_seconds", "evaluation_seconds", "variant"]
+TIMING_COLUMNS = {
+    "replicate": INT,
+    "epoch": REAL,
+    "step": INT,
+    "training_seconds": REAL,
+    "evaluation_seconds": REAL,
+    "variant": TEXT,
+}
 
 
 #: One row a run that tuned a learning rate; ``tuning_objective`` is what was maximized, as a mean
 #: over the tuning replicates, of whichever rate (``rate``) this run tried.
-TUNING_COLUMNS = [
-    "replicate",
-    "rate",
-    "widened",
-    "status",
-    "tuning_objective",
-    "chosen",
-    "variant",
-]
+TUNING_COLUMNS = {
+    "replicate": INT,
+    "rate": REAL,
+    "widened": BOOL,
+    "status": TEXT,
+    "tuning_objective": REAL,
+    "chosen": BOOL,
+    "variant": TEXT,
+}
 
 #: One row a measured value: of ``measure``, after ``step`` steps, of the layer or mode ``part``.
-MEASUREMENT_COLUMNS = ["replicate", "step", "measure", "part", "value", "variant"]
+MEASUREMENT_COLUMNS = {
+    "replicate": INT,
+    "step": INT,
+    "measure": TEXT,
+    "part": TEXT,
+    "value": REAL,
+    "variant": TEXT,
+}
 
 #: One row a run and test example, of studies that ask for it: ``example`` is the place in the test
 #: part, ``label`` and ``predicted`` are numbers of classes, ``probability`` is that of the
 #: predicted class, to four decimals. Diverged runs have none.
-PREDICTION_COLUMNS = ["replicate", "example", "label", "predicted", "probability", "variant"]
+PREDICTION_COLUMNS = {
+    "replicate": INT,
+    "example": INT,
+    "label": INT,
+    "predicted": INT,
+    "probability": REAL,
+    "variant": TEXT,
+}
 
-#: The tables of a strip, by file name, and their columns.
+#: The tables of a strip, and their columns with types.
 TABLES = {
     "runs": RUN_COLUMNS,
     "history": HISTORY_COLUMNS,
@@ -96,7 +122,10 @@ def write_parquet(table: pd.DataFrame, path: str | Path) -> None:
 
 
 def labelled(
-    rows: list[dict[str, Any]], spec: dict[str, Any], variant: dict[str, Any], columns: list[str]
+    rows: list[dict[str, Any]],
+    spec: dict[str, Any],
+    variant: dict[str, Any],
+    columns: Iterable[str],
 ) -> pd.DataFrame:
     """Return a variant's table: study, data set and axes first, and the variant's name last.
 

@@ -10,7 +10,15 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from bnmatrix.config import RESERVED_NAMES, STUDY_NAME, Project, Settings, Split, validated
+from bnmatrix.config import (
+    RESERVED_NAMES,
+    STUDY_NAME,
+    Dataset,
+    Project,
+    Settings,
+    Split,
+    validated,
+)
 from bnmatrix.errors import UserError
 from bnmatrix.registry import NORMALIZATION_SETTINGS, NORMALIZATIONS, OPTIMIZERS
 
@@ -192,6 +200,17 @@ def _baseline(settings: dict[str, Any], axes: tuple[str, ...], cells: dict) -> s
     return name if name in cells else None
 
 
+def parts(dataset: Dataset, settings: Settings) -> tuple[int, int]:
+    """Return how many examples there are to train on (before `training_examples`), and to validate
+    on.
+    """
+    examples = dataset.train_and_test()[0]
+    if settings.folds:
+        examples = sum(dataset.train_and_test())
+        examples -= math.ceil(examples / settings.folds)
+    return settings.validation.sizes(examples)
+
+
 def _check_sizes(project: Project, study: str, settings: Settings, where: str) -> None:
     dataset = project.dataset_of(study)
     groups = settings.normalization_groups
@@ -200,11 +219,7 @@ def _check_sizes(project: Project, study: str, settings: Settings, where: str) -
             f"{where}: normalization_groups: {groups} groups do not divide hidden layers of "
             f"{', '.join(map(str, settings.hidden_layers))} units"
         )
-    examples = dataset.train_and_test()[0]
-    if settings.folds:
-        examples = sum(dataset.train_and_test())
-        examples -= math.ceil(examples / settings.folds)
-    training, apart = settings.validation.sizes(examples)
+    training, apart = parts(dataset, settings)
     if training < 1:
         raise UserError(
             f"{where}: validation: {apart} examples are all that {dataset.title} has for training"

@@ -1,14 +1,8 @@
 rule aggregate:
     """Put the tables of a study's strips together."""
     input:
-        runs=runs_of("runs.parquet"),
-        history=runs_of("history.parquet"),
-        tuning=runs_of("tuning.parquet"),
-        measurements=runs_of("measurements.parquet"),
-        predictions=runs_of("predictions.parquet"),
-        timings=runs_of("timings.parquet"),
-        step_times=runs_of("step_times.parquet"),
-        machines=runs_of("machine.json"),
+        results=runs_of("results.parquet"),
+        times=runs_of("times.parquet"),
         data=data_of,
     output:
         runs="reports/{study}.csv",
@@ -27,7 +21,7 @@ rule aggregate:
         mem_mb=1000,
         runtime=10,
     params:
-        code=code("tables.py", "results.py", "provenance.py"),
+        code=code("tables.py", "results.py", "packing.py", "provenance.py"),
         results=lambda wildcards, output: os.path.dirname(output.history),
         config=CONFIG,
     shell:

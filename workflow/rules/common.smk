@@ -14,10 +14,9 @@ SOURCE = Path(os.path.relpath(Path(workflow.basedir) / "workflow"))
 sys.path.insert(0, str(SOURCE.resolve()))
 
 # Jobs find the package, and the Python that runs this, also where no environment is active.
-os.environ.update(
-    PYTHONPATH=str(SOURCE.resolve()),
-    PATH=os.pathsep.join([os.path.dirname(sys.executable), os.getenv("PATH", "")]),
-)
+for variable, folder in (("PYTHONPATH", SOURCE.resolve()), ("PATH", Path(sys.executable).parent)):
+    before = filter(None, os.getenv(variable, "").split(os.pathsep))
+    os.environ[variable] = os.pathsep.join([str(folder), *before])
 
 from bnmatrix.config import RESERVED_NAMES
 from bnmatrix.datasets.availability import availability, check_mirror

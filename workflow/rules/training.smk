@@ -3,14 +3,8 @@ rule train:
     input:
         data=prepared_data,
     output:
-        runs="data/runs/{study}/{strip}/runs.parquet",
-        history="data/runs/{study}/{strip}/history.parquet",
-        tuning="data/runs/{study}/{strip}/tuning.parquet",
-        measurements="data/runs/{study}/{strip}/measurements.parquet",
-        predictions="data/runs/{study}/{strip}/predictions.parquet",
-        timings="data/runs/{study}/{strip}/timings.parquet",
-        step_times="data/runs/{study}/{strip}/step_times.parquet",
-        machine="data/runs/{study}/{strip}/machine.json",
+        results="data/runs/{study}/{strip}/results.parquet",
+        times="data/runs/{study}/{strip}/times.parquet",
     log:
         "logs/train/{study}/{strip}.log",
     benchmark:
@@ -29,12 +23,13 @@ rule train:
             "datasets/preparation.py",
             "datasets/scaling.py",
             "results.py",
+            "packing.py",
         ),
         # Behind the runs of a study that measures, and of no other.
         measures=measuring_code,
         # Everything that decides the runs, and nothing else.
         spec=lambda wildcards: as_json(strip_of(wildcards).spec(PROJECT)),
-        folder=lambda wildcards, output: os.path.dirname(output.runs),
+        folder=lambda wildcards, output: os.path.dirname(output.results),
     shell:
         "python -m bnmatrix train --log {log:q} --spec {params.spec:q} --data {input.data:q}"
         " --threads {threads} --folder {params.folder:q}"

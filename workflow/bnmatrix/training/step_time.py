@@ -16,7 +16,7 @@ from bnmatrix.training.runs import Program
 ROUNDS = 16
 
 #: Steps of one turn: many enough for the clock, few enough that turns alternate quickly.
-STEPS = 150
+STEPS = 100
 
 
 def step_times(spec: dict[str, Any], prepared: Prepared) -> dict[str, list[dict[str, Any]]]:

@@ -1,0 +1,228 @@
+"""A real Slurm on loopback, for tests: a controller and compute nodes, without accounting."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+PROGRAMS = ("slurmctld", "slurmd", "munged", "mungekey", "squeue", "sbatch", "scontrol")
+
+CONFIGURATION = """\
+ClusterName=loopback
+SlurmctldHost=localhost(127.0.0.1)
+SlurmctldPort={controller_port}
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool-%n
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd-%n.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd-%n.log
+MpiDefault=none
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+# Spread jobs over nodes, as a cluster that is in use would.
+SchedulerParameters=batch_sched_delay=0,sched_interval=2,bf_interval=2
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=task=1
+JobAcctGatherParams=OverMemoryKill
+AccountingStorageType=accounting_storage/none
+# A line a job: what ran where, and how it ended.
+JobCompType=jobcomp/filetxt
+JobCompLoc={folder}/jobs.txt
+MinJobAge=3600
+SlurmdTimeout=6
+KillWait=2
+ReturnToService=2
+SlurmdParameters=config_overrides
+"""
+
+
+def missing() -> str | None:
+    """Return why Slurm cannot be started here, or None."""
+    absent = [name for name in PROGRAMS if shutil.which(name, path=_path()) is None]
+    if absent:
+        return f"no {', '.join(absent)}: install Debian's slurm-wlm and munge"
+    if os.geteuid() != 0:
+        return "Slurm's daemons start jobs as other users: needs root"
+    return None
+
+
+def _path() -> str:
+    return os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def wait_for(condition: Callable[[], object], what: str, seconds: float = 60) -> object:
+    """Return the condition's value once it is true.
+
+    Raises:
+        TimeoutError: it was not, for so long; says ``what`` was waited for.
+    """
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > end:
+            raise TimeoutError(f"waited {seconds:g} s for {what}")
+        time.sleep(0.2)
+    return value
+
+
+class SlurmCluster:
+    """A controller and compute nodes; each a process of this machine, with a port of its own.
+
+    Args:
+        folder: for configuration, state and logs.
+        nodes: names of the nodes.
+        cpus: processors that each claims to have.
+        mem_mb: memory that each claims to have.
+    """
+
+    def __init__(self, folder: Path, nodes: list[str], cpus: int = 4, mem_mb: int = 8000):
+        self.folder = folder
+        folder.mkdir(parents=True)
+        (folder / "state").mkdir()
+        lines = [
+            f"NodeName={name} NodeHostname={socket.gethostname()} NodeAddr=127.0.0.1 "
+            f"Port={_free_port()} CPUs={cpus} RealMemory={mem_mb}"
+            for name in nodes
+        ]
+        lines.append(f"PartitionName=main Nodes={','.join(nodes)} Default=YES LLN=YES")
+        text = CONFIGURATION.format(folder=folder, controller_port=_free_port())
+        self._configuration = folder / "slurm.conf"
+        self._configuration.write_text(text + "\n".join(lines) + "\n", encoding="utf-8")
+        self.environment = {
+            **os.environ,
+            "PATH": _path(),
+            "SLURM_CONF": str(self._configuration),
+        }
+        self._processes: dict[str, subprocess.Popen] = {}
+        self._start_munge()
+        self.start("slurmctld")
+        for name in nodes:
+            (folder / f"spool-{name}").mkdir()
+            self.start(name)
+        wait_for(lambda: self.states() == dict.fromkeys(nodes, "idle"), "idle nodes")
+
+    def _start_munge(self) -> None:
+        # munged insists on folders that only its user can write to.
+        self.folder.chmod(0o755)
+        key = self.folder / "munge.key"
+        subprocess.run(
+            ["mungekey", "--create", f"--keyfile={key}"], check=True, env={"PATH": _path()}
+        )
+        command = ["munged", "--foreground", "--force", f"--key-file={key}"]
+        command += [f"--socket={self.folder}/munge.socket", f"--pid-file={self.folder}/munged.pid"]
+        command += [f"--seed-file={self.folder}/munge.seed", f"--log-file={self.folder}/munge.log"]
+        self._run("munged", command)
+        wait_for((self.folder / "munge.socket").exists, "munge's socket")
+
+    def _run(self, name: str, command: list[str]) -> None:
+        with (self.folder / f"{name}.out").open("ab") as output:
+            self._processes[name] = subprocess.Popen(
+                command,
+                env=getattr(self, "environment", os.environ),
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    def start(self, name: str) -> None:
+        """Start the controller (``slurmctld``) or a node."""
+        daemon = ["slurmctld", "-D"] if name == "slurmctld" else ["slurmd", "-D", "-N", name]
+        self._run(name, [*daemon, "-f", str(self._configuration)])
+
+    def kill(self, name: str) -> list[int]:
+        """Kill a daemon with SIGKILL and, for a node, its jobs' processes; return their ids."""
+        process = self._processes.pop(name)
+        killed = [process.pid]
+        if name != "slurmctld":
+            # Steps leave their daemon's session; their environment says which node they are on.
+            killed += _processes_of_node(name, self._configuration)
+        for pid in killed:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        process.wait()
+        return killed
+
+    def ask(self, *command: str) -> str:
+        """Return what one of Slurm's commands prints."""
+        done = subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=60
+        )
+        return done.stdout
+
+    def states(self) -> dict[str, str]:
+        """Return the state of each node."""
+        lines = self.ask("sinfo", "--noheader", "--Node", "--format=%N %t").split("\n")
+        return dict(line.split() for line in lines if line)
+
+    def queue(self) -> list[dict[str, str]]:
+        """Return the jobs that are waiting or running."""
+        lines = self.ask("squeue", "--noheader", "--format=%i %T %N").split("\n")
+        return [
+            dict(zip(("id", "state", "node"), f"{line} ".split(" "), strict=False))
+            for line in lines
+            if line
+        ]
+
+    def ended(self) -> list[dict[str, str]]:
+        """Return the jobs that ended: JobId, JobState, NodeList, StartTime, EndTime and more."""
+        path = self.folder / "jobs.txt"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return [dict(re.findall(r"(\w+)=(\S*)", line)) for line in lines]
+
+    def stop(self) -> None:
+        """End everything that was started."""
+        for job in self.queue():
+            self.ask("scancel", job["id"])
+        for name in [name for name in self._processes if name not in ("slurmctld", "munged")]:
+            self.kill(name)
+        for process in self._processes.values():
+            process.kill()
+            process.wait()
+
+
+def _processes_of_node(name: str, configuration: Path) -> list[int]:
+    """Return the ids of the processes that a node runs: its step daemons and what they started."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (folder / "environ").read_bytes().split(b"\0")
+            command = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        here = f"SLURM_CONF={configuration}".encode() in environment
+        of_node = f"SLURMD_NODENAME={name}".encode() in environment
+        step = command[0].startswith(b"slurmstepd") and _node_of_step(folder) == name
+        if here and (of_node or step):
+            found.append(int(folder.name))
+    return found
+
+
+def _node_of_step(folder: Path) -> str | None:
+    """Return the node of a step daemon: it keeps its node's log open."""
+    for link in (folder / "fd").glob("*"):
+        try:
+            match = re.search(r"slurmd-(\S+)\.log", str(link.readlink()))
+        except OSError:
+            continue
+        if match:
+            return match[1]
+    return None
