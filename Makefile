@@ -15,7 +15,7 @@ for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
 done
 endef
 
-.PHONY: report test lint benchmark compare lock schemas clean help
+.PHONY: report test lint benchmark scale costs compare cluster gpu lock schemas clean help
 .DEFAULT_GOAL := help
 
 help: ## show the targets
@@ -27,11 +27,21 @@ report: $(VENV)/ready ## run every study whose data can be had, and write report
 test: $(VENV)/ready-dev ## run the tests (FLAGS="-m 'not slow'" for the fast ones)
 	@$(BIN)/python -m pytest $(FLAGS)
 
+cluster: $(VENV)/ready-cluster ## add what profiles/slurm and profiles/kubernetes need
+
+gpu: $(VENV)/ready-gpu ## put TensorFlow's build for GPUs (Linux, CUDA) in place of that for processors
+
 lint: $(VENV)/ready-dev ## run the linters: ruff, snakefmt, snakemake --lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint
+
+scale: $(VENV)/ready-dev ## measure how the workflow grows, from 100 variants to 50 000 (takes half an hour)
+	@$(BIN)/python benchmarks/scale.py $(FLAGS)
+
+costs: $(VENV)/ready ## what training jobs are expected to take, beside what they took
+	@PYTHONPATH=workflow $(BIN)/python -m bnmatrix costs --logs logs/train
 
 benchmark: $(VENV)/ready ## measure the training loop against Keras's fit and the processor's peak
 	@$(BIN)/python benchmarks/training_speed.py
@@ -54,6 +64,13 @@ $(VENV)/ready: requirements.txt
 
 $(VENV)/ready-dev: requirements-dev.txt $(VENV)/ready
 	$(call INSTALL,requirements-dev.txt)
+
+$(VENV)/ready-gpu: requirements-gpu.txt $(VENV)/ready
+	@$(BIN)/python -m pip uninstall --quiet --yes tensorflow-cpu
+	$(call INSTALL,requirements-gpu.txt)
+
+$(VENV)/ready-cluster: requirements-cluster.txt $(VENV)/ready
+	$(call INSTALL,requirements-cluster.txt)
 
 define INSTALL
 @python="$$($(FIND_PYTHON))"; \

@@ -1,6 +1,9 @@
 """What tests share: the configuration, the mirror with genuine data, and small variants."""
 
 import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +37,27 @@ def mirror() -> Path:
 @pytest.fixture(scope="session")
 def project():
     return load_project(root=ROOT)
+
+
+@pytest.fixture(scope="session")
+def cluster_plugins(tmp_path_factory) -> Path:
+    """A folder with what requirements-cluster.txt adds: kept apart, as it slows every snakemake."""
+
+    def pinned(name: str) -> dict[str, str]:
+        text = (ROOT / name).read_text(encoding="utf-8")
+        blocks = re.split(r"\n(?=[a-z])", text, flags=re.IGNORECASE)[1:]
+        return {re.match(r"[\w.-]+", block)[0]: block for block in blocks}
+
+    common = pinned("requirements.txt")
+    added = [b for name, b in pinned("requirements-cluster.txt").items() if name not in common]
+    folder = tmp_path_factory.mktemp("plugins")
+    (folder / "requirements.txt").write_text("\n".join(added), encoding="utf-8")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command += ["--no-deps", "--require-hashes", "--target", str(folder)]
+    done = subprocess.run([*command, "-r", str(folder / "requirements.txt")], check=False)
+    if done.returncode:
+        pytest.skip("the plugins for clusters cannot be installed: no package registry")
+    return folder
 
 
 @pytest.fixture(scope="session")

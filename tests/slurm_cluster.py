@@ -19,7 +19,8 @@ SlurmctldPort={controller_port}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge.socket
+# A job whose node died is queued again once its credential has expired: two minutes by default.
+AuthInfo=socket={folder}/munge.socket,cred_expire=10
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool-%n
 SlurmctldPidFile={folder}/slurmctld.pid
@@ -107,9 +108,10 @@ class SlurmCluster:
         self._configuration.write_text(text + "\n".join(lines) + "\n", encoding="utf-8")
         self.environment = {
             **os.environ,
-            "PATH": _path(),
+            "PATH": os.pathsep.join([str(folder / "bin"), _path()]),
             "SLURM_CONF": str(self._configuration),
         }
+        self._wrap_srun()
         self._processes: dict[str, subprocess.Popen] = {}
         self._start_munge()
         self.start("slurmctld")
@@ -117,6 +119,14 @@ class SlurmCluster:
             (folder / f"spool-{name}").mkdir()
             self.start(name)
         wait_for(lambda: self.states() == dict.fromkeys(nodes, "idle"), "idle nodes")
+
+    def _wrap_srun(self) -> None:
+        # Jobs of the executor lose SLURM_CONF, and would look for /etc/slurm/slurm.conf.
+        wrapper = self.folder / "bin/srun"
+        wrapper.parent.mkdir()
+        real = shutil.which("srun", path=_path())
+        wrapper.write_text(f'#!/bin/sh\nSLURM_CONF={self._configuration} exec {real} "$@"\n')
+        wrapper.chmod(0o755)
 
     def _start_munge(self) -> None:
         # munged insists on folders that only its user can write to.
@@ -152,7 +162,7 @@ class SlurmCluster:
         killed = [process.pid]
         if name != "slurmctld":
             # Steps leave their daemon's session; their environment says which node they are on.
-            killed += _processes_of_node(name, self._configuration)
+            killed += self.processes(name)
         for pid in killed:
             try:
                 os.kill(pid, signal.SIGKILL)
@@ -160,6 +170,21 @@ class SlurmCluster:
                 continue
         process.wait()
         return killed
+
+    def processes(self, node: str) -> dict[int, str]:
+        """Return the commands that a node runs, by process id: step daemons and their jobs."""
+        found = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                environment = (folder / "environ").read_bytes().split(b"\0")
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except OSError:
+                continue
+            here = f"SLURM_CONF={self._configuration}".encode() in environment
+            inside = f"SLURMD_NODENAME={node}".encode() in environment
+            if inside or (here and "slurmstepd" in command and _node_of_step(folder) == node):
+                found[int(folder.name)] = command
+        return found
 
     def ask(self, *command: str) -> str:
         """Return what one of Slurm's commands prints."""
@@ -175,9 +200,9 @@ class SlurmCluster:
 
     def queue(self) -> list[dict[str, str]]:
         """Return the jobs that are waiting or running."""
-        lines = self.ask("squeue", "--noheader", "--format=%i %T %N").split("\n")
+        lines = self.ask("squeue", "--noheader", "--format=%i %T %C %N").split("\n")
         return [
-            dict(zip(("id", "state", "node"), f"{line} ".split(" "), strict=False))
+            dict(zip(("id", "state", "cpus", "node"), f"{line} ".split(" "), strict=False))
             for line in lines
             if line
         ]
@@ -197,23 +222,6 @@ class SlurmCluster:
         for process in self._processes.values():
             process.kill()
             process.wait()
-
-
-def _processes_of_node(name: str, configuration: Path) -> list[int]:
-    """Return the ids of the processes that a node runs: its step daemons and what they started."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            environment = (folder / "environ").read_bytes().split(b"\0")
-            command = (folder / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        here = f"SLURM_CONF={configuration}".encode() in environment
-        of_node = f"SLURMD_NODENAME={name}".encode() in environment
-        step = command[0].startswith(b"slurmstepd") and _node_of_step(folder) == name
-        if here and (of_node or step):
-            found.append(int(folder.name))
-    return found
 
 
 def _node_of_step(folder: Path) -> str | None:

@@ -423,8 +423,8 @@ def test_strips_hold_what_shares_a_program(folder):
     project = changed(folder, change)
     found = strips(project, "iris-64-32")
     assert [strip.name for strip in found] == [
-        *("normalization~none,batch_size~8", "normalization~none,batch_size~16"),
-        *("normalization~batch,batch_size~8", "normalization~batch,batch_size~16"),
+        *("normalization~none__batch_size~8", "normalization~none__batch_size~16"),
+        *("normalization~batch__batch_size~8", "normalization~batch__batch_size~16"),
     ]
     assert [len(strip.variants) for strip in found] == [4] * 4
     every = variants(project, "iris-64-32")

@@ -382,7 +382,7 @@ def test_swapped_numbers_train_anew(tmp_path):
     )
     copy = Copy(tmp_path, "iris-tiny")
     copy.declare(first)
-    target = "data/runs/iris-tiny/normalization~none,batch_size~16/results.parquet"
+    target = "data/runs/iris-tiny/normalization~none__batch_size~16/results.parquet"
     copy.ok("--cores", "2", target)
     copy.declare(second)
     assert "train" in rules_run(copy.ok("--cores", "2", target))

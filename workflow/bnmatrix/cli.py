@@ -72,7 +72,7 @@ def train(options: argparse.Namespace) -> None:
     spec = json.loads(options.spec)
     from bnmatrix.training.environment import configure
 
-    configure(options.threads)
+    configure(options.threads, options.gpus)
 
     from bnmatrix.datasets.preparation import load_prepared
     from bnmatrix.packing import save
@@ -151,30 +151,31 @@ def judge(options: argparse.Namespace) -> None:
     from bnmatrix.tables import write_csv
 
     project = _project(options)
-    tables = {study: _arm(project, study) for study in json.loads(options.studies)}
+    root, studies = options.results, json.loads(options.studies)
+    tables = {study: _arm(project, study, root) for study in studies}
     analyses, pairs = analyse(project, tables, wall_clock=False)
     timed, timed_pairs = analyse(project, tables, wall_clock=True)
-    write_csv(judge(project, analyses), options.reports / "claims.csv")
-    write_csv(timed, options.reports / "claims-timing.csv")
-    write_csv(analyses, options.results / "analyses.csv")
-    write_parquet(pairs, options.results / "pairs.parquet")
-    write_parquet(timed_pairs, options.results / "pairs-timing.parquet")
+    write_csv(judge(project, analyses), root / "reports/claims.csv")
+    write_csv(timed, root / "reports/claims-timing.csv")
+    write_csv(analyses, root / "data/results/claims/analyses.csv")
+    write_parquet(pairs, root / "data/results/claims/pairs.parquet")
+    write_parquet(timed_pairs, root / "data/results/claims/pairs-timing.parquet")
     replications = [replicate(project, tables, wall_clock=clock) for clock in (False, True)]
-    write_csv(replications[0], options.reports / "replications.csv")
-    write_csv(replications[1], options.results / "replications-timing.csv")
+    write_csv(replications[0], root / "reports/replications.csv")
+    write_csv(replications[1], root / "data/results/claims/replications-timing.csv")
     log.info("%d claims, %d analyses, %d pairs", len(project.claims), len(analyses), len(pairs))
 
 
-def _arm(project: Any, study: str) -> Any:
-    """Return the tables of a study."""
+def _arm(project: Any, study: str, root: Path) -> Any:
+    """Return the tables of a study, from the folder that has data/ and reports/."""
     import pandas as pd
 
     from bnmatrix.statistics.endpoints import Arm
     from bnmatrix.tables import read_runs
 
-    results = Path("data/results") / study
+    results = root / "data/results" / study
     return Arm(
-        runs=read_runs(Path("reports") / f"{study}.csv"),
+        runs=read_runs(root / f"reports/{study}.csv"),
         history=pd.read_parquet(results / "history.parquet"),
         measurements=pd.read_parquet(results / "measurements.parquet"),
         timings=read_runs(results / "timings.csv"),
@@ -239,9 +240,10 @@ def plot_claims(options: argparse.Namespace) -> None:
     from bnmatrix.report.claim_figures import draw_claims, draw_tuning
 
     project = _project(options)
-    tables = {study: _arm(project, study) for study in json.loads(options.studies)}
+    root = options.results
+    tables = {study: _arm(project, study, root) for study in json.loads(options.studies)}
     draw_claims(options.output, project, tables)
-    draw_tuning(options.output, project, list(tables), options.results)
+    draw_tuning(options.output, project, list(tables), root / "data/results")
 
 
 def claims_page(options: argparse.Namespace) -> None:
@@ -331,6 +333,25 @@ def agreement(options: argparse.Namespace) -> None:
         write_csv(found, options.output / f"agreement-{name}.csv")
 
 
+def costs(options: argparse.Namespace) -> None:
+    """Say what the training jobs of each study are expected to take, beside what they took."""
+    from bnmatrix.costs import expected, measured
+
+    project = _project(options)
+    table = expected(project, project.chosen)
+    table = table.merge(measured(options.logs, project.chosen), on="study", how="left")
+    total = table[["jobs", "core_minutes", "measured_core_minutes"]].sum()
+    rows = [*table.to_dict("records"), {"study": "all", **total}]
+    print("| " + " | ".join(name.replace("_", " ") for name in table.columns) + " |")
+    print("|---|" + "--:|" * (len(table.columns) - 1))
+    for row in rows:
+        values = (row.get(name, "") for name in table.columns[1:])
+        cells = (
+            "" if value in ("", None) or value != value else f"{value:.0f}" for value in values
+        )
+        print(f"| {row['study']} | " + " | ".join(cells) + " |")
+
+
 def schemas(options: argparse.Namespace) -> None:
     """Write the JSON schemas of the files under config/."""
     from bnmatrix.config import schemas
@@ -354,6 +375,7 @@ def _parser() -> argparse.ArgumentParser:
         for name in names:
             kinds = {
                 "threads": int,
+                "gpus": int,
                 "asked": int,
                 "examples": int,
                 "claims": json.loads,
@@ -370,13 +392,13 @@ def _parser() -> argparse.ArgumentParser:
 
     command(download, "dataset", "raw", "partial")
     command(prepare, "dataset", "validation", "raw", "output")
-    command(train, "spec", "data", "threads", "folder")
+    command(train, "spec", "data", "threads", "gpus", "folder")
     command(aggregate, "study", "folder", "processed", "runs", "results")
     command(
         *(compare, "study", "runs", "predictions", "examples"),
         *("summary", "comparisons", "confusion", "confused"),
     )
-    command(judge, "studies", "reports", "results")
+    command(judge, "studies", "results")
     command(combine, "tables", "timing-tables", "provenances", "runs", "timings", "provenance")
     command(plot, "study", "runs", "results", "prepared", "output")
     command(plot_time, "runs", "timings", "output")
@@ -387,6 +409,7 @@ def _parser() -> argparse.ArgumentParser:
     command(explorer, "studies", "links", "results", "output")
     command(theory, "claims", "links", "results", "output")
     command(agreement, "reports", "published", "output")
+    command(costs, "logs")
     command(schemas, "folder")
     return parser
 
@@ -400,6 +423,8 @@ _HELP = {
     "data": "the prepared data (.npz)",
     "prepared": "the prepared data of a study (.npz)",
     "threads": "threads for TensorFlow",
+    "gpus": "GPUs that the job was given; 0: the processor, whatever else there is",
+    "logs": "folder of the training jobs' logs and benchmark files",
     "folder": "folder of the strip's tables; of the runs of all studies; of the schemas",
     "processed": "folder of the prepared data",
     "examples": "number of confused examples to list, at most",

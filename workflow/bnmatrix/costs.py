@@ -20,12 +20,12 @@ from bnmatrix.variants import Strip, parts, strips
 _START_SECONDS = 6.0
 _COMPILE_SECONDS = 2.0  # a program: a network at a batch size, trained, evaluated
 _COMPILE_LAYER_SECONDS = 0.4
-_STEP_SECONDS = 40e-6
-_FLOPS = 4e10
-_MEASURE_SECONDS = 0.5  # a run that is measured on the way
+_STEP_SECONDS = 20e-6
+_FLOPS = 8e10
+_MEASURE_SECONDS = 0.3  # a run that is measured on the way
 _TIMED_SECONDS = 6.0  # a variant whose steps are timed in turn, ``fit`` included
 
-_BASE_MB = 1000  # TensorFlow, Keras and some compiled programs
+_BASE_MB = 1300  # TensorFlow, Keras and some compiled programs; and Snakemake around the job
 _MEASURING_MB = 800  # further programs, and copies of weights and gradients
 #: Copies of the data that a job holds at once, as 32-bit numbers.
 _COPIES = 2

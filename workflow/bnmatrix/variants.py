@@ -24,6 +24,8 @@ from bnmatrix.registry import NORMALIZATION_SETTINGS, NORMALIZATIONS, OPTIMIZERS
 
 #: Snakemake's Paramspace writes names this way: ``normalization~batch,batch_size~32``.
 _PAIR, _NEXT = "~", ","
+#: In the names of jobs: Snakemake hands their wildcards to a cluster as a list with commas.
+_NEXT_OF_JOBS = "__"
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,8 @@ def strips(project: Project, study_name: str) -> list[Strip]:
     apart = tuple(axis for axis in study.axes if axis not in study.together)
     found: dict[str, list[Variant]] = {}
     for variant in variants(project, study_name):
-        found.setdefault(variant_name(variant.settings, apart) or "all", []).append(variant)
+        name = variant_name(variant.settings, apart, _NEXT_OF_JOBS) or "all"
+        found.setdefault(name, []).append(variant)
     return [Strip(study_name, name, tuple(members)) for name, members in found.items()]
 
 
@@ -159,12 +162,12 @@ def applicable(settings: dict[str, Any]) -> dict[str, Any]:
     return {key: None if key in unused else value for key, value in settings.items()}
 
 
-def variant_name(settings: dict[str, Any], axes: tuple[str, ...]) -> str:
+def variant_name(settings: dict[str, Any], axes: tuple[str, ...], between: str = _NEXT) -> str:
     """Return a readable name made of the axes' values, fit for a path."""
     pairs = (
         f"{axis}{_PAIR}{plain_value(settings[axis])}" for axis in axes if settings[axis] is not None
     )
-    return _NEXT.join(pairs)
+    return between.join(pairs)
 
 
 def plain_value(value: Any) -> str | int | float | bool | None:

@@ -18,15 +18,17 @@ rule aggregate:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=each_attempt(1000),
+        runtime=each_attempt(10),
     params:
         code=code("tables.py", "results.py", "packing.py", "provenance.py"),
         results=lambda wildcards, output: os.path.dirname(output.history),
+        folder=lambda wildcards, input: os.path.join(root_of(input.results[0]), "data/runs"),
+        processed=lambda wildcards, input: os.path.join(root_of(input.data[0]), "data/processed"),
         config=CONFIG,
     shell:
         "python -m bnmatrix aggregate --config {params.config:q} --log {log:q}"
-        " --study {wildcards.study:q} --folder data/runs --processed data/processed"
+        " --study {wildcards.study:q} --folder {params.folder:q} --processed {params.processed:q}"
         " --runs {output.runs:q} --results {params.results:q}"
 
 
@@ -45,8 +47,8 @@ rule compare:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=each_attempt(1000),
+        runtime=each_attempt(10),
     params:
         code=code("statistics/*.py", "tables.py"),
         config=CONFIG,
@@ -77,8 +79,8 @@ rule combine:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=each_attempt(1000),
+        runtime=each_attempt(10),
     params:
         code=code("tables.py"),
     shell:
@@ -110,8 +112,8 @@ rule judge:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=each_attempt(2000),
+        runtime=each_attempt(20),
     params:
         code=code(
             "claims.py",
@@ -122,9 +124,8 @@ rule judge:
         ),
         declared=CLAIMS_DECLARED,
         studies=as_json(CLAIM_STUDIES),
-        reports=lambda wildcards, output: os.path.dirname(output.claims),
-        results=lambda wildcards, output: os.path.dirname(output.analyses),
+        root=lambda wildcards, output: root_of(output.claims),
         config=CONFIG,
     shell:
         "python -m bnmatrix judge --config {params.config:q} --log {log:q}"
-        " --studies {params.studies:q} --reports {params.reports:q} --results {params.results:q}"
+        " --studies {params.studies:q} --results {params.root:q}"

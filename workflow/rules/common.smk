@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -19,10 +20,21 @@ for variable, folder in (("PYTHONPATH", SOURCE.resolve()), ("PATH", Path(sys.exe
     os.environ[variable] = os.pathsep.join([str(folder), *before])
 
 from bnmatrix.config import RESERVED_NAMES
+from bnmatrix.costs import training_cost
 from bnmatrix.datasets.availability import availability, check_mirror
 from bnmatrix.errors import UserError
 from bnmatrix.project import MIRROR_VARIABLE, load_project
 from bnmatrix.variants import as_json, split_name, strips, variants
+
+
+def root_of(path):
+    """The folder that holds data/ and reports/: this one, or where files of a storage are kept."""
+    return re.split(r"(?:^|/)(?:data/(?:raw|processed|runs|results)|reports)/", str(path))[0] or "."
+
+
+def each_attempt(amount):
+    """A resource of which a second attempt asks for twice as much."""
+    return lambda wildcards, attempt: attempt * amount
 
 
 def stop(error):
@@ -188,6 +200,16 @@ def strip_of(wildcards):
             f"study '{wildcards.study}' has no variants '{wildcards.strip}'; it has {', '.join(found)}"
         )
     return found[wildcards.strip]
+
+
+@cache
+def cost_of(study, strip):
+    return training_cost(PROJECT, strips_of(study)[strip])
+
+
+def training_cost_of(wildcards):
+    """What a training job takes; a retry asks for that much more."""
+    return cost_of(wildcards.study, strip_of(wildcards).name)
 
 
 def measuring_code(wildcards):

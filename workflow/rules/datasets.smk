@@ -7,8 +7,8 @@ rule download:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=500,
-        runtime=60,
+        mem_mb=each_attempt(500),
+        runtime=each_attempt(60),
     params:
         checksums=checksums,
         raw=lambda wildcards, output: os.path.dirname(output[0]),
@@ -30,8 +30,8 @@ rule prepare:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1500,
-        runtime=10,
+        mem_mb=each_attempt(1500),
+        runtime=each_attempt(10),
     params:
         code=code("datasets/loaders.py", "datasets/preparation.py"),
         checksums=checksums,
@@ -39,7 +39,9 @@ rule prepare:
             wildcards.dataset, "loader", "examples", "shape", "classes", "maximum", "test_split"
         ),
         validation=lambda wildcards: as_json(validation_splits(wildcards.dataset)[wildcards.split]),
-        raw=lambda wildcards: f"data/raw/{wildcards.dataset}",
+        raw=lambda wildcards, input: (
+            os.path.dirname(input.raw[0]) if input.raw else f"data/raw/{wildcards.dataset}"
+        ),
         config=CONFIG,
     shell:
         "python -m bnmatrix prepare --config {params.config:q} --log {log:q}"

@@ -16,8 +16,8 @@ rule plot:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=each_attempt(1000),
+        runtime=each_attempt(10),
     params:
         code=code(
             "report/figures.py",
@@ -53,8 +53,8 @@ rule plot_time:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=each_attempt(1000),
+        runtime=each_attempt(10),
     params:
         code=code(
             "report/figures.py",
@@ -125,17 +125,18 @@ rule page:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=each_attempt(500),
+        runtime=each_attempt(10),
     params:
         code=PAGE_CODE,
         links=LINKS,
         study=lambda wildcards: PROJECT.study(wildcards.study).model_dump_json(),
         dataset=lambda wildcards: PROJECT.dataset_of(wildcards.study).model_dump_json(),
+        root=lambda wildcards, input: root_of(input.summary),
         config=CONFIG,
     shell:
         "python -m bnmatrix page --config {params.config:q} --log {log:q}"
-        " --study {wildcards.study:q} --links {params.links:q} --results . --output {output.page:q}"
+        " --study {wildcards.study:q} --links {params.links:q} --results {params.root:q} --output {output.page:q}"
 
 
 rule plot_claims:
@@ -162,8 +163,8 @@ rule plot_claims:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=each_attempt(2000),
+        runtime=each_attempt(20),
     params:
         code=code(
             "report/claim_figures.py",
@@ -177,11 +178,12 @@ rule plot_claims:
         ),
         declared=WORDS,
         studies=as_json(CLAIM_STUDIES),
+        root=lambda wildcards, input: root_of(input.runs[0]),
         folder=lambda wildcards, output: os.path.dirname(output.files[0]),
         config=CONFIG,
     shell:
         "python -m bnmatrix plot-claims --config {params.config:q} --log {log:q}"
-        " --studies {params.studies:q} --results data/results --output {params.folder:q}"
+        " --studies {params.studies:q} --results {params.root:q} --output {params.folder:q}"
 
 
 rule claims_page:
@@ -208,17 +210,18 @@ rule claims_page:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=each_attempt(1000),
+        runtime=each_attempt(10),
     params:
         code=PAGE_CODE,
         links=LINKS,
         declared=WORDS,
         studies=as_json(CLAIM_STUDIES),
+        root=lambda wildcards, input: root_of(input.claims),
         config=CONFIG,
     shell:
         "python -m bnmatrix claims-page --config {params.config:q} --log {log:q}"
-        " --studies {params.studies:q} --links {params.links:q} --results ."
+        " --studies {params.studies:q} --links {params.links:q} --results {params.root:q}"
         " --output {output.page:q}"
 
 
@@ -241,8 +244,8 @@ rule overview:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=each_attempt(500),
+        runtime=each_attempt(10),
     params:
         code=PAGE_CODE,
         links=LINKS,
@@ -251,11 +254,12 @@ rule overview:
         claims=as_json(bool(CLAIM_STUDIES)),
         asked=len(PROJECT.chosen),
         declared=WORDS,
+        root=lambda wildcards, input: root_of(input.provenance),
         config=CONFIG,
     shell:
         "python -m bnmatrix overview --config {params.config:q} --log {log:q}"
         " --studies {params.studies:q} --left-out {params.left_out:q} --claims {params.claims:q}"
-        " --asked {params.asked} --links {params.links:q} --results . --output {output:q}"
+        " --asked {params.asked} --links {params.links:q} --results {params.root:q} --output {output:q}"
 
 
 rule explorer:
@@ -274,17 +278,18 @@ rule explorer:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=each_attempt(1000),
+        runtime=each_attempt(10),
     params:
         code=PAGE_CODE,
         links=LINKS,
         declared=WORDS,
         studies=as_json(MATRIX),
+        root=lambda wildcards, input: root_of(input.history[0]),
         config=CONFIG,
     shell:
         "python -m bnmatrix explorer --config {params.config:q} --log {log:q}"
-        " --studies {params.studies:q} --links {params.links:q} --results . --output {output:q}"
+        " --studies {params.studies:q} --links {params.links:q} --results {params.root:q} --output {output:q}"
 
 
 rule theory:
@@ -303,14 +308,15 @@ rule theory:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=each_attempt(500),
+        runtime=each_attempt(10),
     params:
         code=PAGE_CODE,
         links=LINKS,
         declared=WORDS,
         claims=as_json(bool(CLAIM_STUDIES)),
+        root=lambda wildcards, output: root_of(output[0]),
         config=CONFIG,
     shell:
         "python -m bnmatrix theory --config {params.config:q} --log {log:q}"
-        " --claims {params.claims:q} --links {params.links:q} --results . --output {output:q}"
+        " --claims {params.claims:q} --links {params.links:q} --results {params.root:q} --output {output:q}"

@@ -13,8 +13,8 @@ rule train:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=lambda wildcards, attempt: attempt * training_cost_of(wildcards).mem_mb,
+        runtime=lambda wildcards, attempt: attempt * training_cost_of(wildcards).minutes,
     params:
         code=code(
             "training/[!ms]*.py",
@@ -29,7 +29,9 @@ rule train:
         measures=measuring_code,
         # Everything that decides the runs, and nothing else.
         spec=lambda wildcards: as_json(strip_of(wildcards).spec(PROJECT)),
+        # Of a profile (set-resources: train:gpu=1): a GPU adds in another order than a processor.
+        gpus=lambda wildcards, resources: resources.get("gpu", 0),
         folder=lambda wildcards, output: os.path.dirname(output.results),
     shell:
         "python -m bnmatrix train --log {log:q} --spec {params.spec:q} --data {input.data:q}"
-        " --threads {threads} --folder {params.folder:q}"
+        " --threads {threads} --gpus {params.gpus} --folder {params.folder:q}"

@@ -1,9 +1,12 @@
 """TensorFlow's set-up, which must happen before its first import."""
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+log = logging.getLogger(__name__)
 
 #: 512-bit vectors where the processor has them: XLA's default of 256 costs up to a seventh.
 _XLA_FLAGS = "--xla_cpu_prefer_vector_width=512"
@@ -12,8 +15,14 @@ _XLA_FLAGS = "--xla_cpu_prefer_vector_width=512"
 _UNUSED = ("matplotlib", "sklearn")
 
 
-def configure(threads: int) -> None:
-    """Import TensorFlow and Keras with ``threads`` threads, without chatter."""
+def configure(threads: int, gpus: int = 0) -> None:
+    """Import TensorFlow and Keras, without chatter.
+
+    Args:
+        threads: threads to use.
+        gpus: GPUs that the job was given; without any, it uses none, even if there are some. Where
+            it was given some and TensorFlow finds none, it says so, and uses the processor.
+    """
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ["OMP_NUM_THREADS"] = str(threads)
@@ -24,6 +33,18 @@ def configure(threads: int) -> None:
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
+    found = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        tf.config.set_visible_devices([], "GPU")
+    elif not found:
+        log.warning(
+            "No GPU found, though %d was asked for: training on the processor. Is this TensorFlow "
+            "built for GPUs (`make gpu`), and does nvidia-smi show one?",
+            gpus,
+        )
+    for device in found if gpus else ():
+        # Or one job takes all of its memory.
+        tf.config.experimental.set_memory_growth(device, True)
 
 
 @contextmanager

@@ -1,0 +1,246 @@
+"""How the workflow grows with the matrix: synthetic matrices of 100 to 50 000 variants.
+
+Each variant has a job of its own, and its runs are made up (nothing is trained): what is measured
+is everything else. Prints a table as Markdown; ``make scale`` runs it.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "workflow"))
+
+from bnmatrix import packing  # noqa: E402
+from bnmatrix.project import load_project  # noqa: E402
+from bnmatrix.results import TABLES  # noqa: E402
+from bnmatrix.variants import Variant, describe, strips  # noqa: E402
+
+SIZES = (100, 1_000, 10_000, 50_000)
+REPLICATES, EVALUATIONS = 20, 5
+BATCH_SIZES = (16, 32, 64, 128, 256)
+
+#: Real processes of trivial jobs are started up to this size: they cost the same each.
+MOST_PROCESSES = 1_000
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a command took: seconds, and the peak of its memory in MB."""
+
+    seconds: float
+    mem_mb: float
+
+
+def measured(*command: str, folder: Path) -> Taken:
+    """Run a command of this Python in ``folder``; return what it took."""
+    environment = os.environ | {"PYTHONPATH": str(folder / "workflow")}
+    environment.pop("BNMATRIX_MIRROR", None)
+    with tempfile.TemporaryFile() as output:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            cwd=folder,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
+        if status:
+            output.seek(0)
+            sys.exit(f"{' '.join(command)} failed:\n{output.read().decode()}")
+    return Taken(seconds, usage.ru_maxrss / 1024)
+
+
+def make_project(folder: Path, size: int) -> None:
+    """Write a copy of the project with one study of ``size`` variants, a job each."""
+    for name in ("workflow", "config", "profiles"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("Snakefile", "environment.yml"):
+        shutil.copy(ROOT / name, folder / name)
+    rates = size // (2 * len(BATCH_SIZES))
+    study = {
+        "title": f"{size} variants",
+        "question": "How does it scale?",
+        "dataset": "digits",
+        "predictions": False,
+        "settings": {"hidden_layers": [16], "epochs": EVALUATIONS},
+        "axes": {
+            "normalization": ["none", "batch"],
+            "batch_size": list(BATCH_SIZES),
+            "learning_rate": [round(0.001 * (1 + number), 6) for number in range(rates)],
+        },
+        "replicates": REPLICATES,
+        "together": [],
+    }
+    for name, content in (
+        ("studies", {"scale": study}),
+        ("claims", {}),
+        ("replications", {}),
+    ):
+        text = yaml.safe_dump({name: content})
+        (folder / f"config/{name}.yaml").write_text(text, encoding="utf-8")
+
+
+def make_runs(folder: Path) -> None:
+    """Write what the jobs would leave: numbers drawn at random."""
+    project = load_project(root=folder)
+    rng = np.random.default_rng(0)
+    template: dict[str, pa.Table] = {}
+    for strip in strips(project, "scale"):
+        (variant,) = strip.variants
+        job = folder / "data/runs/scale" / strip.name
+        if not template:
+            packing.save(job, _tables(variant, rng), _MACHINE)
+            template = {name: pq.read_table(job / f"{name}.parquet") for name in packing.FILES}
+        job.mkdir(parents=True, exist_ok=True)
+        keys = describe(variant.settings, variant.axes)
+        keys |= {"variant": variant.name, "baseline": variant.baseline}
+        for name, table in template.items():
+            for key in set(keys) & set(table.column_names):
+                place, kind = table.column_names.index(key), table.schema.field(key).type
+                kind = pa.string() if key == "baseline" else kind
+                table = table.set_column(place, key, pa.array([keys[key]], type=kind))
+            pq.write_table(table, job / f"{name}.parquet", compression="zstd")
+    prepared = folder / "data/processed/digits/random-0.2-42.npz"
+    prepared.parent.mkdir(parents=True)
+    np.savez(prepared, x_test=np.zeros((1, 64), np.float32))
+
+
+_MACHINE = {
+    **dict.fromkeys(("commit", "processor", "platform", "python"), "none"),
+    **{"packages": {}, "threads": 1, "seconds": 1.0, "peak_memory_mb": 1},
+}
+
+
+def _tables(variant: Variant, rng: np.random.Generator) -> dict[str, pd.DataFrame]:
+    """Return the tables of a job, with made-up numbers."""
+    keys = {"study": "scale", "dataset": "digits", **describe(variant.settings, variant.axes)}
+
+    def table(name: str, rows: int) -> pd.DataFrame:
+        columns = {
+            column: pd.array(["completed"] * rows)
+            if kind == pa.string()
+            else rng.random(rows)
+            if kind == pa.float64()
+            else np.ones(rows, dtype=bool if kind == pa.bool_() else np.int64)
+            for column, kind in TABLES[name].items()
+        }
+        columns["replicate"] = 1 + np.arange(rows) % REPLICATES
+        columns |= {"variant": [variant.name] * rows}
+        columns |= {"baseline": [variant.baseline] * rows} if "baseline" in columns else {}
+        columns |= {"epoch": 1.0 + np.arange(rows) // REPLICATES} if "epoch" in columns else {}
+        columns |= {"step": 1 + np.arange(rows) // REPLICATES} if "step" in columns else {}
+        return pd.DataFrame({**{k: [v] * rows for k, v in keys.items()}, **columns})
+
+    counts = {"runs": REPLICATES, "history": REPLICATES * EVALUATIONS}
+    counts["timings"] = counts["history"]
+    return {name: table(name, counts.get(name, 0)) for name in TABLES}
+
+
+TRIVIAL = """
+rule all:
+    input:
+        expand("made/{{number}}", number=range({size})),
+
+
+rule trivial:
+    output:
+        "made/{{number}}",
+    shell:
+        "touch {{output}}"
+"""
+
+
+def trivial_jobs(folder: Path, size: int) -> Taken:
+    """Return what Snakemake takes for so many jobs that do nothing."""
+    folder.mkdir()
+    (folder / "Snakefile").write_text(TRIVIAL.format(size=size), encoding="utf-8")
+    return measured("snakemake", "--cores", "2", "--quiet", "all", folder=folder)
+
+
+def opening(page: Path) -> float:
+    """Return the seconds until a page is loaded in headless Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = shutil.which("chromium")
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+        opened = browser.new_page()
+        opened.goto("about:blank")
+        began = time.perf_counter()
+        opened.goto(page.as_uri(), wait_until="load")
+        opened.evaluate("() => document.body.offsetHeight")
+        seconds = time.perf_counter() - began
+        browser.close()
+    return seconds
+
+
+def one_size(size: int, folder: Path) -> dict[str, object]:
+    """Return a row of the table."""
+    make_project(folder, size)
+    row: dict[str, object] = {"variants": size}
+
+    def note(name: str, taken: Taken) -> None:
+        row[f"{name} (s)"] = round(taken.seconds, 1)
+        row[f"{name} (MB)"] = round(taken.mem_mb)
+
+    note("dry run", measured("snakemake", "-n", "--quiet", "all", folder=folder))
+    if size <= MOST_PROCESSES:
+        note("trivial jobs", trivial_jobs(folder / "trivial", size))
+    make_runs(folder)
+    files = [path for path in (folder / "data/runs").rglob("*") if path.is_file()]
+    row["files"] = len(files)
+    row["bytes a variant"] = round(sum(path.stat().st_size for path in files) / size)
+    aggregate = [
+        *("bnmatrix", "aggregate", "--config", "{}", "--log", "logs/x.log", "--study", "scale"),
+        *("--folder", "data/runs", "--processed", "data/processed"),
+        *("--runs", "reports/scale.csv", "--results", "data/results/scale"),
+    ]
+    note("aggregate", measured(*aggregate, folder=folder))
+    rest = ["snakemake", "--cores", "2", "--quiet", "all", "--rerun-triggers", "mtime"]
+    touch = [*rest, "--touch", "reports/scale.csv"]
+    note("scheduler, --touch", measured(*touch, folder=folder))
+    note("report", measured(*rest, folder=folder))
+    if shutil.which("chromium"):
+        for name in ("index", "scale"):
+            page = folder / f"reports/{name}.html"
+            row[f"{name}.html (MB)"] = round(page.stat().st_size / 1e6, 2)
+            row[f"{name}.html opens (s)"] = round(opening(page), 2)
+    return row
+
+
+def main() -> None:
+    """Measure each size and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    sizes = parser.parse_args().sizes
+    rows = []
+    for size in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            rows.append(one_size(size, Path(folder) / "project"))
+        print(f"{size}: {rows[-1]}", file=sys.stderr)
+    table = pd.DataFrame(rows).set_index("variants").T
+    print("| | " + " | ".join(f"{size:,}" for size in table.columns) + " |")
+    print("|---|" + "--:|" * len(table.columns))
+    for name, values in table.iterrows():
+        cells = ("" if pd.isna(value) else f"{value:,.10g}" for value in values)
+        print(f"| {name} | " + " | ".join(cells) + " |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,245 @@
+"""A real Slurm: the same results as here, and every fault that a cluster has."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+from slurm_cluster import SlurmCluster, missing, wait_for
+from test_workflow import DETERMINISTIC, Copy
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(missing() is not None, reason=f"Slurm: {missing()}"),
+]
+
+NODES = ["n1", "n2"]
+#: This cluster has no accounting, and its jobs take seconds.
+HERE = (
+    *("--profile", "profiles/slurm", "--slurm-status-command", "squeue"),
+    *("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10"),
+    # Four small jobs at most side by side on a node.
+    *("--resources", "mem_mb=6000", "--group-components", "training=4", "analysis=4"),
+)
+RUNS = "data/runs/*/*/results.parquet"
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    found = SlurmCluster(tmp_path_factory.mktemp("slurm") / "cluster", NODES)
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def nodes(cluster):
+    """The cluster with all its nodes, nothing running."""
+    for job in cluster.queue():
+        cluster.ask("scancel", job["id"])
+    wait_for(lambda: not cluster.queue(), "an empty queue")
+    for name in NODES:
+        if cluster.states()[name] != "idle":
+            cluster.start(name)
+    wait_for(lambda: cluster.states() == dict.fromkeys(NODES, "idle"), "idle nodes")
+    return cluster
+
+
+def eight_cells(studies):
+    studies["iris-tiny"]["axes"]["batch_size"] = [4, 8, 16, 32]
+    studies["iris-tiny"]["settings"]["epochs"] = 10
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory):
+    """A run on this machine, without a cluster."""
+    copy = Copy(tmp_path_factory.mktemp("local"), "iris-tiny", edit=eight_cells)
+    copy.ok("--cores", "2")
+    return copy
+
+
+@pytest.fixture
+def prepared(here, tmp_path):
+    """Make a copy of the project in which the data is prepared, so that training comes first."""
+
+    def make(edit):
+        copy = Copy(tmp_path / "copy", "iris-tiny", edit=edit)
+        shutil.copytree(here.folder / "data/processed", copy.folder / "data/processed")
+        return copy
+
+    return make
+
+
+#: What faults are tried on: training, and putting its runs together.
+TARGET = ("--", "reports/iris-tiny.csv")
+RESULTS = (RUNS, "reports/iris-tiny.csv", "data/results/*/history.parquet")
+
+
+class Run:
+    """Snakemake on the cluster, in the background."""
+
+    def __init__(self, copy, cluster, plugins, *arguments):
+        self.copy = copy
+        hidden = ("BNMATRIX_MIRROR", "PYTHONPATH")
+        environment = {k: v for k, v in cluster.environment.items() if k not in hidden}
+        self._log = (copy.folder / "snakemake.out").open("w+", encoding="utf-8")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "snakemake", *HERE, *arguments],
+            cwd=copy.folder,
+            env=environment | {"PYTHONPATH": str(plugins)},
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def output(self):
+        return (self.copy.folder / "snakemake.out").read_text(encoding="utf-8")
+
+    def wait(self, seconds=400):
+        try:
+            self.process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            pytest.fail(f"not done after {seconds} s:\n{self.output()}")
+        return self.process.returncode
+
+    def ok(self):
+        assert self.wait() == 0, self.output()
+        return self.output()
+
+
+@pytest.fixture
+def start(nodes, cluster_plugins):
+    """Start snakemake in a copy of the project; end it with the test."""
+    runs = []
+
+    def begin(copy, *arguments):
+        runs.append(Run(copy, nodes, cluster_plugins, *arguments))
+        return runs[-1]
+
+    yield begin
+    for run in runs:
+        if run.process.poll() is None:
+            os.killpg(run.process.pid, signal.SIGKILL)
+
+
+def training_on(cluster, node):
+    """Return whether a node is training."""
+    return any("bnmatrix train" in command for command in cluster.processes(node).values())
+
+
+def test_the_same_results_on_both_nodes(nodes, start, here, tmp_path):
+    copy = Copy(tmp_path / "copy", "iris-tiny", edit=eight_cells)
+    before = len(nodes.ended())
+    start(copy).ok()
+    assert copy.digests(*DETERMINISTIC) == here.digests(*DETERMINISTIC)
+    jobs = nodes.ended()[before:]
+    assert {job["JobState"] for job in jobs} == {"COMPLETED"}
+    assert {job["NodeList"] for job in jobs} == set(NODES)
+    # Preparation, eight cells in two entries, and all of the analysis in one.
+    assert len(jobs) == 4
+    # What each asked for is what its rules say, and not the cluster's default.
+    training = [job for job in jobs if job["ProcCnt"] == "4"]
+    assert len(training) == 2
+    assert {re.search(r"mem=(\w+)", job["Tres"])[1] for job in training} == {"5600M"}
+    assert {job["TimeLimit"] for job in training} == {"15"}
+
+
+def test_a_node_that_dies(nodes, start, here, prepared):
+    """Its jobs run again elsewhere: nothing is lost, and nothing counted twice."""
+    copy = prepared(eight_cells)
+    before = len(nodes.ended())
+    run = start(copy, *TARGET)
+    wait_for(lambda: training_on(nodes, "n2"), "a training job on n2")
+    killed = nodes.kill("n2")
+    died = time.monotonic()
+    assert len(killed) > 4, "the daemon, and processes of the job"
+    wait_for(lambda: nodes.states()["n2"].startswith("down"), "the controller to notice")
+    print(f"\nnoticed {time.monotonic() - died:.0f} s after the node died")
+    run.ok()
+    print(f"all done {time.monotonic() - died:.0f} s after the node died")
+    assert copy.digests(*RESULTS) == here.digests(*RESULTS)
+    ended = nodes.ended()[before:]
+    assert [job["NodeList"] for job in ended if job["JobState"] == "NODE_FAIL"] == ["n2"]
+    runs = pd.read_csv(copy.folder / "reports/iris-tiny.csv", keep_default_na=False)
+    assert len(runs) == 16
+    assert not runs.duplicated(["variant", "replicate"]).any()
+
+
+def test_snakemake_and_the_controller_die(nodes, start, here, prepared):
+    """Snakemake is killed and started again, and then the controller: what was finished stays."""
+    copy = prepared(eight_cells)
+    run = start(copy, "--jobs", "1", *TARGET)
+    wait_for(lambda: run.output().count("(Rule: train)") == 4, "half of the training", 120)
+    os.killpg(run.process.pid, signal.SIGKILL)
+    run.process.wait()
+    finished = {path: path.stat().st_mtime_ns for path in copy.folder.glob(RUNS)}
+    assert len(finished) == 4
+    # As docs/cluster.md says.
+    name = re.search(r"SLURM run ID: (\S+)", run.output())[1]
+    nodes.ask("scancel", f"--name={name}")
+    wait_for(lambda: not nodes.queue(), "the queue to empty")
+    start(copy, "--unlock", *TARGET).ok()
+    again = start(copy, *TARGET)
+    wait_for(lambda: any(training_on(nodes, name) for name in NODES), "the other half")
+    nodes.kill("slurmctld")
+    time.sleep(3)
+    nodes.start("slurmctld")
+    output = again.ok()
+    assert output.count("(Rule: train)") == 4, "and not eight"
+    assert {path: path.stat().st_mtime_ns for path in finished} == finished
+    assert copy.digests(*RESULTS) == here.digests(*RESULTS)
+
+
+def one_cell(**settings):
+    def edit(studies):
+        studies["iris-tiny"]["axes"] |= {"normalization": ["none"]}
+        del studies["iris-tiny"]["settings"]["epochs"]
+        studies["iris-tiny"]["settings"] |= settings
+
+    return edit
+
+
+ONE = "data/runs/iris-tiny/normalization~none__batch_size~16/results.parquet"
+
+
+def test_more_memory_the_second_time(nodes, start, prepared):
+    copy = prepared(one_cell(epochs=3))
+    before = len(nodes.ended())
+    output = start(copy, "--set-resources", "train:mem_mb=600*attempt", "--", ONE).ok()
+    assert "Trying to restart" in output
+    assert (copy.folder / ONE).exists()
+    asked = [re.search(r"mem=(\w+)", job["Tres"])[1] for job in nodes.ended()[before:]]
+    assert asked == ["600M", "1200M"]
+
+
+def test_never_enough_memory(start, prepared):
+    """What failed each time is reported with its log, and nothing half-made is left."""
+    copy = prepared(one_cell(epochs=3))
+    arguments = ("--set-resources", "train:mem_mb=250*attempt", "--retries", "1", "--", ONE)
+    run = start(copy, *arguments)
+    assert run.wait() != 0
+    output = run.output()
+    assert output.count("Trying to restart") == 1
+    assert "logs/train/iris-tiny/normalization~none__batch_size~16.log" in output
+    log = re.search(r"log: (\S+slurm_logs/group_training\S+\.log)", output)[1]
+    assert "memory" in (copy.folder / log).read_text(encoding="utf-8")
+    assert not (copy.folder / ONE).exists()
+
+
+def test_more_time_the_second_time(nodes, start, prepared):
+    """A job that takes more than its minute is ended, and tried again with ten."""
+    copy = prepared(one_cell(steps=1_500_000, evaluate_every=500_000))
+    before = len(nodes.ended())
+    minutes = "train:runtime=1 if attempt == 1 else 10"
+    output = start(copy, "--set-resources", minutes, "--", ONE).ok()
+    assert "TIMEOUT" in output
+    jobs = nodes.ended()[before:]
+    assert [(job["JobState"], job["TimeLimit"]) for job in jobs] == [
+        ("TIMEOUT", "1"),
+        ("COMPLETED", "10"),
+    ]

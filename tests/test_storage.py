@@ -1,0 +1,101 @@
+"""Files in S3-compatible storage, as on Kubernetes; the profiles and the container's recipe."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+import yaml
+from conftest import ROOT
+from test_workflow import DETERMINISTIC, Copy, steady
+
+ACCESS = {
+    **{"SNAKEMAKE_STORAGE_S3_ACCESS_KEY": "none", "SNAKEMAKE_STORAGE_S3_SECRET_KEY": "none"},
+    **{"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"},
+}
+
+
+@pytest.fixture
+def bucket():
+    """An S3 server on loopback, with a bucket."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    address = f"http://{host}:{port}"
+    storage = boto3.resource(
+        *("s3", "us-east-1"),
+        endpoint_url=address,
+        aws_access_key_id="none",
+        aws_secret_access_key="none",
+    )
+    storage.create_bucket(Bucket="bnmatrix")
+    yield address, storage.Bucket("bnmatrix")
+    server.stop()
+
+
+@pytest.mark.slow
+def test_results_in_storage_are_those_on_disk(bucket, cluster_plugins, tmp_path):
+    """All of a run goes through S3, and no job sees the files of another elsewhere."""
+    address, stored = bucket
+    there, here = (Copy(tmp_path / name, "iris-tiny") for name in ("there", "here"))
+    environment = ACCESS | {"SNAKEMAKE_STORAGE_S3_ENDPOINT_URL": address}
+    arguments = ("--default-storage-provider", "s3", "--default-storage-prefix", "s3://bnmatrix/x")
+    there.ok("--cores", "2", *arguments, PYTHONPATH=str(cluster_plugins), **environment)
+    assert not (there.folder / "reports").exists()
+    assert not (there.folder / "data").exists()
+    here.ok("--cores", "2")
+    wanted = here.digests(*DETERMINISTIC)
+    names = {item.key.removeprefix("x/"): item for item in stored.objects.all()}
+    assert set(wanted) <= set(names)
+    for name, item in names.items():
+        path = there.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(item.get()["Body"].read())
+    assert there.digests(*DETERMINISTIC) == wanted
+    index = steady(there.folder / "reports/index.html")
+    assert b".snakemake" not in index, "no page says where files of a storage were kept"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("profile", ["kubernetes", "slurm"])
+def test_profiles_are_understood(profile, bucket, cluster_plugins, tmp_path):
+    copy = Copy(tmp_path, "iris-tiny")
+    environment = ACCESS | {"SNAKEMAKE_STORAGE_S3_ENDPOINT_URL": bucket[0]}
+    if profile == "slurm" and not shutil.which("sinfo"):
+        # The plugin asks for Slurm's commands when it is imported.
+        pytest.skip("no Slurm: install Debian's slurm-wlm")
+    output = copy.ok(
+        *("-n", "--profile", f"profiles/{profile}"),
+        PYTHONPATH=str(cluster_plugins),
+        **environment,
+    )
+    assert re.search(r"train +2\b", output)
+
+
+def test_profiles_differ_in_what_they_must():
+    """Groups and attempts are the same on both kinds of cluster."""
+    slurm, kubernetes = (
+        yaml.safe_load((ROOT / f"profiles/{name}/config.yaml").read_text(encoding="utf-8"))
+        for name in ("slurm", "kubernetes")
+    )
+    assert slurm["executor"] == "slurm"
+    assert kubernetes["executor"] == "kubernetes"
+    for key in ("groups", "group-components", "resources", "retries", "default-resources"):
+        assert slurm[key] == kubernetes[key]
+
+
+def test_the_containers_recipe():
+    """The Dockerfile passes its linter, and installs the lock."""
+    linter = shutil.which("hadolint", path=os.path.dirname(sys.executable))  # noqa: PTH120
+    subprocess.run([linter, str(ROOT / "Dockerfile")], check=True)
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert "--require-hashes -r /tmp/requirements-cluster.txt" in text
+    kept = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
+    assert kept == ["*", "!requirements-cluster.txt"]
+    image = yaml.safe_load((ROOT / "profiles/kubernetes/config.yaml").read_text(encoding="utf-8"))
+    assert f"docker build -t {image['container-image']}" in text
