@@ -20,14 +20,15 @@ include: "workflow/rules/analysis.smk"
 include: "workflow/rules/report.smk"
 
 
-# Where snakemake itself runs: what needs the network, which nodes of a cluster may not have, and
-# what is told by the main process which studies there are.
+# Where snakemake itself runs: what needs the network, which nodes of a cluster may not have; what
+# takes seconds; and what is told by the main process which studies there are.
 localrules:
     all,
     combine,
     download,
     explorer,
     overview,
+    prepare,
     theory,
 
 

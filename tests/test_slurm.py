@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -60,18 +59,6 @@ def here(tmp_path_factory):
     copy = Copy(tmp_path_factory.mktemp("local"), "iris-tiny", edit=eight_cells)
     copy.ok("--cores", "2")
     return copy
-
-
-@pytest.fixture
-def prepared(here, tmp_path):
-    """Make a copy of the project in which the data is prepared, so that training comes first."""
-
-    def make(edit):
-        copy = Copy(tmp_path / "copy", "iris-tiny", edit=edit)
-        shutil.copytree(here.folder / "data/processed", copy.folder / "data/processed")
-        return copy
-
-    return make
 
 
 #: What faults are tried on: training, and putting its runs together.
@@ -140,8 +127,8 @@ def test_the_same_results_on_both_nodes(nodes, start, here, tmp_path):
     jobs = nodes.ended()[before:]
     assert {job["JobState"] for job in jobs} == {"COMPLETED"}
     assert {job["NodeList"] for job in jobs} == set(NODES)
-    # Preparation, eight cells in two entries, and all of the analysis in one.
-    assert len(jobs) == 4
+    # Eight cells in two entries, and all of the analysis in one.
+    assert len(jobs) == 3
     # What each asked for is what its rules say, and not the cluster's default.
     training = [job for job in jobs if job["ProcCnt"] == "4"]
     assert len(training) == 2
@@ -149,9 +136,9 @@ def test_the_same_results_on_both_nodes(nodes, start, here, tmp_path):
     assert {job["TimeLimit"] for job in training} == {"15"}
 
 
-def test_a_node_that_dies(nodes, start, here, prepared):
+def test_a_node_that_dies(nodes, start, here, tmp_path):
     """Its jobs run again elsewhere: nothing is lost, and nothing counted twice."""
-    copy = prepared(eight_cells)
+    copy = Copy(tmp_path / "copy", "iris-tiny", edit=eight_cells)
     before = len(nodes.ended())
     run = start(copy, *TARGET)
     wait_for(lambda: training_on(nodes, "n2"), "a training job on n2")
@@ -170,9 +157,9 @@ def test_a_node_that_dies(nodes, start, here, prepared):
     assert not runs.duplicated(["variant", "replicate"]).any()
 
 
-def test_snakemake_and_the_controller_die(nodes, start, here, prepared):
+def test_snakemake_and_the_controller_die(nodes, start, here, tmp_path):
     """Snakemake is killed and started again, and then the controller: what was finished stays."""
-    copy = prepared(eight_cells)
+    copy = Copy(tmp_path / "copy", "iris-tiny", edit=eight_cells)
     run = start(copy, "--jobs", "1", *TARGET)
     wait_for(lambda: run.output().count("(Rule: train)") == 4, "half of the training", 120)
     os.killpg(run.process.pid, signal.SIGKILL)
@@ -207,8 +194,8 @@ def one_cell(**settings):
 ONE = "data/runs/iris-tiny/normalization~none__batch_size~16/results.parquet"
 
 
-def test_more_memory_the_second_time(nodes, start, prepared):
-    copy = prepared(one_cell(epochs=3))
+def test_more_memory_the_second_time(nodes, start, tmp_path):
+    copy = Copy(tmp_path / "copy", "iris-tiny", edit=one_cell(epochs=3))
     before = len(nodes.ended())
     output = start(copy, "--set-resources", "train:mem_mb=600*attempt", "--", ONE).ok()
     assert "Trying to restart" in output
@@ -217,9 +204,9 @@ def test_more_memory_the_second_time(nodes, start, prepared):
     assert asked == ["600M", "1200M"]
 
 
-def test_never_enough_memory(start, prepared):
+def test_never_enough_memory(start, tmp_path):
     """What failed each time is reported with its log, and nothing half-made is left."""
-    copy = prepared(one_cell(epochs=3))
+    copy = Copy(tmp_path / "copy", "iris-tiny", edit=one_cell(epochs=3))
     arguments = ("--set-resources", "train:mem_mb=250*attempt", "--retries", "1", "--", ONE)
     run = start(copy, *arguments)
     assert run.wait() != 0
@@ -231,9 +218,11 @@ def test_never_enough_memory(start, prepared):
     assert not (copy.folder / ONE).exists()
 
 
-def test_more_time_the_second_time(nodes, start, prepared):
+def test_more_time_the_second_time(nodes, start, tmp_path):
     """A job that takes more than its minute is ended, and tried again with ten."""
-    copy = prepared(one_cell(steps=1_500_000, evaluate_every=500_000))
+    copy = Copy(
+        tmp_path / "copy", "iris-tiny", edit=one_cell(steps=1_500_000, evaluate_every=500_000)
+    )
     before = len(nodes.ended())
     minutes = "train:runtime=1 if attempt == 1 else 10"
     output = start(copy, "--set-resources", minutes, "--", ONE).ok()

@@ -39,16 +39,23 @@ def bucket():
 
 
 @pytest.mark.slow
-def test_results_in_storage_are_those_on_disk(bucket, cluster_plugins, tmp_path):
+def test_results_in_storage_are_those_on_disk(bucket, cluster_plugins, mirror, tmp_path):
     """All of a run goes through S3, and no job sees the files of another elsewhere."""
     address, stored = bucket
-    there, here = (Copy(tmp_path / name, "iris-tiny") for name in ("there", "here"))
+
+    def shorten(studies):
+        studies["mnist-tiny"]["settings"] |= {"training_examples": 200, "epochs": 1}
+
+    studies = ("iris-tiny", "mnist-tiny")
+    there, here = (Copy(tmp_path / name, *studies, edit=shorten) for name in ("there", "here"))
     environment = ACCESS | {"SNAKEMAKE_STORAGE_S3_ENDPOINT_URL": address}
+    environment |= {"BNMATRIX_MIRROR": str(mirror)}
     arguments = ("--default-storage-provider", "s3", "--default-storage-prefix", "s3://bnmatrix/x")
     there.ok("--cores", "2", *arguments, PYTHONPATH=str(cluster_plugins), **environment)
     assert not (there.folder / "reports").exists()
-    assert not (there.folder / "data").exists()
-    here.ok("--cores", "2")
+    # But what was downloaded, which stays where it was prepared.
+    assert [path.name for path in (there.folder / "data").iterdir()] == ["raw"]
+    here.ok("--cores", "2", BNMATRIX_MIRROR=str(mirror))
     wanted = here.digests(*DETERMINISTIC)
     names = {item.key.removeprefix("x/"): item for item in stored.objects.all()}
     assert set(wanted) <= set(names)

@@ -173,7 +173,7 @@ def raw_files(wildcards):
                 f"{answer.reason}.\nConnect to the network and run again, or give a mirror: "
                 f"{MIRROR_VARIABLE}=<directory or address with copies> snakemake ..."
             )
-    return [f"data/raw/{wildcards.dataset}/SHA256SUMS"]
+    return [local(f"data/raw/{wildcards.dataset}/SHA256SUMS")]
 
 
 @cache

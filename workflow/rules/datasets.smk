@@ -1,7 +1,8 @@
 rule download:
     """Get a data set's files from the mirror or the public hosts, and verify them."""
     output:
-        "data/raw/{dataset}/SHA256SUMS",
+        # Beside it are the files; only preparation, on the same machine, wants them.
+        local("data/raw/{dataset}/SHA256SUMS"),
     log:
         "logs/download/{dataset}.log",
     conda:
