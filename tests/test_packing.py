@@ -47,7 +47,7 @@ def folders(tmp_path):
 
 
 def read(folders, table, file="results"):
-    packed = load([folder / f"{file}.parquet" for folder in folders], ["a", "b", "c", "d"])
+    packed = load([folder / f"{file}.arrow" for folder in folders], ["a", "b", "c", "d"])
     return unpack(packed, table).to_pandas()
 
 
@@ -75,10 +75,10 @@ def test_variants_without_rows(folders):
 
 def test_times_are_apart_and_carry_the_machine(folders):
     assert len(read(folders, "timings", "times")) == 24
-    assert machine_of(folders[1] / "times.parquet") == {"node": "y"}
+    assert machine_of(folders[1] / "times.arrow") == {"node": "y"}
 
 
 def test_the_same_tables_give_the_same_bytes(tmp_path, folders):
     save(tmp_path / "again", job(["a", "d"], [8, None]), {"node": "z"})
-    again, first = (folder / "results.parquet" for folder in (tmp_path / "again", folders[1]))
+    again, first = (folder / "results.arrow" for folder in (tmp_path / "again", folders[1]))
     assert again.read_bytes() == first.read_bytes()

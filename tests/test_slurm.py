@@ -25,7 +25,7 @@ HERE = (
     # Four small jobs at most side by side on a node.
     *("--resources", "mem_mb=6000", "--group-components", "training=4", "analysis=4"),
 )
-RUNS = "data/runs/*/*/results.parquet"
+RUNS = "data/runs/*/*/results.arrow"
 
 
 @pytest.fixture(scope="module")
@@ -157,8 +157,8 @@ def test_a_node_that_dies(nodes, start, here, tmp_path):
     assert not runs.duplicated(["variant", "replicate"]).any()
 
 
-def test_snakemake_and_the_controller_die(nodes, start, here, tmp_path):
-    """Snakemake is killed and started again, and then the controller: what was finished stays."""
+def test_snakemake_and_the_controller_start_again(nodes, start, here, tmp_path):
+    """Snakemake is killed, later the controller restarted: what was finished stays."""
     copy = Copy(tmp_path / "copy", "iris-tiny", edit=eight_cells)
     run = start(copy, "--jobs", "1", *TARGET)
     wait_for(lambda: run.output().count("(Rule: train)") == 4, "half of the training", 120)
@@ -173,8 +173,8 @@ def test_snakemake_and_the_controller_die(nodes, start, here, tmp_path):
     start(copy, "--unlock", *TARGET).ok()
     again = start(copy, *TARGET)
     wait_for(lambda: any(training_on(nodes, name) for name in NODES), "the other half")
-    nodes.kill("slurmctld")
-    time.sleep(3)
+    nodes.end("slurmctld")
+    time.sleep(5)
     nodes.start("slurmctld")
     output = again.ok()
     assert output.count("(Rule: train)") == 4, "and not eight"
@@ -191,7 +191,7 @@ def one_cell(**settings):
     return edit
 
 
-ONE = "data/runs/iris-tiny/normalization~none__batch_size~16/results.parquet"
+ONE = "data/runs/iris-tiny/normalization~none__batch_size~16/results.arrow"
 
 
 def test_more_memory_the_second_time(nodes, start, tmp_path):

@@ -1,9 +1,13 @@
 """The training loop against Keras's own ``fit``, and what a run must record."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import settings
+from conftest import ROOT, settings
 
 from bnmatrix.datasets.loaders import sklearn_digits
 from bnmatrix.datasets.preparation import Prepared
@@ -766,3 +770,23 @@ def test_streams_are_independent():
         for key in (0, 1)
     }
     assert len(set(draws.values())) == len(draws)
+
+
+def test_a_gpu_that_is_not_there_is_said_once():
+    """In a process of its own, since TensorFlow is set up once."""
+    code = (
+        "import logging; logging.basicConfig(level='WARNING', format='%(levelname)s %(message)s')\n"
+        "from bnmatrix.training.environment import configure\n"
+        "configure(1, gpus=1)\n"
+        "import tensorflow as tf; print(float(tf.reduce_sum(tf.ones(3))))"
+    )
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT / "workflow")}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "3.0\n"
+    assert done.stderr.count("WARNING No GPU found, though 1 was asked for") == 1

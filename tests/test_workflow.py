@@ -197,7 +197,7 @@ DETERMINISTIC = (
     "data/results/*/comparisons.csv",
     "data/results/*/summary.csv",
     "data/processed/*/*.npz",
-    "data/runs/*/*/results.parquet",
+    "data/runs/*/*/results.arrow",
 )
 
 
@@ -262,7 +262,7 @@ def test_asking_by_name_for_what_cannot_be_had(offline):
         (("--config", "replicates=0"), "replicates"),
         (("--config", "mirror=/nowhere"), "mirror '/nowhere': there is no such directory"),
         (
-            ("data/runs/iris-tiny/x/results.parquet",),
+            ("data/runs/iris-tiny/x/results.arrow",),
             "has no variants 'x'; it has normalization~none",
         ),
     ],
@@ -382,7 +382,7 @@ def test_swapped_numbers_train_anew(tmp_path):
     )
     copy = Copy(tmp_path, "iris-tiny")
     copy.declare(first)
-    target = "data/runs/iris-tiny/normalization~none__batch_size~16/results.parquet"
+    target = "data/runs/iris-tiny/normalization~none__batch_size~16/results.arrow"
     copy.ok("--cores", "2", target)
     copy.declare(second)
     assert "train" in rules_run(copy.ok("--cores", "2", target))
@@ -441,10 +441,10 @@ def test_a_network_that_comes_back_is_noticed(mirror, tmp_path):
 
     copy = Copy(tmp_path, "iris-tiny", "mnist-tiny", edit=shorten)
     assert "1 of 2 studies" in copy.ok("--cores", "2")
-    iris = copy.digests("data/runs/iris-tiny/*/times.parquet")
+    iris = copy.digests("data/runs/iris-tiny/*/times.arrow")
     output = copy.ok("--cores", "2", BNMATRIX_MIRROR=str(mirror))
     assert "Left out" not in output
-    assert copy.digests("data/runs/iris-tiny/*/times.parquet") == iris, "not trained again"
+    assert copy.digests("data/runs/iris-tiny/*/times.arrow") == iris, "not trained again"
     index = (copy.folder / "reports/index.html").read_text(encoding="utf-8")
     assert "Left out" not in index
     assert "MNIST, a slice" in index
@@ -452,7 +452,7 @@ def test_a_network_that_comes_back_is_noticed(mirror, tmp_path):
     assert set(runs["study"]) == {"iris-tiny", "mnist-tiny"}
     # Another number of replicates for one study leaves the other's data and runs alone.
     copy.ok("--cores", "2", "--config", "replicates=1", "--", "reports/mnist-tiny.csv")
-    assert copy.digests("data/runs/iris-tiny/*/times.parquet") == iris
+    assert copy.digests("data/runs/iris-tiny/*/times.arrow") == iris
 
 
 def test_interrupted_run_goes_on(tmp_path):

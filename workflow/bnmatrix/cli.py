@@ -86,7 +86,9 @@ def train(options: argparse.Namespace) -> None:
 
 def aggregate(options: argparse.Namespace) -> None:
     """Put the tables of a study's strips together, in the order of the matrix."""
-    from bnmatrix.files import write_json
+    from pyarrow import csv as arrow_csv
+
+    from bnmatrix.files import atomic_path, write_json
     from bnmatrix.packing import FILES, load, machine_of, unpack, write_table
     from bnmatrix.provenance import study_provenance
     from bnmatrix.tables import write_csv
@@ -98,7 +100,7 @@ def aggregate(options: argparse.Namespace) -> None:
         options.folder / options.study / strip.name for strip in strips(project, options.study)
     ]
     for folder in folders:
-        if not (folder / "results.parquet").exists():
+        if not (folder / "results.arrow").exists():
             raise UserError(
                 f"{folder} has no runs. Was {project.run.studies_file} changed meanwhile? "
                 "Run again, to train what it declares now."
@@ -106,13 +108,14 @@ def aggregate(options: argparse.Namespace) -> None:
 
     order = [variant.name for variant in matrix]
     for file, names in FILES.items():
-        packed = load([folder / f"{file}.parquet" for folder in folders], order)
+        packed = load([folder / f"{file}.arrow" for folder in folders], order)
         for name in names:
             table = unpack(packed, name)
             if name == "runs":
                 write_csv(table.to_pandas(), options.runs)
             elif name == "timings":
-                write_csv(table.to_pandas(), options.results / "timings.csv")
+                with atomic_path(options.results / "timings.csv") as temporary:
+                    arrow_csv.write_csv(table, temporary)
             else:
                 write_table(table, options.results / f"{name}.parquet")
     splits = sorted({split_name(variant.settings) for variant in matrix})
@@ -120,7 +123,7 @@ def aggregate(options: argparse.Namespace) -> None:
         options.study,
         project.dataset_of(options.study),
         [options.processed / project.study(options.study).dataset / f"{s}.npz" for s in splits],
-        [machine_of(folder / "times.parquet") for folder in folders],
+        [machine_of(folder / "times.arrow") for folder in folders],
     )
     write_json(options.results / "provenance.json", provenance)
 

@@ -1,12 +1,12 @@
 """The tables of a training job as two files: one row a variant, with its rows of every table.
 
-A matrix of thousands of jobs is put together in about the time that it takes to open their files,
-so a job leaves few, however many tables it has.
+A matrix of thousands of jobs is put together in the time that it takes to open their files, so a
+job leaves few, however many tables it has, and in Arrow's own format, which is thirty times as fast
+to read as Parquet for files of this size (``make scale``).
 """
 
 import json
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pyarrow import ipc
 
 from bnmatrix.files import atomic_path
 from bnmatrix.results import RUN_KEYS, TABLES
@@ -27,6 +28,9 @@ FILES = {
 }
 
 _MACHINE = b"bnmatrix.machine"
+
+#: Files that are read before they are put together.
+_BATCH = 500
 
 
 def save(folder: Path, tables: Mapping[str, pd.DataFrame], machine: dict[str, Any]) -> None:
@@ -41,16 +45,18 @@ def save(folder: Path, tables: Mapping[str, pd.DataFrame], machine: dict[str, An
         packed = _pack(tables, names)
         if file == "times":
             packed = packed.replace_schema_metadata({_MACHINE: json.dumps(machine).encode()})
-        write_table(packed, folder / f"{file}.parquet")
+        with (
+            atomic_path(folder / f"{file}.arrow") as temporary,
+            ipc.new_file(temporary, packed.schema) as writer,
+        ):
+            writer.write_table(packed)
 
 
 def write_table(table: pa.Table, path: Path) -> None:
     """Write an Arrow table as Parquet, atomically; the same table gives the same bytes."""
     with atomic_path(path) as temporary:
         # Readers need no Arrow types: texts that repeat are texts to them.
-        pq.write_table(
-            table, temporary, compression="zstd", store_schema=bool(table.schema.metadata)
-        )
+        pq.write_table(table, temporary, compression="zstd", store_schema=False)
 
 
 def _pack(tables: Mapping[str, pd.DataFrame], names: tuple[str, ...]) -> pa.Table:
@@ -78,16 +84,20 @@ def _own(name: str) -> dict[str, pa.DataType]:
 
 def load(paths: list[Path], order: list[str]) -> pa.Table:
     """Read files of one kind and put them together: a row a variant, in the order of ``order``."""
-
-    def read(path: Path) -> pa.Table:
-        with pq.ParquetFile(path) as file:
-            return file.read(use_threads=False)
-
-    with ThreadPoolExecutor() as pool:
-        packed = pa.concat_tables(pool.map(read, paths), promote_options="permissive")
+    # A table of one row costs far more memory than its row.
+    batches = (paths[start : start + _BATCH] for start in range(0, len(paths), _BATCH))
+    packed = _together(_together(map(_read, batch)).combine_chunks() for batch in batches)
     place = {name: number for number, name in enumerate(order)}
     places = [place[name] for name in packed["variant"].to_pylist()]
     return packed.take(np.argsort(places, kind="stable"))
+
+
+def _together(tables: Iterable[pa.Table]) -> pa.Table:
+    return pa.concat_tables(tables, promote_options="permissive")
+
+
+def _read(path: Path) -> pa.Table:
+    return ipc.open_file(path.read_bytes()).read_all()
 
 
 def unpack(packed: pa.Table, name: str) -> pa.Table:
@@ -116,4 +126,4 @@ def unpack(packed: pa.Table, name: str) -> pa.Table:
 
 def machine_of(path: Path) -> dict[str, Any]:
     """Return the facts about a job's machine that are beside its times."""
-    return json.loads(pq.read_schema(path).metadata[_MACHINE])
+    return json.loads(_read(path).schema.metadata[_MACHINE])

@@ -1,8 +1,8 @@
 rule aggregate:
     """Put the tables of a study's strips together."""
     input:
-        results=runs_of("results.parquet"),
-        times=runs_of("times.parquet"),
+        results=runs_of("results.arrow"),
+        times=runs_of("times.arrow"),
         data=data_of,
     output:
         runs="reports/{study}.csv",

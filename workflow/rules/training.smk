@@ -3,8 +3,8 @@ rule train:
     input:
         data=prepared_data,
     output:
-        results="data/runs/{study}/{strip}/results.parquet",
-        times="data/runs/{study}/{strip}/times.parquet",
+        results="data/runs/{study}/{strip}/results.arrow",
+        times="data/runs/{study}/{strip}/times.arrow",
     log:
         "logs/train/{study}/{strip}.log",
     benchmark:

@@ -1,0 +1,55 @@
+"""What training jobs are expected to take."""
+
+import pytest
+from conftest import ROOT
+
+from bnmatrix.config import Project
+from bnmatrix.costs import expected, training_cost
+from bnmatrix.variants import strips
+
+
+@pytest.fixture(scope="module")
+def table(project):
+    return expected(project, project.studies).set_index("study")
+
+
+def test_larger_data_and_networks_cost_more(table):
+    small, large = table.loc["iris-64-32"], table.loc["cifar10-512-256-128"]
+    assert large["core_minutes"] > 10 * small["core_minutes"]
+    # 60 000 pictures of 3 072 numbers, twice, are 1.5 GB.
+    assert 1400 <= large["asked_mb"] - small["asked_mb"] <= 1600
+
+
+def test_jobs_are_those_of_the_workflow(project, table):
+    for study in project.studies:
+        assert table.loc[study, "jobs"] == len(strips(project, study))
+
+
+def test_replicates_and_tuning_cost_in_proportion(project):
+    def cost(replicates, tuned):
+        study = project.studies["cifar10-512-256-128"]
+        axes = study.axes | {"batch_size": [64], "tuned": [tuned]}
+        changed = study.model_copy(update={"axes": axes, "replicates": replicates})
+        studies = {"cifar10-512-256-128": changed}
+        found = Project.model_construct(**{**dict(project), "studies": studies})
+        return training_cost(found, strips(found, "cifar10-512-256-128")[0])
+
+    five, ten = cost(5, False), cost(10, False)
+    assert 1.8 < ten.seconds / five.seconds < 2.0
+    assert ten.mem_mb == five.mem_mb
+    # Seven rates and half of those that may be added, three times each: 27 runs more.
+    assert 5 < cost(5, True).seconds / five.seconds < 7
+
+
+def test_no_job_asks_for_less_time_than_python_may_need(table):
+    assert table["asked_minutes"].min() == 15
+    assert (table["asked_minutes"] >= 3 * table["longest_minutes"]).all()
+
+
+def test_the_documented_table_is_what_the_command_prints(project, table):
+    text = (ROOT / "docs/cluster.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
+    documented = {row[0]: row[1:6] for row in rows if row[0] in project.studies}
+    assert documented == {
+        study: [f"{value:.0f}" for value in row] for study, row in table.iterrows()
+    }
