@@ -14,6 +14,9 @@ def lock_tool():
     return module
 
 
+LOCKS = [path.name for path in sorted(ROOT.glob("requirements*.txt"))]
+
+
 def text(name):
     return (ROOT / name).read_text(encoding="utf-8")
 
@@ -28,7 +31,7 @@ def test_conda_environment_has_the_locked_versions():
 
 
 def test_every_requirement_is_pinned_and_hashed():
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in LOCKS:
         blocks = re.split(r"\n(?=[a-z])", text(name).split("\n", 1)[1], flags=re.IGNORECASE)
         for block in blocks:
             assert re.match(r"[\w.-]+==[\w.+-]+", block), block
@@ -36,7 +39,7 @@ def test_every_requirement_is_pinned_and_hashed():
 
 
 def test_no_index_is_named():
-    for name in ("requirements.txt", "requirements-dev.txt", "environment.yml"):
+    for name in (*LOCKS, "environment.yml"):
         assert not re.search(r"https?://|--index|--extra-index|--find-links", text(name))
 
 
@@ -48,6 +51,24 @@ def test_development_adds_to_the_locked_versions():
         for part in ("", "-dev")
     )
     assert run < dev
+
+
+def test_all_environments_agree_on_versions():
+    """That for clusters adds to the main one; that for GPUs has another build of TensorFlow."""
+    tool = lock_tool()
+    assert len(LOCKS) == 4
+
+    def pinned(part):
+        pins = tool.pins(text(f"requirements{part}.txt"))
+        return dict(pin.partition(" ;")[0].split("==") for pin in pins)
+
+    main, cluster, gpu = pinned(""), pinned("-cluster"), pinned("-gpu")
+    assert main.items() < cluster.items()
+    assert {name for name in cluster if "plugin-slurm" in name or "plugin-s3" in name}
+    assert set(main) - set(gpu) == {"tensorflow-cpu"}
+    assert gpu["tensorflow"] == main["tensorflow-cpu"]
+    assert all(gpu[name] == version for name, version in main.items() if name in gpu)
+    assert "nvidia-cudnn-cu12" in gpu
 
 
 def test_direct_dependencies_are_locked():

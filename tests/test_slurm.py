@@ -22,8 +22,7 @@ NODES = ["n1", "n2"]
 HERE = (
     *("--profile", "profiles/slurm", "--slurm-status-command", "squeue"),
     *("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10"),
-    # Four small jobs at most side by side on a node.
-    *("--resources", "mem_mb=6000", "--group-components", "training=4", "analysis=4"),
+    *("--group-components", "training=4", "analysis=4"),
 )
 RUNS = "data/runs/*/*/results.arrow"
 
@@ -129,11 +128,10 @@ def test_the_same_results_on_both_nodes(nodes, start, here, tmp_path):
     assert {job["NodeList"] for job in jobs} == set(NODES)
     # Eight cells in two entries, and all of the analysis in one.
     assert len(jobs) == 3
-    # What each asked for is what its rules say, and not the cluster's default.
-    training = [job for job in jobs if job["ProcCnt"] == "4"]
-    assert len(training) == 2
-    assert {re.search(r"mem=(\w+)", job["Tres"])[1] for job in training} == {"5600M"}
-    assert {job["TimeLimit"] for job in training} == {"15"}
+    # Each asked for what its rules say, one job after another: 4 of 1400 MB and 5 minutes.
+    training = [job for job in jobs if job["TimeLimit"] == "20"]
+    assert [job["ProcCnt"] for job in training] == ["1", "1"]
+    assert {re.search(r"mem=(\w+)", job["Tres"])[1] for job in training} == {"1400M"}
 
 
 def test_a_node_that_dies(nodes, start, here, tmp_path):

@@ -23,7 +23,9 @@ _COMPILE_LAYER_SECONDS = 0.4
 _STEP_SECONDS = 20e-6
 _FLOPS = 8e10
 _MEASURE_SECONDS = 0.3  # a run that is measured on the way
-_TIMED_SECONDS = 6.0  # a variant whose steps are timed in turn, ``fit`` included
+# A variant whose steps are timed in turn, in our loop and in ``fit``, which is slower.
+_TIMED_STEPS = 3400
+_TIMED_STEP_SECONDS = 2e-3
 
 _BASE_MB = 1300  # TensorFlow, Keras and some compiled programs; and Snakemake around the job
 _MEASURING_MB = 800  # further programs, and copies of weights and gradients
@@ -33,7 +35,10 @@ _COPIES = 2
 #: Asked for, over what is expected: other processors, busy nodes, slow file systems.
 _SAFETY = 4
 #: No job asks for less time, in minutes: a shared file system can take that long to start Python.
-_LEAST_MINUTES = 15
+_LEAST_MINUTES = 5
+
+#: Seconds below which a job is not worth a queue entry of its own.
+_SHORT_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,11 @@ class Cost:
         """Minutes to ask for."""
         return max(_LEAST_MINUTES, math.ceil(self.seconds * _SAFETY / 60))
 
+    @property
+    def short(self) -> bool:
+        """Whether it should share a queue entry with others."""
+        return self.seconds < _SHORT_SECONDS
+
 
 def training_cost(project: Project, strip: Strip) -> Cost:
     """Return what the job that trains a strip takes."""
@@ -66,7 +76,9 @@ def training_cost(project: Project, strip: Strip) -> Cost:
         runs = replicates + (_tuning_runs(study.tuning) if settings["tuned"] else 0)
         seconds += runs * _run_seconds(dataset, settings)
         seconds += _MEASURE_SECONDS * replicates * bool(study.measures)
-        seconds += _TIMED_SECONDS * ("step_time" in study.measures)
+        if "step_time" in study.measures:
+            flop = 6 * _weights(dataset, settings) * settings["batch_size"]
+            seconds += _TIMED_STEPS * (_TIMED_STEP_SECONDS + 2 * flop / _FLOPS)
     values = dataset.features * (dataset.examples.train + dataset.examples.test)
     mem_mb = _BASE_MB + _COPIES * 4 * values / 1e6 + (_MEASURING_MB if study.measures else 0)
     return Cost(seconds, math.ceil(mem_mb / 100) * 100)
@@ -84,10 +96,14 @@ def _run_seconds(dataset: Dataset, settings: dict[str, Any]) -> float:
     batch = settings["batch_size"]
     steps = settings["steps"] or settings["epochs"] * math.ceil(examples / batch)
     evaluations = settings["epochs"] or steps / settings["evaluate_every"]
-    widths = [dataset.features, *settings["hidden_layers"], len(dataset.classes)]
-    weights = sum(a * b for a, b in itertools.pairwise(widths))
+    weights = _weights(dataset, settings)
     flop = 6 * weights * batch * steps + 2 * weights * evaluations * 2 * validation
     return steps * _STEP_SECONDS * (1 + len(settings["hidden_layers"])) + flop / _FLOPS
+
+
+def _weights(dataset: Dataset, settings: dict[str, Any]) -> int:
+    widths = [dataset.features, *settings["hidden_layers"], len(dataset.classes)]
+    return sum(a * b for a, b in itertools.pairwise(widths))
 
 
 def _given(settings: dict[str, Any]) -> dict[str, Any]:

@@ -212,6 +212,11 @@ def training_cost_of(wildcards):
     return cost_of(wildcards.study, strip_of(wildcards).name)
 
 
+def training_group(wildcards):
+    """The group of jobs that are too short for a queue entry each; None for others."""
+    return "training" if training_cost_of(wildcards).short else None
+
+
 def measuring_code(wildcards):
     """A digest of the code that a study measures with."""
     measures = PROJECT.study(wildcards.study).measures

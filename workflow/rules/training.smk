@@ -9,6 +9,9 @@ rule train:
         "logs/train/{study}/{strip}.log",
     benchmark:
         "logs/train/{study}/{strip}.benchmark.tsv"
+    # On a cluster, short jobs share a queue entry (group-components of a profile says how many).
+    group:
+        training_group
     conda:
         "../../environment.yml"
     threads: 1

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from bnmatrix.config import Project
 from bnmatrix.report.labels import arm_colours, with_labels
-from bnmatrix.report.pages import environment
+from bnmatrix.report.pages import MOST_VARIANTS, environment
 from bnmatrix.tables import axes_of
 
 METRICS = ("validation_accuracy", "train_accuracy", "validation_loss", "train_loss")
@@ -25,15 +25,21 @@ def explorer_page(project: Project, names: list[str], root: Path, links: list[st
         root: the folder that holds ``data/results``.
         links: pages that every page links to.
     """
-    data = {}
+    data, shortened = {}, []
     for name in names:
         history = pd.read_parquet(root / f"data/results/{name}/history.parquet")
+        variants = history["variant"].unique()
+        if len(variants) > MOST_VARIANTS:
+            history = history[history["variant"].isin(variants[:MOST_VARIANTS])]
+            shortened.append({"title": project.study(name).title, "variants": len(variants)})
         data[name] = {"title": project.study(name).title} | curves(history)
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return (
         environment(links, "explorer")
         .get_template("explorer.html.j2")
         .render(
+            shortened=shortened,
+            most=MOST_VARIANTS,
             studies={name: project.study(name) for name in names},
             # Inside a script element, nothing but its end is special.
             data=Markup(text.replace("<", "\\u003c")),

@@ -33,6 +33,8 @@ from bnmatrix.tables import axes_of, columns_before
 #: Cells that one figure shows; the tables have them all.
 MOST_CELLS = 20
 _PER_ROW = 5
+#: Points up to which each is drawn as such.
+_MOST_POINTS = 5_000
 #: Classes up to which a confusion matrix is drawn with its numbers.
 _MOST_CLASSES = 20
 
@@ -442,11 +444,15 @@ def time_and_accuracy(runs: pd.DataFrame, timings: pd.DataFrame) -> Drawing:
     # Medians: the first run of a program includes its compilation.
     middle = table.groupby(["arm", "cell"], sort=False)[["seconds", "test_accuracy"]].median()
     figure, panel = plt.subplots(figsize=(6.4, 4.2))
+    # A picture of many points is smaller than the points; text stays text.
+    dots = {"marker": "o", "ls": "", "rasterized": len(table) > _MOST_POINTS}
     for arm, colour in colours.items():
         own = table[table["arm"] == arm]
-        panel.plot(own["seconds"], own["test_accuracy"], "o", ms=4, alpha=0.35, mew=0, color=colour)
+        faint = {"ms": 4, "alpha": 0.35, "mew": 0}
+        panel.plot(own["seconds"], own["test_accuracy"], color=colour, **faint, **dots)
         shown = middle.loc[arm]
-        panel.plot(shown["seconds"], shown["test_accuracy"], "o", ms=7, color=colour, label=arm)
+        bold = {"ms": 7, "label": arm}
+        panel.plot(shown["seconds"], shown["test_accuracy"], color=colour, **bold, **dots)
         for cell, row in shown.head(MOST_CELLS).iterrows():
             text = str(cell).removeprefix("batch size ")
             panel.annotate(
@@ -465,8 +471,10 @@ def time_and_accuracy(runs: pd.DataFrame, timings: pd.DataFrame) -> Drawing:
     figure.legend(loc="outside upper center", ncols=2)
     description = "Test accuracy against training time, medians: " + "; ".join(
         f"{arm}, {cell}: {percent(row.test_accuracy, 1)} in {duration(row.seconds)}"
-        for (arm, cell), row in middle.iterrows()
+        for (arm, cell), row in middle.head(MOST_CELLS).iterrows()
     )
+    if len(middle) > MOST_CELLS:
+        description += f"; and {len(middle) - MOST_CELLS} more"
     columns = [*axes, "replicate", "seconds", "test_accuracy"]
     return Drawing(figure, table[columns], description + ".")
 

@@ -23,6 +23,8 @@ _ASSETS = Path(__file__).parent / "assets"
 
 #: Rows a study has in the overview's matrix, at most; its own page has them all.
 MOST_ROWS = 8
+#: Variants of a study in a page's tables, at most; its CSV file has them all.
+MOST_VARIANTS = 1_000
 #: Differences, as fractions, from which on a cell of the matrix has the next shade.
 _SHADES = (0.0, 0.005, 0.02)
 
@@ -70,6 +72,7 @@ def study_page(project: Project, name: str, root: Path, links: list[str]) -> str
             seconds=_seconds(timings),
             axes_text=_axis_values(project, name),
             replicates=project.replicates_of(name),
+            most=MOST_VARIANTS,
         )
     )
 
@@ -128,6 +131,7 @@ def overview_page(
             titles={name: study.title for name, study in project.studies.items()},
             provenance=provenance,
             runs=runs,
+            most=MOST_VARIANTS,
             variants=sum(len(entry["summary"]) for entry in studies),
         )
     )
