@@ -172,7 +172,7 @@ def test_snakemake_and_the_controller_start_again(nodes, start, here, tmp_path):
     again = start(copy, *TARGET)
     wait_for(lambda: any(training_on(nodes, name) for name in NODES), "the other half")
     nodes.end("slurmctld")
-    time.sleep(5)
+    time.sleep(1)
     nodes.start("slurmctld")
     output = again.ok()
     assert output.count("(Rule: train)") == 4, "and not eight"
