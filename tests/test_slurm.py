@@ -85,7 +85,7 @@ class Run:
     def output(self):
         return (self.copy.folder / "snakemake.out").read_text(encoding="utf-8")
 
-    def wait(self, seconds=400):
+    def wait(self, seconds=600):
         try:
             self.process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
@@ -219,7 +219,7 @@ def test_never_enough_memory(start, tmp_path):
 def test_more_time_the_second_time(nodes, start, tmp_path):
     """A job that takes more than its minute is ended, and tried again with ten."""
     copy = Copy(
-        tmp_path / "copy", "iris-tiny", edit=one_cell(steps=1_500_000, evaluate_every=500_000)
+        tmp_path / "copy", "iris-tiny", edit=one_cell(steps=800_000, evaluate_every=400_000)
     )
     before = len(nodes.ended())
     minutes = "train:runtime=1 if attempt == 1 else 10"
