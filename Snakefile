@@ -20,6 +20,11 @@ include: "workflow/rules/analysis.smk"
 include: "workflow/rules/report.smk"
 
 
+if PROJECT.run.container:
+
+    container: PROJECT.run.container
+
+
 # Where snakemake itself runs: what needs the network, which nodes of a cluster may not have; what
 # takes seconds; and what is told by the main process which studies there are.
 localrules:

@@ -438,7 +438,7 @@ def test_strips_hold_what_shares_a_program(folder):
     assert spec["tuning"] is None
 
     for together, names in [
-        ([], [v.name for v in every]),
+        ([], [v.name.replace(",", "__") for v in every]),
         (["learning_rate", "initializer", "batch_size"], ["normalization~none"]),
         (["learning_rate", "initializer", "batch_size", "normalization"], ["all"]),
     ]:

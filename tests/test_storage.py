@@ -84,6 +84,22 @@ def test_profiles_are_understood(profile, bucket, cluster_plugins, tmp_path):
     assert re.search(r"train +2\b", output)
 
 
+@pytest.mark.slow
+def test_an_image_is_read_from_the_configuration(tmp_path):
+    """Planned where there is no Apptainer."""
+    image = "container=docker://localhost/bnmatrix:0.1.0"
+    output = Copy(tmp_path, "iris-tiny").ok("-n", "--config", image)
+    assert re.search(r"train +2\b", output)
+
+
+def test_every_rule_has_the_conda_environment():
+    """Rules that run a command; `all` runs none."""
+    for path in sorted((ROOT / "workflow/rules").glob("*.smk")):
+        text = path.read_text(encoding="utf-8")
+        rules = len(re.findall(r"^rule \w+:", text, re.MULTILINE))
+        assert text.count('conda:\n        "../../environment.yml"') == rules, path.name
+
+
 def test_profiles_differ_in_what_they_must():
     """Groups and attempts are the same on both kinds of cluster."""
     slurm, kubernetes = (

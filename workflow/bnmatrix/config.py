@@ -572,6 +572,9 @@ class RunConfig(Model):
     given, the environment variable BNMATRIX_MIRROR."""
     require_all: bool = False
     """Whether a study whose data cannot be had is an error, instead of being left out."""
+    container: str | None = None
+    """An image made from the Dockerfile, such as `docker://registry.example.org/bnmatrix:0.1.0`;
+    jobs run in it with `--sdm apptainer`."""
     datasets_file: str = "config/datasets.yaml"
     """Where the data sets are declared."""
     studies_file: str = "config/studies.yaml"
