@@ -285,7 +285,7 @@ rule explorer:
         links=LINKS,
         declared=WORDS,
         studies=as_json(MATRIX),
-        root=lambda wildcards, input: root_of(input.history[0]),
+        root=lambda wildcards, output: root_of(output[0]),
         config=CONFIG,
     shell:
         "python -m bnmatrix explorer --config {params.config:q} --log {log:q}"
