@@ -225,6 +225,7 @@ def test_more_time_the_second_time(nodes, start, tmp_path):
     minutes = "train:runtime=1 if attempt == 1 else 10"
     output = start(copy, "--set-resources", minutes, "--", ONE).ok()
     assert output.count("Trying to restart") == 1
+    assert "DUE TO TIME LIMIT" in output, "its log is shown"
     jobs = nodes.ended()[before:]
     assert [(job["JobState"], job["TimeLimit"]) for job in jobs] == [
         ("TIMEOUT", "1"),
