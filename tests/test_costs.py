@@ -1,5 +1,6 @@
 """What training jobs are expected to take."""
 
+import pandas as pd
 import pytest
 from conftest import ROOT
 
@@ -10,7 +11,7 @@ from bnmatrix.variants import strips
 
 @pytest.fixture(scope="module")
 def table(project):
-    return expected(project, project.studies).set_index("study")
+    return pd.DataFrame(expected(project, project.studies)).set_index("study")
 
 
 def test_larger_data_and_networks_cost_more(table):

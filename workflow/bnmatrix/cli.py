@@ -338,11 +338,13 @@ def agreement(options: argparse.Namespace) -> None:
 
 def costs(options: argparse.Namespace) -> None:
     """Say what the training jobs of each study are expected to take, beside what they took."""
-    from bnmatrix.costs import expected, measured
+    import pandas as pd
+
+    from bnmatrix.costs import MEASURED, expected, measured
 
     project = _project(options)
-    table = expected(project, project.chosen)
-    table = table.merge(measured(options.logs, project.chosen), on="study", how="left")
+    taken = pd.DataFrame(measured(options.logs, project.chosen), columns=["study", *MEASURED])
+    table = pd.DataFrame(expected(project, project.chosen)).merge(taken, on="study", how="left")
     total = table[["jobs", "core_minutes", "measured_core_minutes"]].sum()
     rows = [*table.to_dict("records"), {"study": "all", **total}]
     print("| " + " | ".join(name.replace("_", " ") for name in table.columns) + " |")

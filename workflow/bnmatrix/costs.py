@@ -4,6 +4,7 @@ Clusters end jobs that take more than they asked for, so that what is asked for 
 was measured (``python -m bnmatrix costs --logs logs/train`` sets both side by side).
 """
 
+import csv
 import itertools
 import math
 from collections.abc import Iterable
@@ -11,9 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from bnmatrix.config import Dataset, Project, Settings, Tuning
+from bnmatrix.config import Dataset, Project, Split, Tuning
 from bnmatrix.variants import Strip, parts, strips
 
 # Fitted to the jobs of a full run on one core of a virtual AMD EPYC (Zen 5) at full load.
@@ -31,6 +30,9 @@ _BASE_MB = 1300  # TensorFlow, Keras and some compiled programs; and Snakemake a
 _MEASURING_MB = 800  # further programs, and copies of weights and gradients
 #: Copies of the data that a job holds at once, as 32-bit numbers.
 _COPIES = 2
+
+#: What :func:`measured` says of a study.
+MEASURED = ("measured_core_minutes", "measured_longest_minutes", "measured_mb")
 
 #: Asked for, over what is expected: other processors, busy nodes, slow file systems.
 _SAFETY = 4
@@ -91,7 +93,7 @@ def _tuning_runs(tuning: Tuning) -> int:
 
 def _run_seconds(dataset: Dataset, settings: dict[str, Any]) -> float:
     """Return the seconds of one run: 6 FLOP a weight and example trained on, 2 a scored one."""
-    examples, validation = parts(dataset, Settings(**_given(settings)))
+    examples, validation = parts(dataset, Split(**settings["validation"]), settings["folds"])
     examples = settings["training_examples"] or examples
     batch = settings["batch_size"]
     steps = settings["steps"] or settings["epochs"] * math.ceil(examples / batch)
@@ -106,12 +108,7 @@ def _weights(dataset: Dataset, settings: dict[str, Any]) -> int:
     return sum(a * b for a, b in itertools.pairwise(widths))
 
 
-def _given(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings that apply to a variant."""
-    return {key: value for key, value in settings.items() if value is not None}
-
-
-def expected(project: Project, studies: Iterable[str]) -> pd.DataFrame:
+def expected(project: Project, studies: Iterable[str]) -> list[dict[str, Any]]:
     """Return a row a study: its jobs, and what they are expected to take and ask for."""
     rows = []
     for study in studies:
@@ -126,10 +123,10 @@ def expected(project: Project, studies: Iterable[str]) -> pd.DataFrame:
                 "asked_mb": max(cost.mem_mb for cost in costs),
             }
         )
-    return pd.DataFrame(rows)
+    return rows
 
 
-def measured(logs: Path, studies: Iterable[str]) -> pd.DataFrame:
+def measured(logs: Path, studies: Iterable[str]) -> list[dict[str, Any]]:
     """Return a row a study with what its jobs took, from Snakemake's benchmark files.
 
     Args:
@@ -139,17 +136,21 @@ def measured(logs: Path, studies: Iterable[str]) -> pd.DataFrame:
     rows = []
     for study in studies:
         files = sorted((logs / study).glob("*.benchmark.tsv"))
-        taken = [pd.read_csv(file, sep="\t", na_values="-").iloc[0] for file in files]
+        taken = [_benchmark(file) for file in files]
         if taken:
             rows.append(
                 {
                     "study": study,
-                    "measured_core_minutes": sum(job["s"] for job in taken) / 60,
-                    "measured_longest_minutes": max(job["s"] for job in taken) / 60,
-                    "measured_mb": max(job["max_rss"] for job in taken),
+                    "measured_core_minutes": sum(seconds for seconds, _ in taken) / 60,
+                    "measured_longest_minutes": max(seconds for seconds, _ in taken) / 60,
+                    "measured_mb": max(mem_mb for _, mem_mb in taken),
                 }
             )
-    return pd.DataFrame(rows, columns=["study", *_MEASURED])
+    return rows
 
 
-_MEASURED = ["measured_core_minutes", "measured_longest_minutes", "measured_mb"]
+def _benchmark(file: Path) -> tuple[float, float]:
+    """Return seconds and the peak of memory in MB; a job too short to be watched has none."""
+    with file.open(encoding="utf-8", newline="") as lines:
+        row = next(csv.DictReader(lines, delimiter="\t"))
+    return float(row["s"]), float(row["max_rss"]) if row["max_rss"] not in ("-", "NA") else 0.0

@@ -203,15 +203,15 @@ def _baseline(settings: dict[str, Any], axes: tuple[str, ...], cells: dict) -> s
     return name if name in cells else None
 
 
-def parts(dataset: Dataset, settings: Settings) -> tuple[int, int]:
+def parts(dataset: Dataset, validation: Split, folds: int | None) -> tuple[int, int]:
     """Return how many examples there are to train on (before `training_examples`), and to validate
     on.
     """
     examples = dataset.train_and_test()[0]
-    if settings.folds:
+    if folds:
         examples = sum(dataset.train_and_test())
-        examples -= math.ceil(examples / settings.folds)
-    return settings.validation.sizes(examples)
+        examples -= math.ceil(examples / folds)
+    return validation.sizes(examples)
 
 
 def _check_sizes(project: Project, study: str, settings: Settings, where: str) -> None:
@@ -222,7 +222,7 @@ def _check_sizes(project: Project, study: str, settings: Settings, where: str) -
             f"{where}: normalization_groups: {groups} groups do not divide hidden layers of "
             f"{', '.join(map(str, settings.hidden_layers))} units"
         )
-    training, apart = parts(dataset, settings)
+    training, apart = parts(dataset, settings.validation, settings.folds)
     if training < 1:
         raise UserError(
             f"{where}: validation: {apart} examples are all that {dataset.title} has for training"

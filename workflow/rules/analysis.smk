@@ -23,8 +23,8 @@ rule aggregate:
     params:
         code=code("tables.py", "results.py", "packing.py", "provenance.py"),
         results=lambda wildcards, output: os.path.dirname(output.history),
-        folder=lambda wildcards, input: os.path.join(root_of(input.results[0]), "data/runs"),
-        processed=lambda wildcards, input: os.path.join(root_of(input.data[0]), "data/processed"),
+        folder=lambda wildcards, input: str(Path(input.results[0]).parents[2]),
+        processed=lambda wildcards, input: str(Path(input.data[0]).parents[1]),
         config=CONFIG,
     shell:
         "python -m bnmatrix aggregate --config {params.config:q} --log {log:q}"
@@ -124,7 +124,7 @@ rule judge:
         ),
         declared=CLAIMS_DECLARED,
         studies=as_json(CLAIM_STUDIES),
-        root=lambda wildcards, output: root_of(output.claims),
+        root=lambda wildcards, output: str(Path(output.claims).parents[1]),
         config=CONFIG,
     shell:
         "python -m bnmatrix judge --config {params.config:q} --log {log:q}"

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -25,11 +24,6 @@ from bnmatrix.datasets.availability import availability, check_mirror
 from bnmatrix.errors import UserError
 from bnmatrix.project import MIRROR_VARIABLE, load_project
 from bnmatrix.variants import as_json, split_name, strips, variants
-
-
-def root_of(path):
-    """The folder that holds data/ and reports/: this one, or where files of a storage are kept."""
-    return re.split(r"(?:^|/)(?:data/(?:raw|processed|runs|results)|reports)/", str(path))[0] or "."
 
 
 def each_attempt(amount):

@@ -132,7 +132,7 @@ rule page:
         links=LINKS,
         study=lambda wildcards: PROJECT.study(wildcards.study).model_dump_json(),
         dataset=lambda wildcards: PROJECT.dataset_of(wildcards.study).model_dump_json(),
-        root=lambda wildcards, input: root_of(input.summary),
+        root=lambda wildcards, input: str(Path(input.summary).parents[3]),
         config=CONFIG,
     shell:
         "python -m bnmatrix page --config {params.config:q} --log {log:q}"
@@ -178,7 +178,7 @@ rule plot_claims:
         ),
         declared=WORDS,
         studies=as_json(CLAIM_STUDIES),
-        root=lambda wildcards, input: root_of(input.runs[0]),
+        root=lambda wildcards, input: str(Path(input.runs[0]).parents[1]),
         folder=lambda wildcards, output: os.path.dirname(output.files[0]),
         config=CONFIG,
     shell:
@@ -217,7 +217,7 @@ rule claims_page:
         links=LINKS,
         declared=WORDS,
         studies=as_json(CLAIM_STUDIES),
-        root=lambda wildcards, input: root_of(input.claims),
+        root=lambda wildcards, input: str(Path(input.claims).parents[1]),
         config=CONFIG,
     shell:
         "python -m bnmatrix claims-page --config {params.config:q} --log {log:q}"
@@ -254,7 +254,7 @@ rule overview:
         claims=as_json(bool(CLAIM_STUDIES)),
         asked=len(PROJECT.chosen),
         declared=WORDS,
-        root=lambda wildcards, input: root_of(input.provenance),
+        root=lambda wildcards, input: str(Path(input.provenance).parents[1]),
         config=CONFIG,
     shell:
         "python -m bnmatrix overview --config {params.config:q} --log {log:q}"
@@ -285,7 +285,7 @@ rule explorer:
         links=LINKS,
         declared=WORDS,
         studies=as_json(MATRIX),
-        root=lambda wildcards, output: root_of(output[0]),
+        root=lambda wildcards, output: str(Path(output[0]).parents[1]),
         config=CONFIG,
     shell:
         "python -m bnmatrix explorer --config {params.config:q} --log {log:q}"
@@ -315,7 +315,7 @@ rule theory:
         links=LINKS,
         declared=WORDS,
         claims=as_json(bool(CLAIM_STUDIES)),
-        root=lambda wildcards, output: root_of(output[0]),
+        root=lambda wildcards, output: str(Path(output[0]).parents[1]),
         config=CONFIG,
     shell:
         "python -m bnmatrix theory --config {params.config:q} --log {log:q}"
