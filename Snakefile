@@ -25,6 +25,11 @@ if PROJECT.run.container:
     container: PROJECT.run.container
 
 
+# What is in data of one's own, for jobs that run where its files are not.
+envvars:
+    INSPECTED_VARIABLE,
+
+
 # Where snakemake itself runs: what needs the network, which nodes of a cluster may not have; what
 # takes seconds; and what is told by the main process which studies there are.
 localrules:

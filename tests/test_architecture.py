@@ -67,8 +67,9 @@ def test_data_flows_one_way():
 def test_reading_the_snakefile_is_light():
     """What every snakemake call imports has no numerical library in it."""
     code = (
-        "import sys; import bnmatrix.project, bnmatrix.datasets.availability; "
-        "heavy = {'numpy', 'pandas', 'tensorflow', 'sklearn', 'requests'} & set(sys.modules); "
+        "import sys; import bnmatrix.project, bnmatrix.costs, bnmatrix.datasets.availability; "
+        "heavy = {'numpy', 'pandas', 'pyarrow', 'PIL', 'tensorflow',"
+        " 'sklearn', 'requests'} & set(sys.modules); "
         "print(heavy); sys.exit(bool(heavy))"
     )
     run = subprocess.run(
@@ -85,10 +86,11 @@ def test_reading_the_snakefile_is_light():
 #: configuration or the command line, and what they read from it is among the rule's params.
 ENTRY = {
     "prepare": ["datasets/preparation.py", "datasets/loaders.py"],
-    "train": ["training/replicates.py", "training/environment.py"],
-    "aggregate": ["results.py", "provenance.py"],
+    "train": ["training/replicates.py", "training/environment.py", "packing.py"],
+    "aggregate": ["results.py", "provenance.py", "packing.py"],
     "compare": ["statistics/comparisons.py"],
     "judge": ["claims.py"],
+    "judge_study": ["claims.py"],
     "plot": ["report/figures.py"],
     "plot_claims": ["report/claim_figures.py"],
     "claims_page": ["report/claim_pages.py"],
@@ -98,6 +100,13 @@ ENTRY = {
     "explorer": ["report/explorer.py"],
     "theory": ["report/theory.py"],
 }
+#: What reads data of one's own: behind the param `own` of rule prepare, and behind what is found in
+#: the data, which is among the params of all.
+OWN_DATA = (
+    *("datasets/own.py", "datasets/labelled.py", "datasets/tables.py", "datasets/arrays.py"),
+    *("datasets/images.py", "datasets/inspection.py"),
+    *("datasets/download.py", "datasets/availability.py"),
+)
 NOT_NAMED = ("config.py", "project.py", "variants.py", "files.py", "errors.py", "logs.py")
 #: Where a change shows in the inputs anyway, or cannot change what is made.
 SEEN_OTHERWISE = {
@@ -106,13 +115,14 @@ SEEN_OTHERWISE = {
     "train": (
         *("datasets/loaders.py", "registry.py"),
         *("training/measures.py", "training/step_time.py"),
+        *OWN_DATA,
     ),
-    "judge": ("results.py", "registry.py"),
+    **dict.fromkeys(("judge", "judge_study"), ("results.py", "registry.py")),
     **dict.fromkeys(("plot", "plot_time", "plot_claims", "page", "claims_page"), ("results.py",)),
     **dict.fromkeys(("overview", "explorer", "theory"), ("results.py",)),
     "aggregate": ("registry.py",),
     "compare": ("results.py", "registry.py"),
-    "prepare": ("registry.py",),
+    "prepare": ("registry.py", *OWN_DATA),
 }
 
 

@@ -475,7 +475,7 @@ def test_variants_of_one_job_share_their_data(folder):
 
 def test_the_example_in_the_documentation(folder):
     text = (ROOT / "config/README.md").read_text(encoding="utf-8")
-    example = text.split("```yaml\n")[1].split("```")[0]
+    example = text.split("## A study\n")[1].split("```yaml\n")[1].split("```")[0]
     (folder / "config/studies.yaml").write_text(example, encoding="utf-8")
     project = load_project({"claims_file": None, "replications_file": None}, root=folder)
     assert len(variants(project, "digits-deep")) == 8

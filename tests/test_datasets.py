@@ -99,8 +99,9 @@ def test_splits_are_disjoint_and_complete():
         Split(fraction=0.2),
         Split(fraction=0.3, take="last"),
         Split(examples=7, seed=1),
+        Split(fraction=0.2, take="stratified"),
     ):
-        stay, apart = split(101, part)
+        stay, apart = split(np.arange(101) % 3, part)
         assert sorted([*stay, *apart]) == list(range(101))
         assert len(apart) == part.sizes(101)[1]
 

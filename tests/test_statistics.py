@@ -93,6 +93,7 @@ def runs_table(**columns):
                         "validation_accuracy": 0.8,
                         "validation_loss": 0.6,
                         "train_accuracy": 0.9,
+                        "learning_rate_used": 0.001,
                         "parameters": 10,
                         "variant": f"{arm}-{batch}",
                         "baseline": f"none-{batch}" if arm == "batch" else None,

@@ -487,6 +487,52 @@ def test_interrupted_run_goes_on(tmp_path):
     copy.ok("--cores", "2")
 
 
+def test_data_of_ones_own_as_the_documentation_says(tmp_path):
+    """The example of config/README.md, from a CSV file to its page in ten lines of YAML."""
+    copy = Copy(tmp_path)
+    shutil.copytree(ROOT / "config", copy.folder / "config", dirs_exist_ok=True)
+    text = (ROOT / "config/README.md").read_text(encoding="utf-8")
+    section = text.split("## Your own data\n")[1].split("\n## ")[0]
+    command = re.search(r"\$ (python -c .*)", section)[1].replace("python", sys.executable, 1)
+    (copy.folder / "data/own").mkdir(parents=True)
+    subprocess.run(command, shell=True, cwd=copy.folder, check=True)
+    entries = re.findall(r"```yaml\n(.*?)```", section, flags=re.DOTALL)
+    assert sum(len(entry.splitlines()) for entry in entries) <= 10
+    for name, entry in zip(("datasets", "studies"), entries, strict=True):
+        with (copy.folder / f"config/{name}.yaml").open("a", encoding="utf-8") as file:
+            file.write(f"\n{entry}")
+
+    fewer = ("--cores", "2", "--config", "replicates=5", "--", "reports/wine.html")
+    copy.ok(*fewer)
+    page = (copy.folder / "reports/wine.html").read_text(encoding="utf-8")
+    assert "178 examples are too few to tell" in page
+    assert "What is said of batch normalization, on this data" in page
+    assert "(powers of two up to a quarter of 113 training examples)" in page
+    assert "in 5-fold cross-validation" in page
+    assert "column of numbers" in page or "columns of numbers" in page
+    runs = pd.read_csv(copy.folder / "reports/wine.csv")
+    assert sorted(set(runs["batch_size"])) == [2, 4, 8, 16]
+    assert len(runs) == 8 * 5
+    claims = pd.read_csv(copy.folder / "data/results/wine/claims.csv")
+    assert {"generalization", "convergence", "small-batch"} <= set(claims["claim"])
+    assert set(claims["dataset"]) == {"wine"}
+    # The rows of all have the statistics of the page of one.
+    rows = pd.read_csv(copy.folder / "data/results/wine/comparisons.csv")
+    assert (rows["pairs"] == 5).all()
+
+    # The same file again is no reason to train again; another one is.
+    wine = copy.folder / "data/own/wine.csv"
+    wine.touch()
+    assert rules_run(copy.ok("-n", *fewer)) == set()
+    wine.write_text(wine.read_text().replace("14.23,", "14.24,", 1))
+    assert {"prepare", "train", "page"} <= rules_run(copy.ok("-n", *fewer))
+    # A mistake in it is said before anything runs.
+    wine.write_text(wine.read_text().replace("14.24,", "much,", 1))
+    process = copy.run(*fewer)
+    assert process.returncode != 0
+    assert "wine.csv: column 'alcohol', row 1: 'much' is not a number" in process.stdout
+
+
 def rules_run(output):
     """Return the names of the rules in snakemake's table of jobs."""
     table = re.search(r"Job stats:\njob\s+count\n[- ]+\n(.*?)\n\n", output, flags=re.DOTALL)

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bnmatrix.config import Analysis, Claim, Project, Published, Split
+from bnmatrix.config import Analysis, Claim, Project, Published
 from bnmatrix.errors import UserError
 from bnmatrix.registry import ENDPOINTS
 from bnmatrix.results import DIVERGED
 from bnmatrix.statistics import effects, endpoints
 from bnmatrix.statistics.endpoints import Arm, Pairs
 from bnmatrix.units import interval, margin_text, quantity
-from bnmatrix.variants import variants
+from bnmatrix.variants import test_share, variants
 
 #: Columns of claims.csv: a row a claim and data set.
 CLAIM_COLUMNS = [
@@ -167,20 +167,12 @@ def _test_share(project: Project, name: str, analysis: Analysis) -> float | None
         for axis, wanted in (analysis.where | analysis.treatment).items()
         if axis in project.study(name).axes
     }
-    arms = [
-        variant.settings
+    shares = [
+        test_share(project.dataset_of(name), variant.settings)
         for variant in variants(project, name)
         if all(variant.settings[axis] in wanted for axis, wanted in selected.items())
     ]
-    shares = []
-    for settings in arms:
-        if not settings["folds"]:
-            return None
-        examples = sum(project.dataset_of(name).train_and_test())
-        test = math.ceil(examples / settings["folds"])
-        training = Split(**settings["validation"]).sizes(examples - test)[0]
-        shares.append(test / (settings["training_examples"] or training))
-    return max(shares)
+    return None if None in shares else max(shares)
 
 
 def judge(project: Project, analyses: pd.DataFrame) -> pd.DataFrame:

@@ -135,12 +135,19 @@ def compare(options: argparse.Namespace) -> None:
     from bnmatrix.statistics.comparisons import compare, summarize
     from bnmatrix.statistics.confusions import best_variant, confusion, most_confused
     from bnmatrix.tables import read_runs, write_csv
+    from bnmatrix.variants import test_share, variants
 
-    runs = read_runs(options.runs)
-    classes = len(_project(options).dataset_of(options.study).classes)
-    summary = summarize(runs, classes)
+    runs, project = read_runs(options.runs), _project(options)
+    dataset = project.dataset_of(options.study)
+    classes = len(dataset.classes)
+    shares = {
+        variant.name: share
+        for variant in variants(project, options.study)
+        if (share := test_share(dataset, variant.settings)) is not None
+    }
+    summary = summarize(runs, classes, shares)
     write_csv(summary, options.summary)
-    write_csv(compare(runs, classes), options.comparisons)
+    write_csv(compare(runs, classes, shares), options.comparisons)
     best = [("variant", "==", best_variant(summary, classes))]
     predictions = pd.read_parquet(options.predictions, filters=best)
     write_csv(confusion(predictions, classes), options.confusion)
@@ -167,6 +174,17 @@ def judge(options: argparse.Namespace) -> None:
     write_csv(replications[0], root / "reports/replications.csv")
     write_csv(replications[1], root / "data/results/claims/replications-timing.csv")
     log.info("%d claims, %d analyses, %d pairs", len(project.claims), len(analyses), len(pairs))
+
+
+def judge_study(options: argparse.Namespace) -> None:
+    """Judge the claims on one study alone."""
+    from bnmatrix.claims import analyse, judge
+    from bnmatrix.tables import write_csv
+
+    project, root = _project(options), options.results
+    tables = {options.study: _arm(project, options.study, root)}
+    analyses, _ = analyse(project, tables, wall_clock=False)
+    write_csv(judge(project, analyses[analyses["study"] == options.study]), options.output)
 
 
 def _arm(project: Any, study: str, root: Path) -> Any:
@@ -270,7 +288,8 @@ def page(options: argparse.Namespace) -> None:
     from bnmatrix.tables import read_runs
 
     project, name = _project(options), options.study
-    write_text(options.output, study_page(project, name, options.results, options.links))
+    claims = options.results / f"data/results/{name}/claims.csv" if options.claims else None
+    write_text(options.output, study_page(project, name, options.results, options.links, claims))
     summary = read_runs(options.results / f"data/results/{name}/summary.csv")
     write_text(options.output.with_suffix(".tex"), latex_table(summary))
 
@@ -404,12 +423,13 @@ def _parser() -> argparse.ArgumentParser:
         *("summary", "comparisons", "confusion", "confused"),
     )
     command(judge, "studies", "results")
+    command(judge_study, "study", "results", "output")
     command(combine, "tables", "timing-tables", "provenances", "runs", "timings", "provenance")
     command(plot, "study", "runs", "results", "prepared", "output")
     command(plot_time, "runs", "timings", "output")
     command(plot_claims, "studies", "results", "output")
     command(claims_page, "studies", "links", "results", "output")
-    command(page, "study", "links", "results", "output")
+    command(page, "study", "claims", "links", "results", "output")
     command(overview, "studies", "left-out", "claims", "asked", "links", "results", "output")
     command(explorer, "studies", "links", "results", "output")
     command(theory, "claims", "links", "results", "output")

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from bnmatrix import registry
 from bnmatrix.errors import UserError
@@ -31,7 +32,8 @@ RESERVED_NAMES = (
     "README",
 )
 
-STUDY_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+#: Names of studies and data sets become names of files: letters and digits of any alphabet.
+FILE_NAME = r"^[^\W_][\w.-]*$"
 
 
 def _one_of(names: Iterable[str]) -> BeforeValidator:
@@ -70,8 +72,8 @@ class File(Model):
 
     name: str
     """File name, in the mirror and on the hosts."""
-    size: Count
-    """Bytes."""
+    size: Count | None = None
+    """Bytes, if known: a file of another size is refused before it is transferred."""
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     """SHA-256 in hexadecimal; nothing is opened before it holds."""
     hosts: list[str] = []
@@ -92,9 +94,9 @@ class Split(Model):
     """Share of the examples that is set apart (rounded up); or give `examples`."""
     examples: Count | None = None
     """Number of examples that is set apart."""
-    take: Literal["random", "last"] = "random"
-    """`random`: as scikit-learn's `train_test_split` with this seed; `last`: the last ones, as
-    Keras's `validation_split`."""
+    take: Literal["random", "stratified", "last"] = "random"
+    """`random`: as scikit-learn's `train_test_split` with this seed; `stratified`: the same, with
+    equal shares of each class; `last`: the last ones, as Keras's `validation_split`."""
     seed: Seed = 42
     """Seed of a random split (one of the split itself: replicates all see the same)."""
 
@@ -142,8 +144,10 @@ class Dataset(Model):
     """Largest value of a pixel, by which `input_scaling: unit` divides; none if not pixels."""
     test_split: Split | None = None
     """How the test part is set apart, where the data set has none of its own."""
-    homepage: str
+    homepage: str | None = None
     """Where it is described."""
+    margin: Fraction = 0.01
+    """Differences in accuracy up to this make no practical difference on it, as a fraction."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -168,6 +172,125 @@ class Dataset(Model):
         if self.test_split is None:
             return self.examples.train, self.examples.test
         return self.test_split.sizes(self.examples.train)
+
+
+#: Kind of one's own data → the suffixes of its files; a folder holds images.
+OWN_KINDS = {
+    "table": (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet"),
+    "arrays": (".npz", ".npy"),
+    "images": (".zip",),
+}
+
+#: Keys of one's own data that only one kind has a use for.
+_KEYS_OF_KINDS = {
+    "table": ("target", "features", "categorical", "group", "separator"),
+    "arrays": ("labels",),
+    "images": ("image_size", "image_mode", "most_unreadable"),
+}
+
+
+class OwnDataset(Model):
+    """A data set of one's own: a CSV or Parquet file, NumPy arrays, or images in a folder a class.
+
+    Its numbers of examples, classes and features are found by looking into it.
+    """
+
+    path: str | None = None
+    """The file, or the folder of images; or give `url`."""
+    url: str | None = None
+    """Address of the file (of images: a .zip of their folders); needs `sha256`."""
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    """The file's SHA-256 in hexadecimal; nothing is opened before it holds."""
+    test_path: str | None = None
+    """A file or folder like `path` with a test part of its own; if not given, `test_fraction` is
+    set apart."""
+    title: str | None = None
+    """Name for people; if not given, the data set's."""
+    homepage: str | None = None
+    """Where it is described."""
+    target: str | None = None
+    """Column of a table with the classes."""
+    features: Annotated[list[str], Field(min_length=1)] | None = None
+    """Columns of a table to learn from; if not given, all but `target` and `group`."""
+    categorical: list[str] = []
+    """Columns of numbers that stand for categories. Columns of text do so by themselves."""
+    group: str | None = None
+    """Column of a table whose values must not be in two parts (patients, sessions)."""
+    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    """What stands between the columns of a CSV file; if not given, a comma (.tsv: a tab)."""
+    labels: str | None = None
+    """The .npy file with the classes, where `path` is a .npy file."""
+    image_size: Annotated[list[Count], Field(min_length=2, max_length=2)] = [32, 32]
+    """Height and width that images are resized to."""
+    image_mode: Literal["color", "gray"] = "color"
+    """Whether images keep their colours."""
+    most_unreadable: BelowOne = 0.01
+    """Share of images that may be unreadable; more are an error."""
+    test_fraction: Fraction = 0.2
+    """Share of the examples that is set apart for the test, with equal shares of each class."""
+    seed: Seed = 42
+    """Seed of that split."""
+    margin: Fraction = 0.01
+    """Differences in accuracy up to this make no practical difference, as a fraction."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.path is None) == (self.url is None):
+            raise ValueError("give where it is as either `path` or `url`")
+        if self.url is not None and not self.url.startswith(("http://", "https://")):
+            raise ValueError(f"url: must start with http:// or https:// (it is '{self.url}')")
+        if self.url is not None and self.sha256 is None:
+            raise ValueError("url: needs `sha256`, the file's SHA-256 in hexadecimal (sha256sum)")
+        if self.url is not None and self.test_path is not None:
+            raise ValueError("test_path: goes with `path`, not with `url`")
+        kind = self.kind
+        for other, keys in _KEYS_OF_KINDS.items():
+            for key in keys if other != kind else ():
+                if key in self.model_fields_set:
+                    raise ValueError(f"{key}: is for {other}, and '{self.place}' is {kind}")
+        if kind == "table" and self.target is None:
+            raise ValueError("target: which column holds the classes?")
+        if self.place.endswith(".npy") and self.labels is None:
+            raise ValueError("labels: which .npy file holds the classes?")
+        if self.labels is not None and self.test_path is not None:
+            raise ValueError("test_path: for .npy files, put both parts into one .npz file instead")
+        if kind == "images" and self.sha256 is not None and not self.place.endswith(".zip"):
+            raise ValueError("sha256: a folder has none; leave it out")
+        return self
+
+    @property
+    def place(self) -> str:
+        """The path or address."""
+        return self.path or self.url
+
+    @property
+    def kind(self) -> str:
+        """``table``, ``arrays`` or ``images``."""
+        name = self.place.lower()
+        for kind, suffixes in OWN_KINDS.items():
+            if name.endswith(suffixes):
+                return kind
+        if self.url is None and "." not in name.rstrip("/").rpartition("/")[2]:
+            return "images"  # a folder
+        known = ", ".join(suffix for suffixes in OWN_KINDS.values() for suffix in suffixes)
+        raise ValueError(
+            f"'{self.place}': cannot tell what this is; it should end in one of {known}, or be a "
+            "folder of images (with a '/' at the end)"
+        )
+
+
+class InspectedDataset(Dataset):
+    """A data set of one's own, with what was found in it."""
+
+    loader: Literal["own"] = "own"
+    own: OwnDataset
+    """Its entry."""
+    fingerprint: str
+    """SHA-256 of its content."""
+    notes: list[str] = []
+    """What was made of it, in sentences."""
+    rows_by_class: list[int]
+    """Examples of each class, the test part included."""
 
 
 # --------------------------------------------------------------------------- studies
@@ -331,6 +454,8 @@ class Study(Model):
     """A data set of `datasets.yaml`."""
     settings: dict[str, Any] = {}
     """Settings that all variants share; what is not given has its default."""
+    reasons: dict[str, str] = {}
+    """Why settings and axes are as they are, for people."""
     axes: dict[str, list[Any]]
     """Settings that vary, each with its values; `normalization` and `batch_size` among them."""
     role: Literal["matrix", "experiment"] = "matrix"
@@ -480,8 +605,12 @@ class Claim(Model):
     not give, they have from `primary`."""
     exploratory: list[Analysis] = []
     """Analyses that are shown and decide nothing. What they do not give is from `primary`."""
+    own_data: dict[str, Any] | None = None
+    """The analysis of a study of one's own data; what it does not give is from `primary`, and its
+    margin is the data set's. Batch sizes are `smallest`, `middle` and `largest`."""
     plot: Plot | None = None
     """A figure of what was measured."""
+    own: SkipJsonSchema[list[Analysis]] = []  # from own_data, by defaults.own_claims
 
     @model_validator(mode="before")
     @classmethod
@@ -514,6 +643,7 @@ class Claim(Model):
             ("primary", self.primary),
             *(("condition", item) for item in self.conditions),
             *(("exploratory", item) for item in self.exploratory),
+            *(("primary", item) for item in self.own),
         ]
 
 
@@ -593,6 +723,8 @@ class Project(Model):
     studies: dict[str, Study]
     claims: dict[str, Claim] = {}
     replications: dict[str, Replication] = {}
+    unavailable: dict[str, str] = {}
+    """Studies of one's own data that cannot be had, and why."""
 
     @property
     def chosen(self) -> list[str]:
@@ -607,6 +739,8 @@ class Project(Model):
         Raises:
             UserError: there is none of that name; lists those that there are.
         """
+        if name in self.unavailable:
+            raise UserError(self.unavailable[name])
         if name not in self.studies:
             raise UserError(
                 f"unknown study '{name}'{suggestion(name, self.studies)}; "
@@ -723,6 +857,16 @@ def schemas() -> dict[str, dict[str, Any]]:
         "required": ["normalization", "batch_size"],
         "properties": values,
     }
+    datasets = of(Dataset, "datasets")
+    own = OwnDataset.model_json_schema(mode="validation")
+    datasets["$defs"] |= own.pop("$defs", {}) | {"OwnDataset": own}
+    entry = {"anyOf": [{"$ref": "#/$defs/Dataset"}, {"$ref": "#/$defs/OwnDataset"}]}
+    datasets["properties"]["datasets"]["additionalProperties"] = entry
+    # Studies of one's own data have defaults for all keys.
+    studies["$defs"]["Study"].pop("required")
+    properties["axes"].pop("required")
+    entry = {"anyOf": [{"$ref": "#/$defs/Study"}, {"type": "null"}]}
+    studies["properties"]["studies"]["additionalProperties"] = entry
     claims = of(Claim, "claims")
     # What these do not give, they have from the primary analysis.
     further = {**claims["$defs"]["Analysis"], "required": ["label"]}
@@ -731,7 +875,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         claims["$defs"]["Claim"]["properties"][role]["items"] = {"$ref": "#/$defs/FurtherAnalysis"}
     return {
         "config.schema.json": of(RunConfig),
-        "datasets.schema.json": of(Dataset, "datasets"),
+        "datasets.schema.json": datasets,
         "studies.schema.json": studies,
         "claims.schema.json": claims,
         "replications.schema.json": of(Replication, "replications"),

@@ -1,6 +1,7 @@
 """Reading everything under ``config/`` and checking it as a whole, before anything runs."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,13 @@ from typing import Any
 import yaml
 
 from bnmatrix.config import (
+    FILE_NAME,
     Analysis,
     Claim,
     Dataset,
+    InspectedDataset,
     Model,
+    OwnDataset,
     Project,
     Published,
     Replication,
@@ -20,6 +24,8 @@ from bnmatrix.config import (
     suggestion,
     validated,
 )
+from bnmatrix.datasets.inspection import inspected
+from bnmatrix.defaults import own_claims, study_entry
 from bnmatrix.errors import UserError
 from bnmatrix.registry import ENDPOINTS, MEASURES
 from bnmatrix.variants import variants
@@ -47,27 +53,85 @@ def load_project(config: Mapping[str, Any] | None = None, root: Path = Path()) -
         config["mirror"] = os.environ.get(MIRROR_VARIABLE) or None
     run = validated(RunConfig, config, "config/config.yaml (or --config)")
 
-    def entries(model: type[Model], file: str | None, key: str) -> dict[str, Any]:
+    def entries(file: str | None, key: str) -> dict[str, Any]:
         if file is None:
             return {}
         content = read_yaml(root / file)
         for other in content:
             if other != key:
                 raise UserError(f"{file}: unknown key '{other}'; the file holds '{key}:' alone")
+        return {str(name): entry for name, entry in (content.get(key) or {}).items()}
+
+    def of(model: type[Model], file: str | None, key: str) -> dict[str, Any]:
         return {
-            str(name): validated(model, entry, f"{file}: {key} → {name}")
-            for name, entry in (content.get(key) or {}).items()
+            name: validated(model, entry, f"{file}: {key} → {name}")
+            for name, entry in entries(file, key).items()
         }
 
-    datasets = entries(Dataset, run.datasets_file, "datasets")
-    studies = entries(Study, run.studies_file, "studies")
-    claims = entries(Claim, run.claims_file, "claims")
-    replications = entries(Replication, run.replications_file, "replications")
+    declared = entries(run.studies_file, "studies")
+    datasets, missing = _datasets(run, entries(run.datasets_file, "datasets"), declared, root)
+    studies, unavailable = {}, {}
+    for name, entry in declared.items():
+        where = f"{run.studies_file}: studies → {name}"
+        dataset = _dataset_of(name, entry, datasets | missing)
+        if dataset in missing:
+            unavailable[name] = missing[dataset]
+            continue
+        if isinstance(datasets.get(dataset), InspectedDataset):
+            if not isinstance(entry, Mapping | None):
+                raise UserError(f"{where}: must hold keys and values, or nothing")
+            entry = study_entry(entry, dataset, datasets[dataset])
+        studies[name] = validated(Study, entry, where)
+    own = {name: d for name, d in datasets.items() if isinstance(d, InspectedDataset)}
     project = Project(
-        run=run, datasets=datasets, studies=studies, claims=claims, replications=replications
+        run=run,
+        datasets=datasets,
+        studies=studies,
+        claims=own_claims(of(Claim, run.claims_file, "claims"), studies, own),
+        replications=of(Replication, run.replications_file, "replications"),
+        unavailable=unavailable,
     )
     _check(project)
     return project
+
+
+def _dataset_of(study: str, entry: Any, datasets: Mapping[str, Any]) -> str | None:
+    """Return the data set of a study: the one that it names, or the one of its own name."""
+    named = entry.get("dataset") if isinstance(entry, Mapping) else None
+    return named if named is not None else study if study in datasets else None
+
+
+def _datasets(
+    run: RunConfig, entries: Mapping[str, Any], studies: Mapping[str, Any], root: Path
+) -> tuple[dict[str, Dataset], dict[str, str]]:
+    """Return the data sets, and those of one's own that cannot be had, with the reason.
+
+    One's own are looked into if there is a study of them.
+    """
+    wanted = {_dataset_of(name, entry, entries) for name, entry in studies.items()}
+    found, missing = {}, {}
+    for name, entry in entries.items():
+        where = f"{run.datasets_file}: datasets → {name}"
+        if not re.match(FILE_NAME, name):
+            raise UserError(
+                f"{where}: the name becomes a folder's: use letters, digits, '.', '_' and '-', and "
+                "begin with a letter or digit"
+            )
+        if isinstance(entry, Mapping) and "loader" in entry:
+            found[name] = validated(Dataset, entry, where)
+            continue
+        if isinstance(entry, Mapping) and not {"path", "url"} & set(entry):
+            raise UserError(f"{where}: give `path` or `url` for data of your own")
+        declared = validated(OwnDataset, entry, where)
+        if name not in wanted:
+            continue
+        try:
+            found[name] = inspected(name, declared, root / "data", run.mirror)
+        except UserError as error:
+            if declared.url is None or "cannot be had" not in str(error):
+                raise UserError(f"{where}: {error}") from None
+            missing[name] = str(error)
+    return found, missing
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -96,7 +160,8 @@ def _check(project: Project) -> None:
         UserError: the first thing that is wrong.
     """
     for name in project.run.studies if project.run.studies != "all" else []:
-        project.study(name)
+        if name not in project.unavailable:
+            project.study(name)
     for name, study in project.studies.items():
         where = f"{project.run.studies_file}: studies → {name}"
         if study.dataset not in project.datasets:

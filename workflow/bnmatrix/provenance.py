@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from bnmatrix.config import Dataset
+from bnmatrix.config import Dataset, InspectedDataset
 from bnmatrix.files import sha256
 
 PACKAGES = ("snakemake", "scikit-learn", "pandas", "scipy", "seaborn", "matplotlib")
@@ -24,6 +24,13 @@ def git_commit(folder: Path) -> str:
         return f"{commit} with local changes" if git("status", "--porcelain") else commit
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def _source(dataset: Dataset) -> dict[str, str] | str:
+    if isinstance(dataset, InspectedDataset):
+        return {dataset.own.place: dataset.fingerprint}
+    files = {file.name: file.sha256 for file in dataset.files}
+    return files or f"scikit-learn {version('scikit-learn')}"
 
 
 def study_provenance(
@@ -53,8 +60,7 @@ def study_provenance(
         "python": platform.python_version(),
         "packages": packages,
         "data": {
-            "source": {file.name: file.sha256 for file in dataset.files}
-            or f"scikit-learn {version('scikit-learn')}",
+            "source": _source(dataset),
             "prepared": {path.name: sha256(path) for path in data_files},
         },
         "machines": {key: distinct(key) for key in ("processor", "platform", "threads")},

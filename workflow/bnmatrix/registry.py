@@ -155,6 +155,12 @@ ENDPOINTS: dict[str, Endpoint] = {
         "factor of 10", "range of {axis} within {within} of the best validation accuracy", _NEAR
     ),
     "steps_to": Endpoint("factor of 2", "steps to a validation accuracy of {target}", ("target",)),
+    "steps_to_share": Endpoint(
+        "factor of 2",
+        "steps to {share} of the validation accuracy above chance that both reach",
+        ("share",),
+        paired=True,
+    ),
     "seconds_to": Endpoint(
         "factor of 2", "seconds to a validation accuracy of {target}", ("target",)
     ),

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from bnmatrix.config import (
+    FILE_NAME,
     RESERVED_NAMES,
-    STUDY_NAME,
     Dataset,
+    InspectedDataset,
     Project,
     Settings,
     Split,
@@ -113,10 +114,10 @@ def variants(project: Project, study_name: str) -> list[Variant]:
     """
     study = project.study(study_name)
     where = f"{project.run.studies_file}: studies → {study_name}"
-    if not re.match(STUDY_NAME, study_name) or study_name in RESERVED_NAMES:
+    if not re.match(FILE_NAME, study_name) or study_name in RESERVED_NAMES:
         raise UserError(
             f"{where}: the name becomes a file's name in reports/: use letters, digits, '.', '_' "
-            f"and '-', and none of {', '.join(RESERVED_NAMES)}"
+            f"and '-', begin with a letter or digit, and use none of {', '.join(RESERVED_NAMES)}"
         )
     axes = tuple(study.axes)
     cells: dict[str, dict[str, Any]] = {}
@@ -214,6 +215,15 @@ def parts(dataset: Dataset, validation: Split, folds: int | None) -> tuple[int, 
     return validation.sizes(examples)
 
 
+def test_share(dataset: Dataset, settings: dict[str, Any]) -> float | None:
+    """Return test examples a training example of a cross-validated variant; None for others."""
+    if not settings["folds"]:
+        return None
+    test = math.ceil(sum(dataset.train_and_test()) / settings["folds"])
+    training = parts(dataset, Split(**settings["validation"]), settings["folds"])[0]
+    return test / (settings["training_examples"] or training)
+
+
 def _check_sizes(project: Project, study: str, settings: Settings, where: str) -> None:
     dataset = project.dataset_of(study)
     groups = settings.normalization_groups
@@ -221,6 +231,11 @@ def _check_sizes(project: Project, study: str, settings: Settings, where: str) -
         raise UserError(
             f"{where}: normalization_groups: {groups} groups do not divide hidden layers of "
             f"{', '.join(map(str, settings.hidden_layers))} units"
+        )
+    if settings.folds and isinstance(dataset, InspectedDataset) and dataset.own.group:
+        raise UserError(
+            f"{where}: folds: {dataset.title} is split by group '{dataset.own.group}', and cannot "
+            "be cross-validated as well; leave `folds` out"
         )
     training, apart = parts(dataset, settings.validation, settings.folds)
     if training < 1:

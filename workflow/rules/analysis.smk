@@ -1,3 +1,6 @@
+JUDGE_CODE = code("claims.py", "registry.py", "units.py", "statistics/*.py", "tables.py")
+
+
 rule aggregate:
     """Put the tables of a study's strips together."""
     input:
@@ -89,6 +92,30 @@ rule combine:
         " --runs {output.runs:q} --timings {output.timings:q} --provenance {output.provenance:q}"
 
 
+rule judge_study:
+    """Judge the claims on a study of one's own data alone, for its page."""
+    input:
+        runs="reports/{study}.csv",
+        tables=lambda wildcards: tables_of([wildcards.study]),
+    output:
+        claims="data/results/{study}/claims.csv",
+    log:
+        "logs/judge_study/{study}.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=each_attempt(1000),
+        runtime=each_attempt(10),
+    params:
+        code=JUDGE_CODE,
+        declared=CLAIMS_DECLARED,
+        root=lambda wildcards, output: str(Path(output.claims).parents[3]),
+        config=CONFIG,
+    shell:
+        "python -m bnmatrix judge-study --config {params.config:q} --log {log:q}"
+        " --study {wildcards.study:q} --results {params.root:q} --output {output.claims:q}"
+
+
 rule judge:
     """Judge the claims, and set replications beside what was published."""
     input:
@@ -115,13 +142,7 @@ rule judge:
         mem_mb=each_attempt(2000),
         runtime=each_attempt(20),
     params:
-        code=code(
-            "claims.py",
-            "registry.py",
-            "units.py",
-            "statistics/*.py",
-            "tables.py",
-        ),
+        code=JUDGE_CODE,
         declared=CLAIMS_DECLARED,
         studies=as_json(CLAIM_STUDIES),
         root=lambda wildcards, output: str(Path(output.claims).parents[1]),

@@ -18,9 +18,10 @@ for variable, folder in (("PYTHONPATH", SOURCE.resolve()), ("PATH", Path(sys.exe
     before = filter(None, os.getenv(variable, "").split(os.pathsep))
     os.environ[variable] = os.pathsep.join([str(folder), *before])
 
-from bnmatrix.config import RESERVED_NAMES
+from bnmatrix.config import RESERVED_NAMES, InspectedDataset
 from bnmatrix.costs import training_cost
 from bnmatrix.datasets.availability import availability, check_mirror
+from bnmatrix.datasets.inspection import INSPECTED_VARIABLE, for_jobs
 from bnmatrix.errors import UserError
 from bnmatrix.project import MIRROR_VARIABLE, load_project
 from bnmatrix.variants import as_json, split_name, strips, variants
@@ -55,6 +56,9 @@ try:
 except UserError as error:
     stop(error)
 
+# Jobs are told what is in data of one's own: they may run where it is not.
+os.environ[INSPECTED_VARIABLE] = for_jobs(PROJECT.datasets)
+
 if PROJECT.run.mirror:
     os.environ.update({MIRROR_VARIABLE: PROJECT.run.mirror})
 
@@ -80,11 +84,16 @@ def left_out():
             answer = dataset_availability(PROJECT.study(study).dataset)
             if not answer.available:
                 found.setdefault(answer.reason, []).append(study)
+        for study, reason in PROJECT.unavailable.items():
+            if PROJECT.run.studies == "all" or study in PROJECT.run.studies:
+                found.setdefault(reason, []).append(study)
     return [{"reason": reason, "studies": studies} for reason, studies in found.items()]
 
 
 LEFT_OUT = left_out()
 STUDIES = [s for s in PROJECT.chosen if not any(s in item["studies"] for item in LEFT_OUT)]
+
+ASKED = len(STUDIES) + sum(len(item["studies"]) for item in LEFT_OUT)
 
 # Studies with a page and a place on the overview (asked for by name, all of them), and those that
 # claims and replications rest on.
@@ -102,6 +111,17 @@ PLOTTED_CLAIMS = [
     if claim.plot and set(claim.primary.studies) & set(STUDIES)
 ]
 
+OWN_DATASETS = [n for n, d in PROJECT.datasets.items() if isinstance(d, InspectedDataset)]
+# Their pages show verdicts, too.
+OWN_STUDIES = [s for s in STUDIES if s in NEEDED and PROJECT.study(s).dataset in OWN_DATASETS]
+
+
+def own_verdicts(wildcards):
+    """The verdicts on a study of one's own data."""
+    own = wildcards.study in OWN_STUDIES
+    return f"data/results/{wildcards.study}/claims.csv" if own else []
+
+
 # What makes verdicts anew when it changes.
 CLAIMS_DECLARED = digest(
     PROJECT.model_dump_json(include={"claims", "replications"}).encode(),
@@ -112,9 +132,8 @@ TO_ADD = f"{MIRROR_VARIABLE}=<directory or address with copies> snakemake --core
 
 def left_out_message():
     lines = [f"  {', '.join(item['studies'])}: {item['reason']}" for item in LEFT_OUT]
-    missing = len(PROJECT.chosen) - len(STUDIES)
     return (
-        f"Left out, for want of data: {missing} of {len(PROJECT.chosen)} studies\n"
+        f"Left out, for want of data: {ASKED - len(STUDIES)} of {ASKED} studies\n"
         + "\n".join(lines)
         + f"\nTo add them, run `snakemake --cores 4` with a network, or\n  {TO_ADD}"
     )
@@ -168,6 +187,13 @@ def raw_files(wildcards):
                 f"{MIRROR_VARIABLE}=<directory or address with copies> snakemake ..."
             )
     return [local(f"data/raw/{wildcards.dataset}/SHA256SUMS")]
+
+
+def reading_code(wildcards):
+    """A digest of the code that reads data of one's own; built-in data is read by loaders."""
+    own = ("own", "labelled", "tables", "arrays", "images")
+    is_own = wildcards.dataset in OWN_DATASETS
+    return code(*(f"datasets/{name}.py" for name in own)) if is_own else ""
 
 
 @cache

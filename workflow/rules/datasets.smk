@@ -35,9 +35,18 @@ rule prepare:
         runtime=each_attempt(10),
     params:
         code=code("datasets/loaders.py", "datasets/preparation.py"),
+        own=reading_code,
         checksums=checksums,
         declared=lambda wildcards: declared(
-            wildcards.dataset, "loader", "examples", "shape", "classes", "maximum", "test_split"
+            wildcards.dataset,
+            "loader",
+            "examples",
+            "shape",
+            "classes",
+            "maximum",
+            "test_split",
+            "own",
+            "fingerprint",
         ),
         validation=lambda wildcards: as_json(validation_splits(wildcards.dataset)[wildcards.split]),
         raw=lambda wildcards, input: (

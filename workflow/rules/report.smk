@@ -110,6 +110,7 @@ rule page:
         timings="data/results/{study}/timings.csv",
         provenance="data/results/{study}/provenance.json",
         confusion="data/results/{study}/confusion.csv",
+        claims=own_verdicts,
         figures=rules.plot.output,
         time=rules.plot_time.output,
     output:
@@ -133,10 +134,12 @@ rule page:
         study=lambda wildcards: PROJECT.study(wildcards.study).model_dump_json(),
         dataset=lambda wildcards: PROJECT.dataset_of(wildcards.study).model_dump_json(),
         root=lambda wildcards, input: str(Path(input.summary).parents[3]),
+        claims=lambda wildcards, input: as_json(bool(input.claims)),
         config=CONFIG,
     shell:
         "python -m bnmatrix page --config {params.config:q} --log {log:q}"
         " --study {wildcards.study:q} --links {params.links:q} --results {params.root:q} --output {output.page:q}"
+        " --claims {params.claims:q}"
 
 
 rule plot_claims:
@@ -252,7 +255,7 @@ rule overview:
         studies=as_json(MATRIX),
         left_out=as_json(LEFT_OUT),
         claims=as_json(bool(CLAIM_STUDIES)),
-        asked=len(PROJECT.chosen),
+        asked=ASKED,
         declared=WORDS,
         root=lambda wildcards, input: str(Path(input.provenance).parents[1]),
         config=CONFIG,

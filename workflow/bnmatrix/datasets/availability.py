@@ -91,10 +91,10 @@ def availability(dataset: Dataset, mirror: str | None, raw: Path) -> Availabilit
 
 
 def _has(path: Path, file: File) -> bool:
-    return path.is_file() and path.stat().st_size == file.size
+    return path.is_file() and file.size in (None, path.stat().st_size)
 
 
-def _probe_all(places: list[str], sizes: list[int]) -> list[str | None]:
+def _probe_all(places: list[str], sizes: list[int | None]) -> list[str | None]:
     """Ask all places at once; return each one's answer, as :func:`_probe`."""
     answers: list[str | None] = ["no answer in time"] * len(places)
 
@@ -111,7 +111,7 @@ def _probe_all(places: list[str], sizes: list[int]) -> list[str | None]:
     return list(answers)
 
 
-def _probe(place: str, size: int) -> str | None:
+def _probe(place: str, size: int | None) -> str | None:
     """Return None if ``place`` has a file, or why it does not seem to."""
     if not is_url(place):
         # A file of the wrong size counts as there: the download says what is wrong with it.
@@ -127,6 +127,6 @@ def _probe(place: str, size: int) -> str | None:
     if answer.status_code != requests.codes.ok:
         return f"answers {answer.status_code}"
     length = answer.headers.get("Content-Length")
-    if length and int(length) != size and "Content-Encoding" not in answer.headers:
+    if length and size not in (None, int(length)) and "Content-Encoding" not in answer.headers:
         return f"has {length} bytes instead of {size}"
     return None

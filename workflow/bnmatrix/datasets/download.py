@@ -91,7 +91,7 @@ def _problem(path: Path, file: File) -> str | None:
     if not path.is_file():
         return "there is no such file"
     size = path.stat().st_size
-    if size != file.size:
+    if file.size not in (None, size):
         cut = "cut off: " if size < file.size else ""
         return f"{cut}has {size} bytes instead of {file.size}"
     digest = sha256(path)
@@ -122,7 +122,8 @@ def _fetch(file: File, target: Path, places: list[str], partial: Path) -> list[s
             log.info("%s: %s", place, reason)
             tried.append(f"{place}: {reason}")
         else:
-            log.info("%s: %d bytes from %s, SHA-256 as declared", target, file.size, place)
+            size = target.stat().st_size
+            log.info("%s: %d bytes from %s, SHA-256 as declared", target, size, place)
             return tried
     return tried
 
@@ -160,7 +161,7 @@ def _transfer_with_retries(place: str, file: File, part: Path) -> None:
             return
         except requests.RequestException as error:
             have = part.stat().st_size if part.exists() else 0
-            kept = f" ({have} of {file.size} bytes are kept, to go on from)" if have else ""
+            kept = f" ({have} of {file.size or '?'} bytes are kept, to go on from)" if have else ""
             late = isinstance(error, requests.Timeout)
             reason = "no answer in time" if late else "connection failed"
             if attempt == ATTEMPTS or (have == 0 and attempt == 2):
@@ -173,13 +174,15 @@ def _transfer(place: str, file: File, part: Path) -> None:
     """Append to ``part`` what it lacks of the file at ``place``."""
     part.parent.mkdir(parents=True, exist_ok=True)
     have = part.stat().st_size if part.exists() else 0
-    if have >= file.size:
+    if file.size is not None and have >= file.size:
         part.unlink()
         have = 0
     headers = {"Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
     with requests.get(place, headers=headers, stream=True, timeout=TIMEOUT) as answer:
+        if have and answer.status_code == requests.codes.requested_range_not_satisfiable:
+            return  # all of it was there; whether it is the right file, its SHA-256 tells
         if answer.status_code not in (requests.codes.ok, requests.codes.partial_content):
             raise _Unusable(f"answers {answer.status_code} {answer.reason}")
         if answer.status_code != requests.codes.partial_content:
@@ -187,17 +190,18 @@ def _transfer(place: str, file: File, part: Path) -> None:
         elif have:
             log.info("%s: going on from byte %d", place, have)
         length = answer.headers.get("Content-Length")
-        if length and have + int(length) != file.size:
+        whole = file.size if file.size is not None else have + int(length) if length else None
+        if length and have + int(length) != whole:
             # Another version, or a page that asks to log in.
-            raise _Unusable(f"has {have + int(length)} bytes instead of {file.size}")
+            raise _Unusable(f"has {have + int(length)} bytes instead of {whole}")
         try:
             with part.open("ab" if have else "wb") as sink:
                 for chunk in answer.iter_content(CHUNK):
                     sink.write(chunk)
                     before, have = have, have + len(chunk)
-                    if have * 10 // file.size > before * 10 // file.size:
-                        share = have * 100 // file.size
-                        log.log(PROGRESS, "%s: %d %% of %d bytes", file.name, share, file.size)
+                    if whole and have * 10 // whole > before * 10 // whole:
+                        share = have * 100 // whole
+                        log.log(PROGRESS, "%s: %d %% of %d bytes", file.name, share, whole)
         except requests.RequestException:
             raise
         except OSError as error:  # a full disk, most likely: leave nothing behind
@@ -206,8 +210,8 @@ def _transfer(place: str, file: File, part: Path) -> None:
                 f"{part}: {error.strerror or error} (the partial file was removed). Free space "
                 f"under {part.parent.resolve()} and run again."
             ) from error
-    if have < file.size:
-        raise requests.ConnectionError(f"cut off at {have} of {file.size} bytes")
+    if whole and have < whole:
+        raise requests.ConnectionError(f"cut off at {have} of {whole} bytes")
 
 
 def _extract(archive: Archive, path: Path, files: list[File], raw: Path) -> None:

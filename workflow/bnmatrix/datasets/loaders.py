@@ -1,12 +1,12 @@
 """Reading verified files into arrays; a loader is a function of this module, named in config/."""
 
 import gzip
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from bnmatrix.config import Dataset
+from bnmatrix.config import Dataset, InspectedDataset
 from bnmatrix.errors import UserError
 
 
@@ -19,12 +19,14 @@ class Arrays:
         y: labels, int32, one an example.
         x_test: the same of the data set's own test part; no rows if it has none.
         y_test: its labels.
+        groups: what must stay in one part, numbers, one an example of x; none if empty.
     """
 
     x: np.ndarray
     y: np.ndarray
     x_test: np.ndarray
     y_test: np.ndarray
+    groups: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 def load(dataset: Dataset, raw: Path) -> Arrays:
@@ -33,7 +35,10 @@ def load(dataset: Dataset, raw: Path) -> Arrays:
     Raises:
         UserError: the content is not what ``config/datasets.yaml`` declares.
     """
-    arrays = globals()[dataset.loader](raw)
+    if isinstance(dataset, InspectedDataset):
+        arrays = _own(dataset, raw)
+    else:
+        arrays = globals()[dataset.loader](raw)
     found = {
         "examples.train": (len(arrays.x), dataset.examples.train),
         "examples.test": (len(arrays.x_test), dataset.examples.test),
@@ -46,6 +51,14 @@ def load(dataset: Dataset, raw: Path) -> Arrays:
                 f"{dataset.title}: {what}: the data has {actual}, the configuration says {declared}"
             )
     return arrays
+
+
+def _own(dataset: InspectedDataset, raw: Path) -> Arrays:
+    from bnmatrix.datasets.own import read
+
+    (x, y, groups), *test = read(dataset, raw)
+    x_test, y_test, _ = test[0] if test else (x[:0], y[:0], groups)
+    return Arrays(x, y, x_test, y_test, groups)
 
 
 def idx(raw: Path) -> Arrays:

@@ -7,6 +7,7 @@ import numpy as np
 
 from bnmatrix.config import Dataset, Split
 from bnmatrix.datasets.loaders import Arrays
+from bnmatrix.errors import UserError
 from bnmatrix.files import atomic_path
 
 
@@ -31,27 +32,56 @@ class Prepared:
     maximum: float
 
 
-def split(n: int, part: Split) -> tuple[np.ndarray, np.ndarray]:
-    """Return the indices of the ``n`` examples that stay, and of those set apart.
+def split(
+    y: np.ndarray, part: Split, groups: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the indices of the examples that stay, and of those set apart.
 
     A random split is scikit-learn's ``train_test_split`` with the same seed and fraction; one of
-    the last examples is Keras's ``validation_split``.
-    """
-    stay, apart = part.sizes(n)
-    if part.take == "last":
-        return np.arange(stay), np.arange(stay, n)
-    from sklearn.model_selection import train_test_split
+    the last examples is Keras's ``validation_split``. With groups, none is divided: whole groups
+    are set apart, such that classes are shared out as evenly as that allows.
 
-    return tuple(train_test_split(np.arange(n), test_size=apart, random_state=part.seed))
+    Args:
+        y: labels, one an example.
+        part: how much is set apart, and how.
+        groups: what must stay together, one number an example; none if None or empty.
+
+    Raises:
+        UserError: a class has too few examples to be in both.
+    """
+    stay, apart = part.sizes(len(y))
+    if part.take == "last":
+        return np.arange(stay), np.arange(stay, len(y))
+    from sklearn.model_selection import StratifiedGroupKFold, train_test_split
+
+    if groups is not None and len(groups):
+        folds = StratifiedGroupKFold(
+            max(2, round(len(y) / apart)), shuffle=True, random_state=part.seed
+        )
+        return next(iter(folds.split(y, y, groups)))
+    classes = y if part.take == "stratified" else None
+    try:
+        return tuple(
+            train_test_split(
+                np.arange(len(y)), test_size=apart, random_state=part.seed, stratify=classes
+            )
+        )
+    except ValueError as error:
+        raise UserError(
+            f"{apart} of {len(y)} examples cannot be set apart with equal shares of each class: "
+            f"{error} Use `take: random`, or more data"
+        ) from None
 
 
 def prepare(dataset: Dataset, arrays: Arrays, validation: Split) -> Prepared:
     """Split a data set; the test part is the same whatever the validation part."""
     x, y, x_test, y_test = arrays.x, arrays.y, arrays.x_test, arrays.y_test
+    groups = arrays.groups
     if dataset.test_split is not None:
-        stay, apart = split(len(x), dataset.test_split)
+        stay, apart = split(y, dataset.test_split, groups)
         x, y, x_test, y_test = x[stay], y[stay], x[apart], y[apart]
-    stay, apart = split(len(x), validation)
+        groups = groups[stay] if len(groups) else groups
+    stay, apart = split(y, validation, groups)
     return Prepared(
         x_train=x[stay],
         y_train=y[stay],

@@ -12,9 +12,9 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from bnmatrix.config import Project, Study
+from bnmatrix.config import InspectedDataset, Project, Study
 from bnmatrix.report import labels
-from bnmatrix.report.text import answer, overall
+from bnmatrix.report.text import answer, overall, own_facts
 from bnmatrix.tables import columns_before, read_runs
 from bnmatrix.variants import plain_value, variants
 
@@ -29,7 +29,9 @@ MOST_VARIANTS = 1_000
 _SHADES = (0.0, 0.005, 0.02)
 
 
-def study_page(project: Project, name: str, root: Path, links: list[str]) -> str:
+def study_page(
+    project: Project, name: str, root: Path, links: list[str], claims: Path | None = None
+) -> str:
     """Return the page of a study.
 
     Args:
@@ -37,7 +39,10 @@ def study_page(project: Project, name: str, root: Path, links: list[str]) -> str
         name: the study's.
         root: the folder that holds ``data/results`` and ``reports/figures``.
         links: pages that every page links to.
+        claims: verdicts on the study alone, of one's own data.
     """
+    from bnmatrix.report.claim_pages import scorecard_rows
+
     study, tables = project.study(name), root / "data/results" / name
     summary = read_runs(tables / "summary.csv")
     comparisons = read_runs(tables / "comparisons.csv")
@@ -62,6 +67,12 @@ def study_page(project: Project, name: str, root: Path, links: list[str]) -> str
             pictures=bool(dataset.maximum) and len(dataset.shape) > 1,
             declaration=declaration(study),
             answers=answer(comparisons),
+            own=own_facts(dataset, comparisons, summary, _folds(project, name))
+            if isinstance(dataset, InspectedDataset)
+            else None,
+            scorecard=scorecard_rows(read_runs(claims), project) if claims else [],
+            reasons=_reasons(project, name),
+            tuned=any(variant.settings["tuned"] for variant in variants(project, name)),
             axes=axes,
             figures=figures,
             summary=_records(summary, axes),
@@ -330,6 +341,20 @@ def _settings(project: Project, name: str) -> dict[str, str]:
         for key, value in first.items()
         if key not in project.study(name).axes and (value is not None or key == "training_examples")
     }
+
+
+def _folds(project: Project, name: str) -> int | None:
+    """Return the folds of a cross-validated study."""
+    return variants(project, name)[0].settings["folds"]
+
+
+def _reasons(project: Project, name: str) -> dict[str, str]:
+    """Return why settings and axes are as they are, by what the page calls them."""
+    reasons = project.study(name).reasons
+    return {
+        key if key.startswith("normalization_") else labels.setting_name(key): reason
+        for key, reason in reasons.items()
+    } | {key.replace("_", " "): reason for key, reason in reasons.items()}
 
 
 def _axis_values(project: Project, name: str) -> dict[str, list[str]]:

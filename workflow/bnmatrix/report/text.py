@@ -1,7 +1,11 @@
 """Sentences that say what tables show, in words that go no further than the numbers."""
 
+import math
+from typing import Any
+
 import pandas as pd
 
+from bnmatrix.config import InspectedDataset
 from bnmatrix.report.labels import cell_columns, interval, join, points, value_text, with_labels
 from bnmatrix.tables import columns_before
 
@@ -18,6 +22,79 @@ def answer(comparisons: pd.DataFrame) -> list[str]:
     axes = columns_before(comparisons, "endpoint")
     table = with_labels(comparisons, axes)
     return [_answer_for(arm, group, axes) for arm, group in table.groupby("arm", sort=False)]
+
+
+def own_facts(
+    dataset: InspectedDataset, comparisons: pd.DataFrame, summary: pd.DataFrame, folds: int | None
+) -> dict[str, Any]:
+    """Return what a page says of one's own data.
+
+    Returns:
+        ``notes``: what was made of it; ``classes``: pairs of a class and its examples;
+        ``telling``: whether there is enough of it to tell.
+    """
+    return {
+        "notes": dataset.notes,
+        "classes": list(zip(dataset.classes, dataset.rows_by_class, strict=True)),
+        "telling": _telling(dataset, comparisons, summary, folds),
+    }
+
+
+def _telling(
+    dataset: InspectedDataset, comparisons: pd.DataFrame, summary: pd.DataFrame, folds: int | None
+) -> list[str]:
+    """Return sentences on how much these examples can tell."""
+    cells = comparisons.dropna(subset=["ci_low"])
+    if cells.empty:
+        return []
+    margin, examples = dataset.margin, sum(dataset.rows_by_class)
+    inside = (cells["ci_low"] > -margin) & (cells["ci_high"] < margin)
+    told = (cells["ci_low"] > 0) | (cells["ci_high"] < 0) | inside
+    matters = f"{margin * 100:g} point{'s' if margin > 0.01 else ''}"
+    sentences = []
+    if inside.any():
+        sentences.append(
+            f"In {_share(inside)} any difference is within {matters}, which is taken to make no "
+            "practical difference."
+        )
+    half = ((cells["ci_high"] - cells["ci_low"]) / 2)[~told]
+    if len(half) and half.max() > margin:
+        needed = examples * (float(half.median()) / margin) ** 2
+        digits = 10 ** (len(str(int(needed))) - 1)
+        about = f"{round(needed / digits) * digits:,}".replace(",", " ")
+        sentences.append(
+            f"In {_share(~told)} {examples} examples are too few to tell: intervals there reach "
+            f"{half.median() * 100:.1f} points to either side (the median), where {matters} would "
+            "matter. Intervals narrow with the root of the number of examples, so that about "
+            f"{about} might do."
+        )
+    if folds:
+        sentences.append(
+            f"All {examples} examples are tested in turn, in {folds}-fold cross-validation; "
+            "intervals allow for which of them train and which test."
+        )
+    else:
+        test = dataset.train_and_test()[1]
+        accuracy = float(summary["test_accuracy_mean"].max())
+        spread = 1.96 * math.sqrt(accuracy * (1 - accuracy) / test)
+        sentences.append(
+            "Intervals say how results vary with the initial weights and the order of the data, "
+            f"on the same {test} test examples. Others, as many, could move each accuracy by "
+            f"{spread * 100:.1f} points; differences between arms, by less."
+        )
+    return sentences
+
+
+def _share(which: pd.Series) -> str:
+    """Return in how many of all comparisons something is so."""
+    number, every = int(which.sum()), len(which)
+    if every == 1:
+        return "the one comparison"
+    return (
+        f"all {count(every)} comparisons"
+        if number == every
+        else (f"{count(number)} of {count(every)} comparisons")
+    )
 
 
 def overall(tables: dict[str, pd.DataFrame]) -> str:

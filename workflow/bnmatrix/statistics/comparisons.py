@@ -1,6 +1,7 @@
 """From a table of runs to the summary of each variant and its paired difference from none."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import numpy as np
@@ -16,7 +17,9 @@ def scored(runs: pd.DataFrame, endpoint: str, classes: int) -> pd.Series:
     return runs[endpoint].where(runs["status"] != DIVERGED, 1 / classes)
 
 
-def summarize(runs: pd.DataFrame, classes: int) -> pd.DataFrame:
+def summarize(
+    runs: pd.DataFrame, classes: int, test_shares: Mapping[str, float] | None = None
+) -> pd.DataFrame:
     """Return a row a variant: its axes, counts, and test accuracy, with means and intervals.
 
     ``gap_*`` is the generalization gap of the runs that completed: training minus test accuracy.
@@ -24,10 +27,12 @@ def summarize(runs: pd.DataFrame, classes: int) -> pd.DataFrame:
     Args:
         runs: a study's runs (see :mod:`bnmatrix.results`).
         classes: number of classes, for chance.
+        test_shares: of variants that are cross-validated, test examples a training example.
     """
-    rows = []
-    for _, group in runs.groupby("variant", sort=False):
-        accuracy = asdict(estimate(scored(group, "test_accuracy", classes)))
+    rows, shares = [], test_shares or {}
+    for variant, group in runs.groupby("variant", sort=False):
+        share = shares.get(variant)
+        accuracy = asdict(estimate(scored(group, "test_accuracy", classes), share))
         # The t interval knows nothing of the ends of the scale.
         accuracy["ci_low"] = max(accuracy["ci_low"], 0.0)
         accuracy["ci_high"] = min(accuracy["ci_high"], 1.0)
@@ -48,12 +53,17 @@ def summarize(runs: pd.DataFrame, classes: int) -> pd.DataFrame:
                     "validation_loss",
                 )
             }
-            | {"parameters": first["parameters"], "variant": first["variant"]}
+            | {name: first[name] for name in ("learning_rate_used", "parameters", "variant")}
         )
     return pd.DataFrame(rows)
 
 
-def compare(runs: pd.DataFrame, classes: int, endpoint: str = "test_accuracy") -> pd.DataFrame:
+def compare(
+    runs: pd.DataFrame,
+    classes: int,
+    test_shares: Mapping[str, float] | None = None,
+    endpoint: str = "test_accuracy",
+) -> pd.DataFrame:
     """Return a row a variant that has a baseline: the paired difference, variant − baseline.
 
     Replicates that only one of the two has are left out of the pairs.
@@ -61,6 +71,7 @@ def compare(runs: pd.DataFrame, classes: int, endpoint: str = "test_accuracy") -
     Args:
         runs: a study's runs (see :mod:`bnmatrix.results`).
         classes: number of classes, for chance.
+        test_shares: of variants that are cross-validated, test examples a training example.
         endpoint: the accuracy to compare, a column of ``runs``.
     """
     values = runs.assign(score=scored(runs, endpoint, classes))
@@ -79,7 +90,8 @@ def compare(runs: pd.DataFrame, classes: int, endpoint: str = "test_accuracy") -
         if pairs.empty:
             continue
         treatment, control = pairs.to_numpy(np.float64).T
-        difference = asdict(paired_difference(treatment, control))
+        share = (test_shares or {}).get(variant)
+        difference = asdict(paired_difference(treatment, control, share))
         rows.append(
             {name: first[name] for name in axes_of(runs)}
             | {"endpoint": endpoint, "pairs": difference.pop("n"), "effect": difference.pop("mean")}

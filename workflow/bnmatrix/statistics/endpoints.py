@@ -301,6 +301,16 @@ def steps_to(treatment: Arm, control: Arm | None, target: float) -> Pairs:
     return _time_to(treatment, control, target, "step", tables)
 
 
+def steps_to_share(treatment: Arm, control: Arm, share: float) -> Pairs:
+    """Return log₂ of the steps to a share of the way from chance to what both arms end with.
+
+    For data of which nobody knows beforehand what can be reached.
+    """
+    chance = 1 / treatment.classes
+    both = min(scores(arm, "validation_accuracy").mean() for arm in (treatment, control))
+    return steps_to(treatment, control, chance + share * (both - chance))
+
+
 def seconds_to(treatment: Arm, control: Arm | None, target: float) -> Pairs:
     """Return log₂ of the seconds of training to a validation accuracy, censored at the end."""
 
@@ -462,7 +472,8 @@ ENDPOINTS: dict[str, Callable[..., Pairs]] = {
             best_over,
             at_best_of_control,
         ),
-        *(largest_working, working_width, steps_to, seconds_to, gap_at_matched_loss, roughness),
+        *(largest_working, working_width, steps_to, steps_to_share, seconds_to),
+        *(gap_at_matched_loss, roughness),
         *(measured, measured_along, log_measured, gradient_imbalance, step_time),
     )
 }

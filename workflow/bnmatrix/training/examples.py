@@ -81,5 +81,5 @@ def _fold(
     parts = list(StratifiedKFold(folds, shuffle=True, random_state=shuffle_seed).split(x, y))
     kept, test = parts[fold]
     kept = kept[: min(len(train) for train, _ in parts)]
-    stay, apart = (kept[part] for part in split(len(kept), Split(**settings["validation"])))
+    stay, apart = (kept[part] for part in split(y[kept], Split(**settings["validation"])))
     return [x[stay], y[stay], x[apart], y[apart], x[test], y[test]]

@@ -1,0 +1,105 @@
+"""NumPy arrays of one's own: .npz files with x and y, or a .npy file and one of labels."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from bnmatrix.config import OwnDataset
+from bnmatrix.datasets.labelled import Labelled, label_texts, some
+from bnmatrix.errors import UserError
+
+#: Arrays of a .npz file: those of the examples, those of a test part, and groups.
+_NAMES = ("x", "y", "x_test", "y_test", "groups")
+
+
+def estimate(entry: OwnDataset, paths: list[Path]) -> float:
+    """Return how many bytes the arrays take in memory, from their headers."""
+    files = [*paths, *([Path(entry.labels)] if entry.labels else [])]
+    return sum(sum(_header(path).values()) for path in files)
+
+
+def read_arrays(entry: OwnDataset, paths: list[Path]) -> list[Labelled]:
+    """Read the arrays; a .npz file may hold a test part, too.
+
+    Raises:
+        UserError: see :mod:`bnmatrix.datasets.own`.
+    """
+    if entry.labels:
+        x, y = (_load(path)["array"] for path in (paths[0], Path(entry.labels)))
+        return [_labelled(x, y, None, f"{paths[0]}", f"{entry.labels}")]
+    parts = []
+    for path in paths:
+        arrays = _load(path)
+        for name in ("x", "y"):
+            if name not in arrays:
+                raise UserError(
+                    f"{path}: has no array '{name}'; it has {some(sorted(arrays))}. Save it as "
+                    "np.savez(file, x=examples, y=classes)"
+                )
+        where = (f"{path}: x", f"{path}: y")
+        parts.append(_labelled(arrays["x"], arrays["y"], arrays.get("groups"), *where))
+        if "x_test" in arrays and "y_test" in arrays and len(paths) == 1:
+            where = (f"{path}: x_test", f"{path}: y_test")
+            parts.append(_labelled(arrays["x_test"], arrays["y_test"], None, *where))
+    shapes = {part.x.shape[1:] for part in parts}
+    if len(shapes) > 1:
+        raise UserError(f"{paths[-1]}: examples of the test part have another shape: {shapes}")
+    return parts
+
+
+def _header(path: Path) -> dict[str, float]:
+    """Return the bytes of each array of a file, without reading it."""
+    try:
+        if path.suffix == ".npz":
+            with zipfile.ZipFile(path) as archive:
+                return {info.filename: float(info.file_size) for info in archive.infolist()}
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        return {"array": float(array.nbytes)}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path}: cannot be read as NumPy arrays: {error}") from None
+
+
+def _load(path: Path) -> dict[str, np.ndarray]:
+    try:
+        content = np.load(path, allow_pickle=False)
+        if isinstance(content, np.ndarray):
+            return {"array": content}
+        with content:
+            return {name: content[name] for name in content.files if name in _NAMES} | {
+                name: np.zeros(0) for name in content.files if name not in _NAMES
+            }
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        objects = "Object arrays" in str(error)
+        hint = "; it holds Python objects, save numbers or texts" if objects else ""
+        raise UserError(f"{path}: cannot be read as NumPy arrays: {error}{hint}") from None
+
+
+def _labelled(
+    x: np.ndarray, y: np.ndarray, groups: np.ndarray | None, at_x: str, at_y: str
+) -> Labelled:
+    if x.ndim < 2 or 0 in x.shape:
+        raise UserError(f"{at_x}: has shape {x.shape}; examples × features are needed")
+    if y.ndim != 1:
+        hint = "; of one-hot rows, save y.argmax(axis=1)" if y.ndim == 2 else ""
+        raise UserError(f"{at_y}: has shape {y.shape}; one class an example is needed{hint}")
+    for name, array in (("y", y), ("groups", groups)):
+        if array is not None and len(array) != len(x):
+            raise UserError(f"{at_x}: {len(x)} examples, and {name} has {len(array)}")
+    if x.dtype.kind not in "fiub":
+        raise UserError(f"{at_x}: holds {x.dtype}, not numbers")
+    pixels = x.dtype == np.uint8 and x.ndim > 2
+    if not pixels:
+        x = x if x.dtype == np.float32 else x.astype(np.float64)
+        infinite = np.flatnonzero(np.isinf(x.reshape(len(x), -1)).any(axis=1))
+        if len(infinite):
+            raise UserError(f"{at_x}: infinite in example {some(list(infinite))} (from 0)")
+    notes = [f"Examples of shape {' × '.join(map(str, x.shape[1:]))}."]
+    missing = 0 if pixels else int(np.isnan(x).sum())
+    if missing:
+        notes.append(
+            f"Missing numbers ({missing}) are replaced by the median of the feature in the "
+            "training part."
+        )
+    labels = label_texts(y, at_y)
+    return Labelled(x, labels, groups, 255.0 if pixels else None, notes)

@@ -1,0 +1,81 @@
+"""Examples with labels as texts: what each kind of one's own data is read into."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from bnmatrix.errors import UserError
+
+#: Things that a message names before it says how many more there are.
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Examples with labels.
+
+    Attributes:
+        x: examples × shape; uint8 for pixels, float32 or float64 otherwise, NaN for missing.
+        labels: the class of each, as text.
+        groups: what must stay together, one value an example; None if nothing.
+        maximum: largest value of a pixel; None if x holds no pixels.
+        notes: what was made of the data, in sentences.
+    """
+
+    x: np.ndarray
+    labels: list[str]
+    groups: np.ndarray | None = None
+    maximum: float | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def some(items: list[Any]) -> str:
+    """Return the first few of many things, and how many more there are."""
+    more = f" and {len(items) - _NAMED} more" if len(items) > _NAMED else ""
+    return ", ".join(str(item) for item in items[:_NAMED]) + more
+
+
+def classes_of(labels: list[str]) -> list[str]:
+    """Return the classes in order: by number where all are numbers, otherwise as texts."""
+    distinct = set(labels)
+    if all(label.lstrip("-").isdecimal() for label in distinct):
+        return sorted(distinct, key=int)
+    return sorted(distinct)
+
+
+def label_texts(values: np.ndarray, where: str) -> list[str]:
+    """Return labels as texts.
+
+    Args:
+        values: labels, any type; None or NaN for missing.
+        where: opens an error's message.
+
+    Raises:
+        UserError: some are missing, or they are measurements rather than classes.
+    """
+    missing = [
+        number
+        for number, value in enumerate(values, start=1)
+        if value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+    ]
+    if missing:
+        rows = f"row{'s' if len(missing) > 1 else ''} {some(missing)}"
+        raise UserError(f"{where}: no class in {rows}; fill it in, or remove these rows")
+    kind = np.asarray(values).dtype.kind
+    if kind in "fiu":
+        numbers = np.asarray(values, np.float64)
+        distinct, counts = np.unique(numbers, return_counts=True)
+        whole = bool(np.all(numbers == np.floor(numbers)))
+        if not whole or (len(distinct) > 30 and np.median(counts) < 10):
+            example = distinct[numbers[0] != distinct][:1]
+            shown = ", ".join(f"{value:g}" for value in (numbers[0], *example))
+            raise UserError(
+                f"{where}: {len(distinct)} different numbers ({shown}, …) in {len(numbers)} rows "
+                "look like measurements, and predicting them is regression, which bnmatrix does "
+                "not do: it compares classifiers. Give a column of classes, or cut this one into "
+                "classes"
+            )
+        return [str(int(number)) for number in numbers]
+    return [str(value) for value in values]
