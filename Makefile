@@ -15,7 +15,7 @@ for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
 done
 endef
 
-.PHONY: report test lint benchmark scale costs compare cluster gpu lock schemas clean help
+.PHONY: report test lint benchmark scale costs compare cluster torch gpu lock schemas clean help
 .DEFAULT_GOAL := help
 
 help: ## show the targets
@@ -28,6 +28,8 @@ test: $(VENV)/ready-dev ## run the tests (FLAGS="-m 'not slow'" for the fast one
 	@$(BIN)/python -m pytest $(FLAGS)
 
 cluster: $(VENV)/ready-cluster ## add what profiles/slurm and profiles/kubernetes need
+
+torch: $(VENV)/ready-torch ## add PyTorch, the second framework
 
 gpu: $(VENV)/ready-gpu ## put TensorFlow's build for GPUs (Linux, CUDA) in place of that for processors
 
@@ -68,6 +70,13 @@ $(VENV)/ready-dev: requirements-dev.txt $(VENV)/ready
 $(VENV)/ready-gpu: requirements-gpu.txt $(VENV)/ready
 	@$(BIN)/python -m pip uninstall --quiet --yes tensorflow-cpu
 	$(call INSTALL,requirements-gpu.txt)
+
+# PyTorch has several builds of a version (for processors, for each CUDA), with different hashes: the
+# version is pinned, and the build is the one that pip finds here.
+$(VENV)/ready-torch: requirements-torch.txt $(VENV)/ready
+	$(call INSTALL,requirements-torch.txt)
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-compile "$$($(BIN)/python tools/lock.py --torch)"
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 
 $(VENV)/ready-cluster: requirements-cluster.txt $(VENV)/ready
 	$(call INSTALL,requirements-cluster.txt)

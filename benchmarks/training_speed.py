@@ -46,6 +46,8 @@ AGAINST_FIT = [
     ("mnist-64-64", 256, 4.0),
     ("cifar10-512-256-128", 64, 2.3),
 ]
+#: In PyTorch, against the loop over a DataLoader that the second source wrote.
+AGAINST_DATA_LOADER = [("mnist-256-128", 64, 3.0)]
 AGAINST_PEAK = [("mnist-64-64", 128, 0.80), ("cifar10-512-256-128", 128, 0.80)]
 
 
@@ -54,17 +56,19 @@ def settings_of(project, study, batch_size):
     return next(
         v.settings
         for v in variants(project, study)
-        if v.settings["normalization"] == "batch" and v.settings["batch_size"] == batch_size
+        if v.settings["normalization"] == "batch"
+        and v.settings["batch_size"] == batch_size
+        and v.settings["framework"] == "keras"
     )
 
 
 class Ours:
     """Epochs of the compiled loop."""
 
-    def __init__(self, settings, x, y, x_validation, y_validation):
+    def __init__(self, settings, x, y, x_validation, y_validation, trainer=Trainer):
         scaling = fit_scaling("unit", x, 255)
         self.examples = len(x)
-        self.trainer = Trainer(settings, 10, x, y, scaling)
+        self.trainer = trainer(settings, 10, x, y, scaling)
         self.trainer.start(settings, settings["learning_rate"], 0, 1)
         self.stretches = stretches(settings | {"epochs": 1000}, len(x), 0, 1)
         self.validation = self.trainer.place(x_validation, y_validation)
@@ -136,6 +140,88 @@ def against_fit(project, study, batch_size, target, rounds):
     )
 
 
+def against_data_loader(project, study, batch_size, target, rounds):
+    """Print the ratio of a usual PyTorch loop's time to ours, an epoch of training in PyTorch."""
+    import torch
+    from PIL import Image
+    from torch import nn
+
+    from bnmatrix.training.pytorch import Trainer as TorchTrainer
+
+    settings = settings_of(project, study, batch_size) | {"framework": "torch"}
+    settings |= {"conventions": "torch"}
+    x, y, *rest = data_of(project, study)
+    x, y = x[:12_800], y[:12_800]
+    ours = Ours(settings, x, y, *rest, trainer=TorchTrainer)
+
+    class Images(torch.utils.data.Dataset):
+        """Pictures, made and transformed one by one, in the steps of torchvision's MNIST, ToTensor
+        and Normalize.
+        """
+
+        def __len__(self):
+            return len(x)
+
+        def __getitem__(self, place):
+            image = Image.fromarray(x[place].reshape(28, 28))
+            pixels = torch.from_numpy(np.array(image, np.uint8, copy=True)).view(28, 28, 1)
+            tensor = pixels.permute((2, 0, 1)).contiguous().to(torch.float32).div(255).clone()
+            mean, deviation = (torch.as_tensor((v,), dtype=tensor.dtype) for v in (0.1307, 0.3081))
+            assert not (deviation == 0).any()
+            return tensor.sub_(mean.view(-1, 1, 1)).div_(deviation.view(-1, 1, 1)), int(y[place])
+
+    prepared = torch.from_numpy(x.astype(np.float32) / 255).sub_(0.1307).div_(0.3081)
+    tensors = torch.utils.data.TensorDataset(prepared, torch.from_numpy(y.astype(np.int64)))
+
+    def usual(dataset):
+        units = [x.shape[1], *settings["hidden_layers"]]
+        hidden = [
+            layer
+            for a, b in pairwise(units)
+            for layer in (nn.Linear(a, b), nn.BatchNorm1d(b), nn.ReLU())
+        ]
+        model = nn.Sequential(nn.Flatten(), *hidden, nn.Linear(units[-1], 10))
+        loader = torch.utils.data.DataLoader(dataset, batch_size=batch_size, shuffle=True)
+        criterion = nn.CrossEntropyLoss()
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
+
+        def epoch():
+            running_loss = 0.0
+            for images, labels in loader:
+                optimizer.zero_grad()
+                loss = criterion(model(images), labels)
+                loss.backward()
+                optimizer.step()
+                running_loss += loss.item()
+
+        return epoch
+
+    loops = {"as the source wrote it": usual(Images()), "of tensors made before": usual(tensors)}
+    keras_loop = Ours(settings_of(project, study, batch_size), x, y, *rest)
+    every = [ours.train, keras_loop.train, *loops.values()]
+    for run in every:
+        run()
+    turns = [[timed(run) for run in every] for _ in range(rounds)]
+    steps = len(x) / batch_size
+    mine = statistics.median(turn[0] for turn in turns) / steps * 1e3
+    for place, name in enumerate(loops, start=2):
+        ratios = sorted(turn[place] / turn[0] for turn in turns)
+        aim = f"; aim: {target:g}" if place == 2 else ""
+        print(
+            f"{study}, batch {batch_size}, BN, PyTorch: a DataLoader's loop {name} takes "
+            f"{statistics.median(ratios):.1f} times as long ({ratios[0]:.1f} to {ratios[-1]:.1f} "
+            f"in {rounds} rounds){aim}; a step {mine:.2f} ms",
+            flush=True,
+        )
+    ratios = sorted(turn[0] / turn[1] for turn in turns)
+    print(
+        f"{study}, batch {batch_size}, BN: our loop in PyTorch takes "
+        f"{statistics.median(ratios):.1f} times as long as ours in Keras "
+        f"({ratios[0]:.1f} to {ratios[-1]:.1f})",
+        flush=True,
+    )
+
+
 def against_peak(project, study, batch_size, target, rounds):
     """Print our training FLOP/s as a share of the same core's matrix-multiply rate."""
     settings = settings_of(project, study, batch_size)
@@ -177,7 +263,12 @@ def main():
     options = parser.parse_args()
     os.chdir(ROOT)
     project = load_project()
-    for run, cases in ((against_fit, AGAINST_FIT), (against_peak, AGAINST_PEAK)):
+    sections = [(against_fit, AGAINST_FIT), (against_peak, AGAINST_PEAK)]
+    if "torch" in project.frameworks:
+        sections.append((against_data_loader, AGAINST_DATA_LOADER))
+    else:
+        print("PyTorch is not installed (make torch): its loop is left out", flush=True)
+    for run, cases in sections:
         for study, batch_size, target in cases:
             if options.only in study:
                 run(project, study, batch_size, target, options.rounds)

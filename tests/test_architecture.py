@@ -111,10 +111,10 @@ NOT_NAMED = ("config.py", "project.py", "variants.py", "files.py", "errors.py", 
 #: Where a change shows in the inputs anyway, or cannot change what is made.
 SEEN_OTHERWISE = {
     # The entries that a variant uses are among its params, and so is how its data was prepared.
-    # Its param `measures` has the code that a study measures with.
+    # Its param `further` has the code that a study measures with, and PyTorch's.
     "train": (
         *("datasets/loaders.py", "registry.py"),
-        *("training/measures.py", "training/step_time.py"),
+        *("training/measures.py", "training/step_time.py", "training/pytorch.py"),
         *OWN_DATA,
     ),
     **dict.fromkeys(("judge", "judge_study"), ("results.py", "registry.py")),

@@ -270,17 +270,34 @@ def test_the_declared_matrix(project):
     }
     for name, expected in sizes.items():
         cells = [
-            (v.settings["normalization"], v.settings["batch_size"]) for v in variants(project, name)
+            (v.settings["normalization"], v.settings["batch_size"])
+            for v in variants(project, name)
+            if v.settings["framework"] == "keras"
         ]
         assert cells == [(n, b) for n in ("none", "batch") for b in expected]
-        assert project.replicates_of(name) == 5
+        assert project.replicates_of(name) == (10 if name == "mnist-256-128" else 5)
+
+
+def test_the_second_source_runs_in_both_frameworks_and_with_its_mistake(project):
+    both = project.model_copy(update={"frameworks": ("keras", "torch")})
+    cells = [v.settings for v in variants(both, "mnist-256-128")]
+    ours = [s for s in cells if s["conventions"] != "torch"]
+    pairs = {(s["framework"], s["normalization"], s["batch_size"]) for s in ours}
+    assert len(pairs) == len(ours) == 2 * 2 * 3
+    source = [s for s in cells if s["conventions"] == "torch"]
+    assert {(s["loss"], s["normalization"]) for s in source} == {
+        (loss, n) for loss in ("cross_entropy", "softmax_twice") for n in ("none", "batch")
+    }
+    for s in source:
+        assert s["input_scaling"] == {"mean": 0.1307, "deviation": 0.3081}
+        assert (s["batch_size"], s["optimizer"], s["learning_rate"]) == (64, "adam", 0.001)
 
 
 def test_any_setting_can_be_an_axis(folder):
     """Values of every kind make names that are distinct, readable and fit for a path."""
     axes = {
         "training_examples": [60, 100],
-        "input_scaling": ["raw", "unit", "standardized", "centered"],
+        "input_scaling": ["raw", "unit", "standardized", "centered", {"mean": 1, "deviation": 2}],
         "hidden_layers": [[8], [8, 4], []],
         "activation": ["relu", "tanh"],
         "initializer": ["he_normal", {"normal": 0.05}],

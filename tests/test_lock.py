@@ -56,13 +56,17 @@ def test_development_adds_to_the_locked_versions():
 def test_all_environments_agree_on_versions():
     """That for clusters adds to the main one; that for GPUs has another build of TensorFlow."""
     tool = lock_tool()
-    assert len(LOCKS) == 4
+    assert len(LOCKS) == 5
 
     def pinned(part):
         pins = tool.pins(text(f"requirements{part}.txt"))
         return dict(pin.partition(" ;")[0].split("==") for pin in pins)
 
     main, cluster, gpu = pinned(""), pinned("-cluster"), pinned("-gpu")
+    torch = pinned("-torch")
+    assert main.items() < torch.items()
+    # What every build of PyTorch needs; itself, and what only CUDA's needs, pip finds.
+    assert set(torch) - set(main) == {"filelock", "fsspec", "mpmath", "networkx", "sympy"}
     assert main.items() < cluster.items()
     assert {name for name in cluster if "plugin-slurm" in name or "plugin-s3" in name}
     assert set(main) - set(gpu) == {"tensorflow-cpu"}

@@ -134,6 +134,7 @@ def compare(options: argparse.Namespace) -> None:
 
     from bnmatrix.statistics.comparisons import compare, summarize
     from bnmatrix.statistics.confusions import best_variant, confusion, most_confused
+    from bnmatrix.statistics.frameworks import compare_frameworks
     from bnmatrix.tables import read_runs, write_csv
     from bnmatrix.variants import test_share, variants
 
@@ -148,6 +149,7 @@ def compare(options: argparse.Namespace) -> None:
     summary = summarize(runs, classes, shares)
     write_csv(summary, options.summary)
     write_csv(compare(runs, classes, shares), options.comparisons)
+    write_csv(compare_frameworks(runs, classes, dataset.margin), options.frameworks)
     best = [("variant", "==", best_variant(summary, classes))]
     predictions = pd.read_parquet(options.predictions, filters=best)
     write_csv(confusion(predictions, classes), options.confusion)
@@ -420,7 +422,7 @@ def _parser() -> argparse.ArgumentParser:
     command(aggregate, "study", "folder", "processed", "runs", "results")
     command(
         *(compare, "study", "runs", "predictions", "examples"),
-        *("summary", "comparisons", "confusion", "confused"),
+        *("summary", "comparisons", "confusion", "confused", "frameworks"),
     )
     command(judge, "studies", "results")
     command(judge_study, "study", "results", "output")

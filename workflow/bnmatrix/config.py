@@ -303,6 +303,28 @@ class NormalInitializer(Model):
     """Its standard deviation."""
 
 
+class ShiftedScaling(Model):
+    """Features in [0, 1], minus a mean, divided by a deviation (torchvision's `Normalize`)."""
+
+    mean: float
+    """What is subtracted."""
+    deviation: Positive
+    """What is divided by."""
+
+
+def _input_scaling(value: Any) -> Any:
+    if isinstance(value, ShiftedScaling):
+        return value
+    if isinstance(value, Mapping):
+        return ShiftedScaling.model_validate(value)
+    if value not in registry.INPUT_SCALINGS:
+        raise ValueError(
+            f"must be one of {', '.join(registry.INPUT_SCALINGS)}, or {{mean: …, deviation: …}}"
+            f"{suggestion(value, registry.INPUT_SCALINGS)}"
+        )
+    return value
+
+
 def _initializer(value: Any) -> Any:
     if isinstance(value, NormalInitializer):
         return value
@@ -319,6 +341,13 @@ def _initializer(value: Any) -> Any:
 class Settings(Model):
     """Everything that decides how one network is trained; every key may be an axis of a study."""
 
+    framework: Annotated[str, _one_of(registry.FRAMEWORKS)] = "keras"
+    """Framework that trains it; `torch` needs PyTorch (`make torch`)."""
+    conventions: Annotated[str, _one_of(registry.FRAMEWORKS)] = "keras"
+    """Whose defaults hold in PyTorch, where the two differ: `torch` sets its own initial weights,
+    momentum and ε of batch normalization, moving variance and ε of Adam."""
+    loss: Annotated[str, _one_of(registry.LOSSES)] = "cross_entropy"
+    """What is minimized; `softmax_twice` applies the softmax twice, which is a mistake."""
     normalization: Annotated[str, _one_of(registry.NORMALIZATIONS)] = "none"
     """Normalization of each hidden layer."""
     batch_size: Count = 32
@@ -356,9 +385,16 @@ class Settings(Model):
     tuned: bool = False
     """Whether the learning rate is tuned, for each variant by itself, as the study's `tuning`
     says."""
-    input_scaling: Annotated[str, _one_of(registry.INPUT_SCALINGS)] = "unit"
+    input_scaling: Annotated[
+        str | ShiftedScaling,
+        BeforeValidator(
+            _input_scaling,
+            json_schema_input_type=Literal[registry.INPUT_SCALINGS] | ShiftedScaling,
+        ),
+    ] = "unit"
     """`raw`; `unit`: into [0, 1]; `standardized`: each feature to mean 0 and variance 1;
-    `centered`: each feature to mean 0. Fitted on the training examples alone."""
+    `centered`: each feature to mean 0. Fitted on the training examples alone. Or `{mean: 0.1307,
+    deviation: 0.3081}`: into [0, 1], minus a mean, divided by a deviation."""
     training_examples: Count | None = None
     """Train on only so many of the training part; all if not given."""
     training_take: Literal["random", "first"] = "random"
@@ -377,6 +413,18 @@ class Settings(Model):
     """Length in steps (one mini-batch each); needs `evaluate_every`."""
     evaluate_every: Count | None = None
     """Steps between evaluations, when the length is given in steps."""
+
+    @model_validator(mode="after")
+    def _framework(self) -> Self:
+        if self.conventions != "keras" and self.framework == "keras":
+            raise ValueError("conventions: Keras has its own; `torch` goes with `framework: torch`")
+        for setting, known in registry.TORCH_KNOWS.items():
+            value = getattr(self, setting)
+            if self.framework == "torch" and value not in known:
+                raise ValueError(
+                    f"{setting}: with `framework: torch`, one of {', '.join(known)} (not {value})"
+                )
+        return self
 
     @model_validator(mode="after")
     def _length(self) -> Self:
@@ -725,6 +773,8 @@ class Project(Model):
     replications: dict[str, Replication] = {}
     unavailable: dict[str, str] = {}
     """Studies of one's own data that cannot be had, and why."""
+    frameworks: tuple[str, ...] = tuple(registry.FRAMEWORKS)
+    """Frameworks that are installed; variants of others are left out."""
 
     @property
     def chosen(self) -> list[str]:

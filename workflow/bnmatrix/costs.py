@@ -20,6 +20,7 @@ _START_SECONDS = 6.0
 _COMPILE_SECONDS = 2.0  # a program: a network at a batch size, trained, evaluated
 _COMPILE_LAYER_SECONDS = 0.4
 _STEP_SECONDS = 20e-6
+_TORCH_START_SECONDS, _TORCH_STEP_SECONDS, _TORCH_MB = 2.0, 150e-6, 400
 _FLOPS = 8e10
 _MEASURE_SECONDS = 0.3  # a run that is measured on the way
 # A variant whose steps are timed in turn, in our loop and in ``fit``, which is slower.
@@ -76,13 +77,20 @@ def training_cost(project: Project, strip: Strip) -> Cost:
         settings = variant.settings
         seconds += _COMPILE_SECONDS + _COMPILE_LAYER_SECONDS * len(settings["hidden_layers"])
         runs = replicates + (_tuning_runs(study.tuning) if settings["tuned"] else 0)
-        seconds += runs * _run_seconds(dataset, settings)
+        torch = settings["framework"] == "torch"
+        seconds += runs * _run_seconds(dataset, settings) + torch * _TORCH_START_SECONDS
         seconds += _MEASURE_SECONDS * replicates * bool(study.measures)
         if "step_time" in study.measures:
             flop = 6 * _weights(dataset, settings) * settings["batch_size"]
             seconds += _TIMED_STEPS * (_TIMED_STEP_SECONDS + 2 * flop / _FLOPS)
     values = dataset.features * (dataset.examples.train + dataset.examples.test)
-    mem_mb = _BASE_MB + _COPIES * 4 * values / 1e6 + (_MEASURING_MB if study.measures else 0)
+    torch = any(variant.settings["framework"] == "torch" for variant in strip.variants)
+    mem_mb = (
+        _BASE_MB
+        + torch * _TORCH_MB
+        + _COPIES * 4 * values / 1e6
+        + (_MEASURING_MB if study.measures else 0)
+    )
     return Cost(seconds, math.ceil(mem_mb / 100) * 100)
 
 
@@ -100,7 +108,8 @@ def _run_seconds(dataset: Dataset, settings: dict[str, Any]) -> float:
     evaluations = settings["epochs"] or steps / settings["evaluate_every"]
     weights = _weights(dataset, settings)
     flop = 6 * weights * batch * steps + 2 * weights * evaluations * 2 * validation
-    return steps * _STEP_SECONDS * (1 + len(settings["hidden_layers"])) + flop / _FLOPS
+    step = _STEP_SECONDS if settings["framework"] == "keras" else _TORCH_STEP_SECONDS
+    return steps * step * (1 + len(settings["hidden_layers"])) + flop / _FLOPS
 
 
 def _weights(dataset: Dataset, settings: dict[str, Any]) -> int:

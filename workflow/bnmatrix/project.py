@@ -1,5 +1,6 @@
 """Reading everything under ``config/`` and checking it as a whole, before anything runs."""
 
+import importlib.util
 import os
 import re
 from collections.abc import Mapping
@@ -27,7 +28,7 @@ from bnmatrix.config import (
 from bnmatrix.datasets.inspection import inspected
 from bnmatrix.defaults import own_claims, study_entry
 from bnmatrix.errors import UserError
-from bnmatrix.registry import ENDPOINTS, MEASURES
+from bnmatrix.registry import ENDPOINTS, FRAMEWORKS, MEASURES
 from bnmatrix.variants import variants
 
 MIRROR_VARIABLE = "BNMATRIX_MIRROR"
@@ -90,6 +91,9 @@ def load_project(config: Mapping[str, Any] | None = None, root: Path = Path()) -
         claims=own_claims(of(Claim, run.claims_file, "claims"), studies, own),
         replications=of(Replication, run.replications_file, "replications"),
         unavailable=unavailable,
+        frameworks=tuple(
+            name for name, package in FRAMEWORKS.items() if importlib.util.find_spec(package)
+        ),
     )
     _check(project)
     return project

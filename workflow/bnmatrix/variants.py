@@ -17,6 +17,7 @@ from bnmatrix.config import (
     InspectedDataset,
     Project,
     Settings,
+    ShiftedScaling,
     Split,
     validated,
 )
@@ -102,11 +103,12 @@ def as_json(spec: Any) -> str:
     return json.dumps(spec, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
-def variants(project: Project, study_name: str) -> list[Variant]:
+def variants(project: Project, study_name: str, every: bool = False) -> list[Variant]:
     """Return the variants of a study, in the order of its axes.
 
-    Combinations that differ only in a setting that does not apply to them (the momentum of a
-    network without batch normalization) are one variant.
+    Those whose framework is not installed are left out, unless ``every`` is set. Combinations that
+    differ only in a setting that does not apply to them (the momentum of a network without batch
+    normalization) are one variant.
 
     Raises:
         UserError: a value is not allowed, or a batch is larger than the training data; names the
@@ -127,8 +129,9 @@ def variants(project: Project, study_name: str) -> list[Variant]:
         cell = ", ".join(f"{axis}: {value}" for axis, value in chosen.items())
         settings = validated(Settings, {**study.settings, **chosen}, f"{where} ({cell})")
         _check_sizes(project, study_name, settings, f"{where} ({cell})")
-        plain = applicable(settings.model_dump())
-        cells.setdefault(variant_name(plain, axes), plain)
+        if every or settings.framework in project.frameworks:
+            plain = applicable(settings.model_dump())
+            cells.setdefault(variant_name(plain, axes), plain)
     return [
         Variant(study_name, name, settings, axes, _baseline(settings, axes, cells))
         for name, settings in cells.items()
@@ -160,6 +163,10 @@ def applicable(settings: dict[str, Any]) -> dict[str, Any]:
     unused = set(NORMALIZATION_SETTINGS) - used
     if settings["tuned"]:
         unused.add("learning_rate")
+    if settings["framework"] == "keras":
+        unused.add("conventions")
+    elif settings["conventions"] == "torch":
+        unused |= {"initializer", "normalization_momentum", "normalization_epsilon"}
     return {key: None if key in unused else value for key, value in settings.items()}
 
 
@@ -182,6 +189,8 @@ def plain_value(value: Any) -> str | int | float | bool | None:
         if set(value) == set(Split.model_fields):
             seed = f"-{value['seed']}" if value["take"] == "random" else ""
             return f"{value['take']}-{value['fraction'] or value['examples']:g}{seed}"
+        if set(value) == set(ShiftedScaling.model_fields):
+            return f"mean-{value['mean']:g}-deviation-{value['deviation']:g}"
         return "-".join(f"{key}-{item}" for key, item in value.items())
     return value
 
@@ -226,6 +235,11 @@ def test_share(dataset: Dataset, settings: dict[str, Any]) -> float | None:
 
 def _check_sizes(project: Project, study: str, settings: Settings, where: str) -> None:
     dataset = project.dataset_of(study)
+    measures = project.study(study).measures
+    if settings.framework == "torch" and measures:
+        raise UserError(
+            f"{where}: measures: {', '.join(measures)}: with `framework: keras` alone, not `torch`"
+        )
     groups = settings.normalization_groups
     if settings.normalization == "group" and any(n % groups for n in settings.hidden_layers):
         raise UserError(

@@ -45,6 +45,7 @@ rule compare:
         comparisons="data/results/{study}/comparisons.csv",
         confusion="data/results/{study}/confusion.csv",
         confused="data/results/{study}/confused.csv",
+        frameworks="data/results/{study}/frameworks.csv",
     log:
         "logs/compare/{study}.log",
     conda:
@@ -54,12 +55,14 @@ rule compare:
         runtime=each_attempt(10),
     params:
         code=code("statistics/*.py", "tables.py"),
+        margin=lambda wildcards: PROJECT.dataset_of(wildcards.study).margin,
         config=CONFIG,
     shell:
         "python -m bnmatrix compare --config {params.config:q} --log {log:q}"
         " --study {wildcards.study:q} --runs {input.runs:q} --summary {output.summary:q}"
         " --comparisons {output.comparisons:q} --predictions {input.predictions:q}"
         " --examples 18 --confusion {output.confusion:q} --confused {output.confused:q}"
+        " --frameworks {output.frameworks:q}"
 
 
 rule combine:

@@ -74,6 +74,9 @@ def dataset_availability(name):
     return availability(PROJECT.datasets[name], PROJECT.run.mirror, Path("data/raw") / name)
 
 
+NO_TORCH = "PyTorch is not installed: `make torch` adds it"
+
+
 def left_out():
     """The studies that were asked for and whose data cannot be had, by reason."""
     found = {}
@@ -84,6 +87,9 @@ def left_out():
             answer = dataset_availability(PROJECT.study(study).dataset)
             if not answer.available:
                 found.setdefault(answer.reason, []).append(study)
+        for study in PROJECT.chosen:
+            if not variants(PROJECT, study):
+                found.setdefault(NO_TORCH, []).append(study)
         for study, reason in PROJECT.unavailable.items():
             if PROJECT.run.studies == "all" or study in PROJECT.run.studies:
                 found.setdefault(reason, []).append(study)
@@ -93,6 +99,13 @@ def left_out():
 LEFT_OUT = left_out()
 STUDIES = [s for s in PROJECT.chosen if not any(s in item["studies"] for item in LEFT_OUT)]
 
+# Of studies that are run, how many variants PyTorch would train, if it were there.
+WITHOUT_TORCH = {
+    study: len(variants(PROJECT, study, every=True)) - len(variants(PROJECT, study))
+    for study in STUDIES
+    if "torch" not in PROJECT.frameworks
+}
+WITHOUT_TORCH = {study: number for study, number in WITHOUT_TORCH.items() if number}
 ASKED = len(STUDIES) + sum(len(item["studies"]) for item in LEFT_OUT)
 
 # Studies with a page and a place on the overview (asked for by name, all of them), and those that
@@ -143,13 +156,21 @@ if LEFT_OUT and PROJECT.run.require_all:
     stop(f"require_all is set, and some data cannot be had.\n{left_out_message()}")
 if not STUDIES:
     stop(f"there is no study to run.\n{left_out_message()}")
-if LEFT_OUT:
-    logger.warning(left_out_message())
+
+
+def warn_of_what_is_left_out():
+    if LEFT_OUT:
+        logger.warning(left_out_message())
+    for study, number in WITHOUT_TORCH.items():
+        logger.warning(f"Left out: {number} variants of {study}. {NO_TORCH}")
+
+
+if workflow.is_main_process:
+    warn_of_what_is_left_out()
 
 
 def announce_success():
-    if LEFT_OUT:
-        logger.warning(left_out_message())
+    warn_of_what_is_left_out()
     logger.info(f"Report: {Path('reports/index.html').resolve()}")
 
 
@@ -237,10 +258,12 @@ def training_group(wildcards):
     return "training" if training_cost_of(wildcards).short else None
 
 
-def measuring_code(wildcards):
-    """A digest of the code that a study measures with."""
+def further_code(wildcards):
+    """A digest of the code that a job needs beside what all need: of measures, and of PyTorch."""
     measures = PROJECT.study(wildcards.study).measures
-    files = ["training/step_time.py"] if "step_time" in measures else []
+    frameworks = {variant.settings["framework"] for variant in strip_of(wildcards).variants}
+    files = ["training/pytorch.py"] if "torch" in frameworks else []
+    files += ["training/step_time.py"] if "step_time" in measures else []
     files += ["training/measures.py"] if set(measures) - {"step_time"} else []
     return code(*files) if files else ""
 

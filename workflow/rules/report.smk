@@ -110,6 +110,7 @@ rule page:
         timings="data/results/{study}/timings.csv",
         provenance="data/results/{study}/provenance.json",
         confusion="data/results/{study}/confusion.csv",
+        frameworks="data/results/{study}/frameworks.csv",
         claims=own_verdicts,
         figures=rules.plot.output,
         time=rules.plot_time.output,

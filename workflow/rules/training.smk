@@ -20,7 +20,7 @@ rule train:
         runtime=lambda wildcards, attempt: attempt * training_cost_of(wildcards).minutes,
     params:
         code=code(
-            "training/[!ms]*.py",
+            "training/[!mps]*.py",
             "training/minibatches.py",
             "training/seeds.py",
             "datasets/preparation.py",
@@ -28,8 +28,8 @@ rule train:
             "results.py",
             "packing.py",
         ),
-        # Behind the runs of a study that measures, and of no other.
-        measures=measuring_code,
+        # Behind the runs of a study that measures, or of variants in PyTorch, and of no other.
+        further=further_code,
         # Everything that decides the runs, and nothing else.
         spec=lambda wildcards: as_json(strip_of(wildcards).spec(PROJECT)),
         # Of a profile (set-resources: train:gpu=1): a GPU adds in another order than a processor.

@@ -1,5 +1,6 @@
 """Input scaling, fitted on the training examples alone."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,17 +31,22 @@ class Scaling:
         return ((x - self.shift) * self.scale).astype(np.float32)
 
 
-def fit_scaling(kind: str, x_train: np.ndarray, maximum: float) -> Scaling:
+def fit_scaling(kind: str | Mapping[str, float], x_train: np.ndarray, maximum: float) -> Scaling:
     """Return the scaling of a kind.
 
     Args:
         kind: ``raw`` leaves features as they are; ``unit`` maps them into [0, 1], pixels by their
             largest possible value and other features by their training range; ``standardized``
-            gives each mean 0 and variance 1; ``centered`` gives each mean 0.
+            gives each mean 0 and variance 1; ``centered`` gives each mean 0;
+            ``{"mean": m, "deviation": d}`` is ``unit`` minus m, divided by d.
         x_train: training examples × features.
         maximum: largest value of a pixel; 0 if features are not pixels. Other features may be
             missing (NaN): they become the median of the training examples.
     """
+    if not isinstance(kind, str):
+        unit = fit_scaling("unit", x_train, maximum)
+        scale = unit.scale / kind["deviation"]
+        return Scaling(unit.shift + kind["mean"] / unit.scale, scale, unit.fill)
     if kind == "unit" and maximum:
         return Scaling(np.float64(0), np.float64(1 / maximum))
     fill = None

@@ -23,6 +23,10 @@ def cell_columns(axes: list[str]) -> list[str]:
     return [axis for axis in axes if axis not in arm_columns(axes)]
 
 
+#: Values that go without saying in the name of a cell: what everyone expects.
+_UNSAID = {"loss": "cross_entropy", "conventions": "keras"}
+
+
 def setting_name(setting: str) -> str:
     """Return a setting's name for people."""
     return setting.removeprefix("normalization_").replace("_", " ")
@@ -52,7 +56,7 @@ def cell_label(row: Any, axes: list[str]) -> str:
     return ", ".join(
         f"{setting_name(axis)} {value_text(row[axis])}"
         for axis in cell_columns(axes)
-        if not _missing(row[axis])
+        if not _missing(row[axis]) and row[axis] != _UNSAID.get(axis)
     )
 
 

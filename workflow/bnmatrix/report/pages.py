@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from bnmatrix.config import InspectedDataset, Project, Study
+from bnmatrix.registry import CONVENTIONS
 from bnmatrix.report import labels
 from bnmatrix.report.text import answer, overall, own_facts
 from bnmatrix.tables import columns_before, read_runs
@@ -70,6 +71,10 @@ def study_page(
             own=own_facts(dataset, comparisons, summary, _folds(project, name))
             if isinstance(dataset, InspectedDataset)
             else None,
+            frameworks=_frameworks(read_runs(tables / "frameworks.csv"), axes),
+            conventions=CONVENTIONS,
+            step_seconds=_step_seconds(timings, axes),
+            without_torch=len(variants(project, name, every=True)) - len(variants(project, name)),
             scorecard=scorecard_rows(read_runs(claims), project) if claims else [],
             reasons=_reasons(project, name),
             tuned=any(variant.settings["tuned"] for variant in variants(project, name)),
@@ -343,6 +348,15 @@ def _settings(project: Project, name: str) -> dict[str, str]:
     }
 
 
+def _frameworks(table: pd.DataFrame, axes: list[str]) -> list[dict[str, Any]]:
+    """Return the rows of the comparison of frameworks, with the names of cell and arm."""
+    shared = [axis for axis in axes if axis not in ("framework", "conventions")]
+    if table.empty:
+        return []
+    mean = table.iloc[0].to_dict() | {"cell": "mean of all", "arm": "all"}
+    return [mean, *_records(table.iloc[1:], shared)]
+
+
 def _folds(project: Project, name: str) -> int | None:
     """Return the folds of a cross-validated study."""
     return variants(project, name)[0].settings["folds"]
@@ -382,3 +396,27 @@ def _seconds(timings: pd.DataFrame) -> list[dict[str, Any]]:
         {"variant": variant, "steady": steady[variant], "first": first[variant]}
         for variant in first.index
     ]
+
+
+def _step_seconds(timings: pd.DataFrame, axes: list[str]) -> list[dict[str, Any]]:
+    """Return wall-clock seconds of a training step in each framework, a row a cell of both.
+
+    Medians over evaluations; the first of a variant, which holds the compilation, is left out.
+    """
+    if "framework" not in axes:
+        return []
+    order = timings.groupby(["variant", "replicate"], sort=False)["step"]
+    steps = timings["step"] - order.shift(fill_value=0)
+    table = timings.assign(seconds=timings["training_seconds"] / steps)
+    table = table[table.groupby("variant").cumcount() > 0]
+    if "conventions" in axes:
+        table = table[table["conventions"] != "torch"]
+    shared = [axis for axis in axes if axis not in ("framework", "conventions")]
+    rows = []
+    for _, cell in table.groupby(shared, sort=False, dropna=False):
+        medians = cell.groupby("framework")["seconds"].median()
+        if set(medians.index) == {"keras", "torch"}:
+            first = cell.iloc[0]
+            label = f"{labels.arm_label(first, axes)}, {labels.cell_label(first, shared)}"
+            rows.append({"label": label, "keras": medians["keras"], "torch": medians["torch"]})
+    return rows

@@ -50,6 +50,7 @@ class Trainer:
         # Including the optimizer's: not all of them start from zero.
         self._variables = [*self.network.variables, *self.optimizer.variables]
         self._initial = self.state()
+        self.parameters = self.network.count_params()
         #: How many numbers training holds: weights, moving averages, the optimizer's state.
         self.size = sum(value.size for value in self._initial)
 
@@ -155,11 +156,18 @@ class Trainer:
         features = self.scaled(x)
         with tf.GradientTape() as tape:
             logits = self.network(features, training=True)
-            loss = self._loss(y, logits)
+            loss = self._training_loss(y, logits)
             mean_loss = loss / len(y)
         weights = self.network.trainable_variables
         self.optimizer.apply(tape.gradient(mean_loss, weights), weights)
         return loss, self._correct(logits, y)
+
+    def _training_loss(self, y, logits):
+        if self.settings["loss"] == "softmax_twice":
+            # Keras's loss would see the softmax, and take it back.
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, tf.nn.softmax(logits))
+            return tf.reduce_sum(losses)
+        return self._loss(y, logits)
 
     def evaluate_in_batches(self, x: tf.Tensor, y: tf.Tensor, size: int) -> Sums:
         """Return what :meth:`evaluate` does, in mini-batches of ``size`` and by their statistics.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from bnmatrix.registry import NORMALIZATIONS, OPTIMIZERS
@@ -98,14 +99,35 @@ def initialize(
     normalization start from the same weights and drop the same units.
     """
     dense = [layer for layer in network.layers if isinstance(layer, keras.layers.Dense)]
-    for number, layer in enumerate(dense):
-        kernel_seed = seeds.integer(seed, replicate, seeds.Purpose.WEIGHTS, number)
-        layer.kernel.assign(_initializer(settings, kernel_seed)(layer.kernel.shape))
+    shapes = [tuple(layer.kernel.shape) for layer in dense]
+    for layer, kernel in zip(
+        dense, initial_weights(settings, shapes, seed, replicate), strict=True
+    ):
+        layer.kernel.assign(kernel)
     dropout = [layer for layer in network.layers if isinstance(layer, Dropout)]
     for number, layer in enumerate(dropout):
         mask_seed = seeds.integer(seed, replicate, seeds.Purpose.DROPOUT, number)
         # A new generator's state: the seed, and a count of draws.
         layer.seed_generator.state.assign([mask_seed, 0])
+
+
+def initial_weights(
+    settings: dict[str, Any], shapes: Sequence[tuple[int, int]], seed: int, replicate: int
+) -> list[np.ndarray]:
+    """Return a replicate's initial weights of each dense layer.
+
+    Args:
+        settings: the variant's settings.
+        shapes: inputs × units of each layer.
+        seed: the study's seed.
+        replicate: the replicate's number.
+    """
+    return [
+        _initializer(settings, seeds.integer(seed, replicate, seeds.Purpose.WEIGHTS, number))(
+            shape
+        ).numpy()
+        for number, shape in enumerate(shapes)
+    ]
 
 
 def _initializer(settings: dict[str, Any], seed: int) -> keras.Initializer:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bnmatrix.datasets.preparation import Prepared
@@ -68,7 +69,8 @@ def train_strip(spec: dict[str, Any], prepared: Prepared, threads: int) -> Outco
             "platform": platform.platform(),
             "python": platform.python_version(),
             "packages": {name: version(name) for name in ("keras", "numpy")}
-            | {"tensorflow": tensorflow_version()},
+            | {"tensorflow": tensorflow_version()}
+            | torch_version(spec["variants"]),
             "threads": threads,
             "seconds": round(time.perf_counter() - began, 3),
             "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
@@ -90,7 +92,7 @@ def _train_variant(
 ) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of a variant's tables, by table."""
     settings, name = variant["settings"], f"{spec['study']} {variant['variant']}"
-    parameters = program.trainer.network.count_params()
+    parameters = program.trainer.parameters
     log.info(
         "%s: %d training, %d validation, %d test examples; %d parameters",
         *(name, program.examples, len(program.validation[1]), len(program.test[1]), parameters),
@@ -173,7 +175,7 @@ def _predictions(program: Program, replicate: int) -> list[dict[str, Any]]:
             "probability": round(float(values[chosen]), 4),
         }
         for number, (label, chosen, values) in enumerate(
-            zip(y.numpy(), predicted, probabilities, strict=True)
+            zip(np.asarray(y), predicted, probabilities, strict=True)
         )
     ]
 
@@ -183,6 +185,12 @@ def tensorflow_version() -> str:
     import tensorflow as tf
 
     return tf.__version__
+
+
+def torch_version(variants: list[dict[str, Any]]) -> dict[str, str]:
+    """Return PyTorch's version with its build ("2.13.0+cpu"), if any variant was trained by it."""
+    used = any(variant["settings"]["framework"] == "torch" for variant in variants)
+    return {"torch": version("torch")} if used else {}
 
 
 def processor() -> str:

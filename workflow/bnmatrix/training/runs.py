@@ -42,6 +42,14 @@ class Run:
     measurements: list[dict[str, Any]] = field(default_factory=list)
 
 
+def _trainer(framework: str) -> type:
+    if framework == "torch":
+        from bnmatrix.training.pytorch import Trainer as TorchTrainer
+
+        return TorchTrainer
+    return Trainer
+
+
 class Program:
     """A compiled network and its data, for all variants that share them.
 
@@ -55,7 +63,8 @@ class Program:
         self._settings, self._prepared, self._seed = settings, prepared, seed
         self.classes = prepared.classes
         first = examples_of(prepared, settings, seed, 1)
-        self.trainer = Trainer(
+        trainer = _trainer(settings["framework"])
+        self.trainer = trainer(
             settings, prepared.classes, first.x_train, first.y_train, first.scaling
         )
         self.examples = len(first.x_train)

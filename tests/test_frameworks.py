@@ -1,0 +1,423 @@
+"""Keras and PyTorch: the same numbers where the conventions are the same, and what each changes."""
+
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT, settings
+
+from bnmatrix.config import Project
+from bnmatrix.datasets.loaders import sklearn_digits
+from bnmatrix.datasets.preparation import Prepared
+from bnmatrix.errors import UserError
+from bnmatrix.project import load_project
+from bnmatrix.registry import ACTIVATIONS, CONVENTIONS, TORCH_KNOWS
+from bnmatrix.statistics.frameworks import compare_frameworks
+from bnmatrix.training.minibatches import Stretch
+from bnmatrix.variants import strips, variants
+
+SEED = 7
+STEPS = (1, 10, 100)
+
+
+@pytest.fixture(scope="module")
+def torch(request):
+    request.getfixturevalue("tensorflow")
+    return pytest.importorskip("torch", reason="PyTorch is not installed: make torch")
+
+
+@pytest.fixture(scope="module")
+def digits() -> Prepared:
+    arrays = sklearn_digits(None)
+    x, y = arrays.x, arrays.y
+    return Prepared(
+        *(x[:1000], y[:1000], x[1000:1200], y[1000:1200], x[1200:1500], y[1200:1500]), 10, 16.0
+    )
+
+
+def weights(trainer: Any) -> dict[str, np.ndarray]:
+    """Return a network's numbers by layer and name, in Keras's layout."""
+    import keras
+
+    found = {}
+    if isinstance(trainer.network, keras.Model):
+        for place, layer in enumerate(
+            layer for layer in trainer.network.layers if layer.weights and layer.name
+        ):
+            for variable in layer.weights:
+                if "seed" not in variable.path:
+                    found[f"{place} {variable.name}"] = variable.numpy().copy()
+        return found
+    names = {
+        **{"weight": "gamma", "bias": "beta"},
+        **{"running_mean": "moving_mean", "running_var": "moving_variance"},
+    }
+    layers = [layer for layer in trainer.network if list(layer.parameters())]
+    for place, layer in enumerate(layers):
+        dense = type(layer).__name__ == "Dense"
+        for name, value in layer.state_dict().items():
+            if dense:
+                key = {"weight": "kernel", "bias": "bias"}[name]
+                found[f"{place} {key}"] = (value.T if name == "weight" else value).numpy().copy()
+            elif name in names:
+                found[f"{place} {names[name]}"] = value.numpy().copy()
+    return found
+
+
+def trained(prepared, framework, change=None, **chosen):
+    """Return (sums of the stretch, weights, loss and accuracy in inference) after STEPS steps."""
+    from bnmatrix.training.runs import Program
+
+    own = settings(
+        **{"hidden_layers": [32, 16], "batch_size": 32, "normalization_groups": 4, **chosen},
+        framework=framework,
+    )
+    program = Program(own, prepared, SEED)
+    program.start(own, own["learning_rate"], 1)
+    if change:
+        change(program.trainer)
+    order = np.random.default_rng(0).permutation(np.resize(np.arange(1000), 3200)).astype(np.int32)
+    found, at = [], 0
+    for steps in STEPS:
+        sums = program.trainer.train(Stretch(order, at, steps, tail=False, evaluate=False))
+        found.append(
+            (sums, weights(program.trainer), program.trainer.evaluate(*program.validation))
+        )
+        at = steps
+    return found
+
+
+CASES = {
+    "none, adam": {},
+    "batch before, adam": {"normalization": "batch"},
+    "batch after, sgd": {
+        **{"normalization": "batch", "placement": "after"},
+        **{"optimizer": "sgd", "learning_rate": 0.1, "normalization_momentum": 0.9},
+    },
+    "layer, sgd with momentum": {
+        **{"normalization": "layer", "optimizer": "momentum", "learning_rate": 0.01},
+    },
+    "group, adam": {"normalization": "group"},
+    "no biases, sigmoid, sgd": {
+        **{"normalization": "batch", "biases": False, "activation": "sigmoid"},
+        **{"optimizer": "sgd", "learning_rate": 0.1, "normalization_epsilon": 0.01},
+    },
+    "softmax twice": {"loss": "softmax_twice"},
+    "the source's input scaling": {"input_scaling": {"mean": 0.1307, "deviation": 0.3081}},
+    "standardized": {"input_scaling": "standardized", "initializer": "he_normal"},
+}
+
+
+@pytest.mark.usefixtures("torch")
+@pytest.mark.parametrize("case", CASES)
+def test_from_equal_weights_both_take_the_same_steps(digits, case):
+    """After 1, 10 and 100 steps: weights, training losses, and loss and accuracy in inference."""
+    chosen = CASES[case]
+    both = [trained(digits, framework, **chosen) for framework in ("keras", "torch")]
+    for steps, keras, other in zip(STEPS, *both, strict=True):
+        close = 2e-4 if steps == 100 else 1e-5
+        assert other[0][0] == pytest.approx(keras[0][0], rel=close), f"loss as trained, {steps}"
+        assert other[0][1] == pytest.approx(keras[0][1], rel=close), f"correct, {steps}"
+        assert other[2][0] == pytest.approx(keras[2][0], rel=5 * close), f"validation loss, {steps}"
+        assert other[2][1] == pytest.approx(keras[2][1], abs=0.0051), f"accuracy, {steps}"
+        assert keras[1].keys() == other[1].keys()
+        for name, value in keras[1].items():
+            # A bias before batch normalization has no effect, and a gradient of rounding errors,
+            # which Adam makes steps of.
+            idle = name.endswith("bias") and chosen.get("normalization") == "batch"
+            if idle:
+                continue
+            off = np.abs(other[1][name] - value)
+            where = f"{name} after {steps} steps"
+            # Rounding errors grow from step to step; Adam makes steps of the smallest gradients.
+            if steps == 1:
+                np.testing.assert_allclose(other[1][name], value, 1e-4, 1e-5, err_msg=where)
+            near = 2e-3 if steps == 100 else 5e-4
+            assert np.linalg.norm(off) <= near * np.linalg.norm(value) + 1e-5, where
+
+
+def test_every_activation_is_keras_s(torch):
+    import keras
+
+    from bnmatrix.training.pytorch import _ACTIVATIONS
+
+    x = np.linspace(-4, 4, 81, dtype=np.float32)
+    assert set(_ACTIVATIONS) == set(ACTIVATIONS) == set(TORCH_KNOWS["activation"])
+    for name, layer in _ACTIVATIONS.items():
+        ours = layer()(torch.from_numpy(x)).numpy()
+        theirs = keras.ops.convert_to_numpy(keras.activations.get(name)(x))
+        np.testing.assert_allclose(ours, theirs, atol=2e-6, err_msg=name)
+
+
+def _momentum(trainer):
+    for layer in trainer.network:
+        if hasattr(layer, "running_mean"):
+            layer.momentum = 0.1
+
+
+def _unbiased(trainer):
+    from torch import nn
+
+    for layer in trainer.network:
+        if hasattr(layer, "running_mean"):
+            layer.__class__ = nn.BatchNorm1d
+
+
+def _epsilon(trainer):
+    for layer in trainer.network:
+        if hasattr(layer, "running_mean"):
+            layer.eps = 1e-5
+
+
+def _adam(trainer):
+    import torch
+
+    class Fixed(torch.optim.Adam):
+        """As PyTorch has it: whatever the loop sets, ε is 1e-8."""
+
+        def step(self, closure=None):
+            self.param_groups[0]["eps"] = 1e-8
+            return super().step(closure)
+
+    trainer.optimizer = Fixed(trainer.network.parameters(), 1e-3, fused=True)
+
+
+def _weights(trainer):
+    for layer in trainer.network:
+        if type(layer).__name__ == "Dense":
+            bias = layer.bias.detach().clone()
+            layer.reset_parameters()
+            layer.bias.data.copy_(bias)
+
+
+def _biases(trainer):
+    for layer in trainer.network:
+        if type(layer).__name__ == "Dense":
+            kernel = layer.weight.detach().clone()
+            layer.reset_parameters()
+            layer.weight.data.copy_(kernel)
+
+
+#: For each convention, PyTorch's own in place of Keras's, and where that shows.
+BROKEN = {
+    "Momentum of moving averages": (_momentum, "moving_mean", {}),
+    "Moving variance": (_unbiased, "moving_variance", {}),
+    "ε of batch normalization": (_epsilon, "kernel", {}),
+    "ε of Adam": (_adam, "kernel", {"normalization": "none"}),
+    "Initial weights of dense layers": (_weights, "kernel", {}),
+    "Initial biases of dense layers": (_biases, "bias", {}),
+}
+
+
+@pytest.mark.parametrize("name", [convention.what for convention in CONVENTIONS])
+def test_each_convention_had_to_be_matched(torch, digits, name):
+    """With PyTorch's own in its place, the two no longer agree."""
+    change, shows, further = BROKEN[name]
+    chosen = {"normalization": "batch"} | further
+    keras, matched = (trained(digits, framework, **chosen) for framework in ("keras", "torch"))
+    torch.manual_seed(0)
+    broken = trained(digits, "torch", change, **chosen)
+
+    def off(found):
+        return max(
+            float(np.abs(found[-1][1][key] - value).max())
+            for key, value in keras[-1][1].items()
+            if key.endswith(shows)
+        )
+
+    idle = shows == "bias"
+    assert off(broken) > (0.01 if idle else 10 * off(matched)), name
+
+
+def test_pytorch_s_conventions_are_those_of_its_layers(torch, digits):
+    from bnmatrix.training.runs import Program
+
+    own = settings(
+        hidden_layers=[32], normalization="batch", framework="torch", conventions="torch"
+    )
+    assert own["initializer"] is None
+    program = Program(own, digits, SEED)
+    program.start(own, 1e-3, 1)
+    layer = next(x for x in program.trainer.network if isinstance(x, torch.nn.BatchNorm1d))
+    assert type(layer) is torch.nn.BatchNorm1d
+    assert (layer.momentum, layer.eps) == (0.1, 1e-5)
+    dense = program.trainer.network[0]
+    assert float(dense.weight.detach().abs().max()) == pytest.approx(1 / 8, rel=0.01)
+    assert 0 < float(dense.bias.detach().abs().max()) <= 1 / 8
+    group = program.trainer.optimizer.param_groups[0]
+    order = np.arange(1000, dtype=np.int32)
+    program.trainer.train(Stretch(order, 0, 3, tail=False, evaluate=False))
+    assert group["eps"] == 1e-8
+    kernel = dense.weight.detach().clone()
+    program.start(own, 1e-3, 2)
+    assert not torch.equal(dense.weight, kernel)
+    program.start(own, 1e-3, 1)
+    first = dense.weight.detach().clone()
+    program.start(own, 1e-3, 1)
+    assert torch.equal(dense.weight, first)
+
+
+@pytest.mark.usefixtures("torch")
+def test_runs_are_the_same_each_time_with_dropout_too(digits):
+    from bnmatrix.training.runs import Program
+
+    own = settings(
+        **{"hidden_layers": [32], "normalization": "batch", "dropout": 0.3, "epochs": 2},
+        framework="torch",
+    )
+    runs = [Program(own, digits, SEED).run(own, 1e-3, replicate) for replicate in (1, 1, 2)]
+    assert runs[0].history == runs[1].history
+    assert runs[0].history != runs[2].history
+    # The last, smaller mini-batch is trained on: 31 of 32, and one of 8.
+    assert runs[0].steps == 2 * 32
+
+
+@pytest.mark.usefixtures("torch")
+def test_the_softmax_applied_twice_cannot_be_fitted(digits):
+    """The loss stays above ln(e + 9) − 1, with every prediction right and sure."""
+    from bnmatrix.training.runs import Program
+
+    for framework in ("keras", "torch"):
+        own = settings(
+            **{"hidden_layers": [64], "epochs": 60, "learning_rate": 0.01, "batch_size": 100},
+            **{"framework": framework, "loss": "softmax_twice"},
+        )
+        last = Program(own, digits, SEED).run(own, 0.01, 1).history[-1]
+        assert last["train_accuracy_as_trained"] > 0.85
+        assert 1.4611 < last["train_loss_as_trained"] < 1.65
+
+
+def test_torch_is_imported_by_its_trainer_alone():
+    for path in (ROOT / "workflow").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        if path.name != "pytorch.py":
+            assert "import torch" not in text, path.name
+            assert "from torch" not in text, path.name
+
+
+def test_without_pytorch_its_variants_are_left_out(project):
+    without = Project.model_construct(**{**dict(project), "frameworks": ("keras",)})
+    with_it = Project.model_construct(**{**dict(project), "frameworks": ("keras", "torch")})
+    study = "mnist-256-128"
+    both, one = variants(with_it, study), variants(without, study)
+    assert {v.settings["framework"] for v in both} == {"keras", "torch"}
+    assert {v.settings["framework"] for v in one} == {"keras"}
+    assert variants(without, study, every=True) == both
+    assert len(strips(without, study)) == len(one)
+    # Those that stay have the names and the seeds that they have beside the others.
+    assert [v for v in both if v.settings["framework"] == "keras"] == one
+
+
+def test_what_pytorch_does_not_do_is_refused(tmp_path):
+    (tmp_path / "config").mkdir()
+    for path in (ROOT / "config").glob("*.yaml"):
+        (tmp_path / "config" / path.name).write_text(path.read_text(encoding="utf-8"))
+    studies = tmp_path / "config/studies.yaml"
+    text = studies.read_text(encoding="utf-8")
+    entry = (
+        "\n  own:\n    title: t\n    question: q\n    dataset: digits\n"
+        "    settings: {{epochs: 1, framework: {framework}, {more}}}\n"
+        "    axes: {{normalization: [none], batch_size: [32]}}\n    {measures}"
+    )
+    for values, message in (
+        ({"more": "optimizer: rmsprop"}, "one of sgd, momentum, adam \\(not rmsprop\\)"),
+        (
+            {"more": "epochs: 1", "measures": "measures: {order: [last]}"},
+            "measures: order: with `framework: keras` alone",
+        ),
+        (
+            {"framework": "keras", "more": "conventions: torch"},
+            "`torch` goes with `framework: torch`",
+        ),
+        ({"framework": "pytorch", "more": "epochs: 1"}, "must be one of keras, torch"),
+        (
+            {"more": "input_scaling: {mean: 0.1, deviation: 0}"},
+            "input_scaling.*deviation.*greater than 0",
+        ),
+    ):
+        filled = {"framework": "torch", "measures": ""} | values
+        more = filled["more"].replace("epochs: 1", "dropout: 0")
+        studies.write_text(text + entry.format(**filled | {"more": more}), encoding="utf-8")
+        with pytest.raises(UserError, match=message):
+            load_project(root=tmp_path)
+
+
+def test_frameworks_are_compared_in_pairs():
+    rng = np.random.default_rng(0)
+    rows = []
+    for normalization in ("none", "batch"):
+        for replicate in range(1, 21):
+            base = rng.normal(0.97, 0.001)
+            for framework, shift in (("keras", 0.0), ("torch", 0.00002)):
+                noise = rng.normal(0, 0.0005)
+                drop = 0.01 if (framework, normalization) == ("torch", "batch") else 0.0
+                rows.append(
+                    {"study": "s", "dataset": "d", "normalization": normalization}
+                    | {"batch_size": 32, "framework": framework, "replicate": replicate}
+                    | {"status": "completed", "test_accuracy": base + shift + noise - drop}
+                    | {"variant": f"{framework} {normalization}"}
+                )
+    runs = pd.DataFrame(rows)
+    found = compare_frameworks(runs, 10, margin=0.002)
+    assert found["verdict"].tolist() == ["different", "equivalent", "different"]
+    assert found["pairs"].tolist() == [20, 20, 20]
+    assert found["effect"].iloc[2] == pytest.approx(-0.01, abs=0.001)
+    assert found["effect"].iloc[0] == pytest.approx(found["effect"].iloc[1:].mean())
+    few = compare_frameworks(runs[runs["replicate"] <= 2], 10, margin=0.0002)
+    assert few["verdict"].iloc[1] == "cannot tell"
+    assert compare_frameworks(runs.drop(columns="framework"), 10, 0.002).empty
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("torch")
+def test_a_job_in_pytorch_leaves_what_one_in_keras_does(tmp_path):
+    """The command of rule train, twice: the same bytes; the same tables as Keras's."""
+    import json
+
+    from bnmatrix.datasets.preparation import save
+    from bnmatrix.packing import load, machine_of, unpack
+
+    arrays = sklearn_digits(None)
+    x, y = arrays.x, arrays.y
+    data = tmp_path / "digits.npz"
+    parts = (x[:300], y[:300], x[300:400], y[300:400], x[400:600], y[400:600])
+    save(Prepared(*parts, 10, 16.0), data)
+    tables = {}
+    for name, framework in (("a", "torch"), ("b", "torch"), ("c", "keras")):
+        own = settings(hidden_layers=[16], normalization="batch", framework=framework, tuned=True)
+        spec = {
+            **{"study": "s", "dataset": "digits", "axes": ["normalization", "batch_size"]},
+            **{"replicates": 2, "seed": 1, "measures": {}, "predictions": True},
+            "tuning": {
+                **{"rates": [0.001, 0.01, 0.1], "replicates": 1},
+                **{"objective": "final", "widen": 0},
+            },
+            "variants": [{"variant": "v", "baseline": None, "settings": own}],
+        }
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "bnmatrix", "train", "--spec", json.dumps(spec)),
+                *("--data", str(data), "--threads", "1", "--gpus", "0"),
+                *("--folder", str(tmp_path / name)),
+            ],
+            cwd=ROOT / "workflow",
+            check=True,
+        )
+        packed = load([tmp_path / name / "results.arrow"], ["v"])
+        tables[name] = {
+            table: unpack(packed, table).to_pandas()
+            for table in ("runs", "history", "tuning", "predictions")
+        }
+    assert (tmp_path / "a/results.arrow").read_bytes() == (
+        tmp_path / "b/results.arrow"
+    ).read_bytes()
+    for table, keras in tables["c"].items():
+        assert list(tables["a"][table].columns) == list(keras.columns)
+        assert len(tables["a"][table]) == len(keras)
+    first, other = tables["a"]["runs"], tables["c"]["runs"]
+    assert (first["parameters"] == other["parameters"]).all()
+    assert first["test_accuracy"].to_numpy() == pytest.approx(other["test_accuracy"], abs=0.03)
+    assert "torch" in machine_of(tmp_path / "a/times.arrow")["packages"]
