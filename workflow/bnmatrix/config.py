@@ -312,30 +312,19 @@ class ShiftedScaling(Model):
     """What is divided by."""
 
 
-def _input_scaling(value: Any) -> Any:
-    if isinstance(value, ShiftedScaling):
-        return value
-    if isinstance(value, Mapping):
-        return ShiftedScaling.model_validate(value)
-    if value not in registry.INPUT_SCALINGS:
-        raise ValueError(
-            f"must be one of {', '.join(registry.INPUT_SCALINGS)}, or {{mean: …, deviation: …}}"
-            f"{suggestion(value, registry.INPUT_SCALINGS)}"
-        )
-    return value
+def _name_or(names: tuple[str, ...], model: type[Model], written: str) -> BeforeValidator:
+    """Validate that a value is one of ``names`` or a mapping for ``model``, written so."""
 
-
-def _initializer(value: Any) -> Any:
-    if isinstance(value, NormalInitializer):
+    def check(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return model.model_validate(value)
+        if not isinstance(value, model) and value not in names:
+            raise ValueError(
+                f"must be one of {', '.join(names)}, or {written}{suggestion(value, names)}"
+            )
         return value
-    if isinstance(value, Mapping):
-        return NormalInitializer.model_validate(value)
-    if value not in registry.INITIALIZERS:
-        raise ValueError(
-            f"must be one of {', '.join(registry.INITIALIZERS)}, or "
-            f"{{normal: standard deviation}}{suggestion(value, registry.INITIALIZERS)}"
-        )
-    return value
+
+    return BeforeValidator(check, json_schema_input_type=Literal[names] | model)
 
 
 class Settings(Model):
@@ -370,10 +359,7 @@ class Settings(Model):
     """Dropout `after` the normalization and the activation, or `before` both."""
     initializer: Annotated[
         str | NormalInitializer,
-        BeforeValidator(
-            _initializer,
-            json_schema_input_type=Literal[registry.INITIALIZERS] | NormalInitializer,
-        ),
+        _name_or(registry.INITIALIZERS, NormalInitializer, "{normal: standard deviation}"),
     ] = "glorot_uniform"
     """Initial weights: a Keras initializer, or `{normal: standard deviation}`."""
     biases: bool = True
@@ -387,10 +373,7 @@ class Settings(Model):
     says."""
     input_scaling: Annotated[
         str | ShiftedScaling,
-        BeforeValidator(
-            _input_scaling,
-            json_schema_input_type=Literal[registry.INPUT_SCALINGS] | ShiftedScaling,
-        ),
+        _name_or(registry.INPUT_SCALINGS, ShiftedScaling, "{mean: …, deviation: …}"),
     ] = "unit"
     """`raw`; `unit`: into [0, 1]; `standardized`: each feature to mean 0 and variance 1;
     `centered`: each feature to mean 0. Fitted on the training examples alone. Or `{mean: 0.1307,
