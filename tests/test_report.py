@@ -22,6 +22,7 @@ from bnmatrix.report.text import answer, overall
 from bnmatrix.report.theory import theory_page
 from bnmatrix.statistics.comparisons import compare, summarize
 from bnmatrix.statistics.confusions import best_variant, confusion, most_confused
+from bnmatrix.statistics.frameworks import compare_frameworks
 from bnmatrix.tables import axes_of, read_runs, write_csv
 
 
@@ -292,6 +293,7 @@ def results(tmp_path):
     write_csv(compare(runs, 3), tables / "comparisons.csv")
     found = predictions_of(runs)
     write_csv(confusion(found, 3), tables / "confusion.csv")
+    write_csv(compare_frameworks(runs, 3, 0.01), tables / "frameworks.csv")
     write_csv(most_confused(found, 18), tables / "confused.csv")
     write_csv(timings_of(runs), tables / "timings.csv")
     history_of(runs).to_parquet(tables / "history.parquet")
@@ -445,3 +447,24 @@ def test_libraries_are_the_listed_ones():
     licences = (folder / "LICENSES.md").read_text(encoding="utf-8")
     for name, library in listed.items():
         assert f"## {name} {library['version']}" in licences
+
+
+def test_names_of_classes_are_text_whatever_is_in_them(tmp_path):
+    """Letters of any alphabet, Matplotlib's formulas and HTML, in figures."""
+    from bnmatrix.report.drawing import save
+    from bnmatrix.report.figures import confused, confusion
+
+    classes = [r"$\frac{1}$", "猫 <b>&", "a very long name of a class that would fill a page"]
+    shares = [
+        {"variant": "v", "label": a, "predicted": b, "share": 0.8 if a == b else 0.1}
+        for a in range(3)
+        for b in range(3)
+    ]
+    wrong = [{"variant": "v", "example": 0, "label": 0, "predicted": 1, "share_wrong": 0.5}]
+    save(confusion(pd.DataFrame(shares), classes), tmp_path / "a.svg")
+    picture = np.zeros((1, 4, 4))
+    save(confused(pd.DataFrame(wrong), classes, picture), tmp_path / "b.svg")
+    text = (tmp_path / "a.svg").read_text(encoding="utf-8")
+    assert r"$\frac{1}$" in text
+    assert "猫 &lt;b&gt;&amp;" in text
+    assert "a very long name of a c…" in text

@@ -229,7 +229,7 @@ def plot(options: argparse.Namespace) -> None:
     project = _project(options)
     study, dataset = project.study(options.study), project.dataset_of(options.study)
     images = None
-    if dataset.maximum and len(dataset.shape) > 1:
+    if dataset.pictures:
         # The test part is the same in every split.
         pixels = load_prepared(options.prepared[0]).x_test
         images = pixels.reshape(-1, *dataset.shape) / dataset.maximum

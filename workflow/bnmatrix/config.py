@@ -167,6 +167,12 @@ class Dataset(Model):
         """Number of features of one example, flattened."""
         return math.prod(self.shape)
 
+    @property
+    def pictures(self) -> bool:
+        """Whether an example can be shown as a picture: gray, or red, green and blue."""
+        shape = self.shape
+        return bool(self.maximum) and (len(shape) == 2 or (len(shape) == 3 and shape[2] == 3))
+
     def train_and_test(self) -> tuple[int, int]:
         """Return the number of examples to train and validate on, and to test on."""
         if self.test_split is None:

@@ -37,6 +37,8 @@ _PER_ROW = 5
 _MOST_POINTS = 5_000
 #: Classes up to which a confusion matrix is drawn with its numbers.
 _MOST_CLASSES = 20
+#: Classes whose names stand beside the confusion matrix, at most, and letters of a name.
+_MOST_NAMES, _LONGEST_NAME = 60, 24
 
 
 @dataclass(frozen=True)
@@ -349,6 +351,12 @@ def gap(summary: pd.DataFrame) -> Drawing:
     return Drawing(figure, summary[columns], description + ".")
 
 
+def _short(name: str) -> str:
+    """Return a class's name to stand in a figure: not too long, and no formula to Matplotlib."""
+    name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+    return name.replace("$", r"\$")
+
+
 def confusion(table: pd.DataFrame, classes: list[str]) -> Drawing:
     """Return the confusion matrix of the best variant: shares of each true class's examples."""
     if table.empty:
@@ -375,11 +383,12 @@ def confusion(table: pd.DataFrame, classes: list[str]) -> Drawing:
                     color="white" if dark else "#1c2330",
                     fontweight="bold" if row == column else "normal",
                 )
-    places = range(len(classes))
-    panel.set_xticks(places, classes, rotation=45 if max(map(len, classes)) > 2 else 0, ha="right")
-    panel.set_yticks(places, classes)
-    if max(map(len, classes)) <= 2:
-        panel.set_xticks(places, classes, ha="center")
+    places, names = range(len(classes)), [_short(name) for name in classes]
+    if len(names) > _MOST_NAMES:
+        places, names = [], []
+    long = max(map(len, classes)) > 2
+    panel.set_xticks(places, names, rotation=45 if long else 0, ha="right" if long else "center")
+    panel.set_yticks(places, names)
     panel.grid(visible=False)
     panel.set_xlabel("predicted class")
     panel.set_ylabel("true class")
@@ -419,7 +428,7 @@ def confused(table: pd.DataFrame, classes: list[str], images: np.ndarray | None)
     for panel, row in zip(grid.flat, named.itertuples(index=False), strict=False):
         panel.imshow(images[row.example], cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
         panel.set_title(
-            f"{row.label} as {row.predicted}\n{row.share_wrong:.0%} of runs",
+            f"{_short(row.label)} as {_short(row.predicted)}\n{row.share_wrong:.0%} of runs",
             **{"fontsize": 8, "fontweight": "normal"},
         )
     words = [f"{row.label} as {row.predicted}" for row in named.itertuples(index=False)]

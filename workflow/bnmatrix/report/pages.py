@@ -65,7 +65,7 @@ def study_page(
             files=f"figures/{name}/",
             best=_variant_words(best, axes),
             best_runs=int((best["test_accuracy_n"] - best["diverged"]).sum()),
-            pictures=bool(dataset.maximum) and len(dataset.shape) > 1,
+            pictures=dataset.pictures,
             declaration=declaration(study),
             answers=answer(comparisons),
             own=own_facts(dataset, comparisons, summary, _folds(project, name))
