@@ -1,6 +1,7 @@
 """A study's figures: each a function from tables to a drawing."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +23,8 @@ from bnmatrix.report.labels import (
     duration,
     join,
     percent,
+    phrases,
     points,
-    setting_name,
-    value_text,
     with_labels,
 )
 from bnmatrix.results import DIVERGED
@@ -124,7 +124,7 @@ def learning_curves(history: pd.DataFrame) -> Drawing:
                 legend=False,
                 ax=panel,
             )
-            panel.set_title(cell if row == 0 else "")
+            panel.set_title(_wrapped(cell, 28) if row == 0 else "")
             panel.set_ylabel(name if column == 0 else "")
             panel.set_xlabel("epoch" if row == 1 else "")
             panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -169,11 +169,8 @@ def accuracy(
     means = with_labels(summary, axes)
     colours = arm_colours(table)
     rest = [axis for axis in cell_columns(axes) if axis != "batch_size"]
-    facet = ["" if not rest else _facet(row, rest) for _, row in table.iterrows()]
-    table = table.assign(facet=facet)
-    means = means.assign(
-        facet=["" if not rest else _facet(row, rest) for _, row in means.iterrows()]
-    )
+    table = table.assign(facet=[phrases(row, rest) for _, row in table.iterrows()])
+    means = means.assign(facet=[phrases(row, rest) for _, row in means.iterrows()])
     facets = list(dict.fromkeys(table["facet"]))
     shown = facets[:MOST_CELLS]
     columns = min(3, len(shown))
@@ -236,7 +233,7 @@ def accuracy(
         panel.set_ylabel("test accuracy (%)" if number % columns == 0 else "")
         panel.yaxis.set_major_formatter(PERCENT)
         panel.grid(visible=False, axis="x")
-        panel.set_title(name)
+        panel.set_title(_wrapped(name, 48))
     for number in range(len(shown), rows * columns):
         grid[number // columns][number % columns].set_visible(False)
     counts = sorted(set(replicates))
@@ -291,7 +288,7 @@ def differences(comparisons: pd.DataFrame) -> Drawing:
             capsize=3.5,
             zorder=3,
         )
-    panel.set_yticks(range(len(table)), names)
+    panel.set_yticks(range(len(table)), [_wrapped(name, 44) for name in names])
     panel.set_ylim(len(table) - 0.5, -0.5)
     panel.grid(visible=False, axis="y")
     panel.xaxis.set_major_formatter(POINTS)
@@ -334,7 +331,7 @@ def gap(summary: pd.DataFrame) -> Drawing:
                 xerr=None if math.isnan(row.gap_ci_low) else error,
                 **{"fmt": "o", "ms": 6, "color": colour, "elinewidth": 2, "capsize": 3},
             )
-    panel.set_yticks(range(len(cells)), cells)
+    panel.set_yticks(range(len(cells)), [_wrapped(cell, 44) for cell in cells])
     panel.set_ylim(len(cells) - 0.5, -0.5)
     panel.grid(visible=False, axis="y")
     panel.xaxis.set_major_formatter(POINTS)
@@ -506,8 +503,9 @@ def _interval_words(low: float, high: float) -> str:
     return "no interval" if math.isnan(low) else f"interval {points(low)} to {points(high)}"
 
 
-def _facet(row: pd.Series, axes: list[str]) -> str:
-    return ", ".join(f"{setting_name(axis)} {value_text(row[axis])}" for axis in axes)
+def _wrapped(text: str, width: int) -> str:
+    """Return a name of a cell in lines of so many letters, which are not cut off."""
+    return textwrap.fill(text, width, break_on_hyphens=False)
 
 
 def _legend_columns(handles: list[Line2D], columns: int) -> int:

@@ -23,8 +23,15 @@ def cell_columns(axes: list[str]) -> list[str]:
     return [axis for axis in axes if axis not in arm_columns(axes)]
 
 
-#: Values that go without saying in the name of a cell: what everyone expects.
-_UNSAID = {"loss": "cross_entropy", "conventions": "keras"}
+#: What is said of a setting's value in the name of a cell; nothing, where everyone expects it.
+_PHRASES = {
+    ("framework", "keras"): "Keras",
+    ("framework", "torch"): "PyTorch",
+    ("conventions", "keras"): "",
+    ("conventions", "torch"): "its own conventions",
+    ("loss", "cross_entropy"): "",
+    ("loss", "softmax_twice"): "softmax twice",
+}
 
 
 def setting_name(setting: str) -> str:
@@ -36,6 +43,9 @@ def value_text(value: Any) -> str:
     """Return a setting's value for people: numbers as short as they are, "20 × 64" for layers."""
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, str) and value.startswith("mean-"):
+        mean, deviation = value.removeprefix("mean-").split("-deviation-")
+        return f"(x − {mean}) / {deviation}"
     layers = value.split("-") if isinstance(value, str) else []
     if len(layers) > 2 and layers[0].isdigit() and len(set(layers)) == 1:
         return f"{len(layers)} × {layers[0]}"
@@ -53,11 +63,17 @@ def arm_label(row: Any, axes: list[str]) -> str:
 
 def cell_label(row: Any, axes: list[str]) -> str:
     """Return the name of a row's cell, such as "batch size 32, learning rate 0.1"."""
-    return ", ".join(
-        f"{setting_name(axis)} {value_text(row[axis])}"
-        for axis in cell_columns(axes)
-        if not _missing(row[axis]) and row[axis] != _UNSAID.get(axis)
-    )
+    return phrases(row, cell_columns(axes))
+
+
+def phrases(row: Any, axes: list[str]) -> str:
+    """Return the values of axes in words, such as "learning rate 0.1, PyTorch"."""
+    said = [
+        _PHRASES.get((axis, row[axis]), f"{setting_name(axis)} {value_text(row[axis])}")
+        for axis in axes
+        if not _missing(row[axis])
+    ]
+    return ", ".join(phrase for phrase in said if phrase)
 
 
 def with_labels(table: pd.DataFrame, axes: list[str]) -> pd.DataFrame:
