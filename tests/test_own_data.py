@@ -148,6 +148,45 @@ def test_a_test_part_of_its_own():
     assert dataset.test_split is None
 
 
+def test_groups_of_arrays_are_kept_together_too():
+    rng = np.random.default_rng(0)
+    groups = np.arange(300) // 5
+    x, y = np.c_[groups, rng.random(300)], groups % 2
+    np.savez("own.npz", x=x, y=y, groups=groups)
+    dataset = look(None, "own.npz", target=None, test_fraction=0.4)
+    assert dataset.grouped
+    made = prepare(dataset, arrays_of(dataset), Split(fraction=0.1, take="stratified"))
+    parts = [set(x[:, 0]) for x in (made.x_train, made.x_validation, made.x_test)]
+    assert not parts[0] & parts[1] | parts[0] & parts[2] | parts[1] & parts[2]
+    # As many as were asked for, as far as groups allow.
+    assert len(made.x_test) == pytest.approx(120, abs=10)
+    assert len(made.x_validation) == pytest.approx(18, abs=5)
+    assert dataset.train_and_test() == (300 - len(made.x_test), len(made.x_test))
+
+
+def test_groups_in_both_of_two_files_are_refused():
+    frame = pd.DataFrame({"a": range(60), "patient": np.arange(60) // 5, "kind": np.arange(60) % 2})
+    frame.to_csv("own.csv", index=False)
+    frame.assign(patient=frame["patient"] + 8).to_csv("test.csv", index=False)
+    with pytest.raises(UserError, match="group 'patient': 10, 11, 8, 9 are in the test part and"):
+        look(None, group="patient", test_path="test.csv")
+
+
+def test_what_pandas_writes_of_its_index_is_no_feature():
+    frame = pd.DataFrame({"a": np.random.default_rng(0).random(60), "kind": np.arange(60) % 2})
+    frame.sort_values("kind").to_parquet("own.parquet")
+    assert look(None, "own.parquet").shape == [1]
+    frame.to_csv("own.csv")
+    with pytest.raises(UserError, match="has a column without a name"):
+        look(None)
+
+
+def test_numbers_stored_as_text_are_numbers():
+    frame = pd.DataFrame({"a": [str(i) for i in range(40)], "kind": np.arange(40) % 2})
+    frame.to_parquet("own.parquet")
+    np.testing.assert_array_equal(arrays_of(look(None, "own.parquet")).x[:, 0], range(40))
+
+
 def test_names_in_any_alphabet():
     content = GOOD.replace("colour", "色").replace("kind", "вид").replace(",p\n", ",猫 <b>$x$\n")
     assert look(content, target="вид").classes == ["n", "猫 <b>$x$"]
@@ -200,7 +239,7 @@ REFUSED = {
     "an infinity": (
         GOOD.replace("4,4,red", "4,inf,red"),
         {},
-        "column 'height': infinite in row 5",
+        "column 'height': infinite or beyond 1e30 in row 5",
     ),
     "an empty column": (
         "a,b,kind\n" + "".join(f"{row},,{row % 2}\n" for row in range(40)),
@@ -238,7 +277,7 @@ REFUSED = {
         {},
         "24 examples of 8 classes are too few",
     ),
-    "too few groups": (GOOD, {"group": "colour"}, "group: 'colour' has 2 values"),
+    "too few groups": (GOOD, {"group": "colour"}, "group 'colour' has 2 values"),
     "no such file": (GOOD, {"path": "owm.csv"}, "owm.csv: there is no such file or folder"),
     "a file of no known kind": (GOOD, {"path": "own.xls"}, "'own.xls': cannot tell what this is"),
     "a checksum that does not hold": (
@@ -310,10 +349,13 @@ def test_bad_arrays_are_refused():
         ({"x": x, "y": y[:9]}, "x: 40 examples, and y has 9"),
         ({"x": x, "y": np.eye(2)[y]}, "of one-hot rows, save y.argmax"),
         ({"x": x[:, 0], "y": y}, "x: has shape \\(40,\\)"),
-        ({"x": bad, "y": y}, "infinite in example 7"),
+        ({"x": bad, "y": y}, "infinite or beyond 1e30 in example 7"),
         ({"x": x, "y": np.array([{}] * 40)}, "it holds Python objects"),
         ({"x": x.astype(str), "y": y}, "holds <U32, not numbers"),
         ({"x": x, "y": y * 0}, "all 40 examples are of one class"),
+        ({"x": x, "y": y, "x_test": x}, "has one of x_test and y_test"),
+        ({"x": x, "y": y, "X_test": x}, "has an array 'X_test', which means nothing here"),
+        ({"x": x, "y": y[:, None]}, "save y.ravel"),
     ):
         np.savez("own.npz", **arrays)
         with pytest.raises(UserError, match=message):
@@ -379,6 +421,16 @@ def test_images_that_cannot_be_read_are_named_counted_and_refused_above_a_share(
     assert "2 of 80 files cannot be read" in dataset.notes[1]
 
 
+def test_sixteen_bits_keep_their_shades():
+    for label in ("a", "b"):
+        Path(f"photos/{label}").mkdir(parents=True)
+        for place in range(6):
+            shades = np.linspace(0, 65535, 1024).astype(np.uint16).reshape(32, 32)
+            Image.fromarray(shades).save(f"photos/{label}/{place}.png")
+    x = arrays_of(look(None, "photos/", target=None, image_mode="gray", test_fraction=0.4)).x
+    np.testing.assert_allclose(x[0], np.linspace(0, 255, 1024), atol=1.1)
+
+
 def test_folders_without_classes_or_with_others_are_refused():
     Path("photos").mkdir()
     with pytest.raises(UserError, match="there are no images in it; they should be in one folder"):
@@ -390,6 +442,10 @@ def test_folders_without_classes_or_with_others_are_refused():
     pictures("test", classes=("cat", "fox"))
     with pytest.raises(UserError, match="test: has classes that train has not: fox"):
         look(None, "train/", target=None, test_path="test/")
+    pictures("pets/train")
+    pictures("pets/test")
+    with pytest.raises(UserError, match="holds folders alone, where the images of a class were"):
+        look(None, "pets/", target=None)
 
 
 # ------------------------------------------------------------------------------ looking once
@@ -503,7 +559,7 @@ def test_errors_name_the_entry(folder):
     with pytest.raises(UserError) as error:
         configure(folder, {"path": "own.csv", "target": "knd"})
     assert str(error.value).startswith("config/datasets.yaml: datasets → own: own.csv: target:")
-    with pytest.raises(UserError, match="is split by group 'a', and cannot be cross-validated"):
+    with pytest.raises(UserError, match="is split by groups, and cannot be cross-validated"):
         configure(
             folder,
             {"path": "own.csv", "target": "kind", "group": "a"},
@@ -517,6 +573,49 @@ def test_errors_name_the_entry(folder):
             {"axes": {"batch_size": [900]}},
             rows(300),
         )
+
+
+def test_what_is_wrong_with_an_entry_is_said(folder):
+    dataset = {"path": "own.csv", "target": "kind"}
+    for study, message in (
+        ({"settings": "abc"}, "own: settings: Input should be a valid dictionary"),
+        ({"axes": ["batch_size"]}, "own: axes: Input should be a valid dictionary"),
+        ({"axes": {"batch_size": [16, "32"]}}, "batch_size.*valid integer"),
+        ({"dataset": ["own"]}, "dataset"),
+        ({"settings": {"folds": 400}}, "folds: 400 is more than the 150 examples"),
+        ({"settings": {"folds": 200}}, "folds: 200 is more than the 150 examples"),
+    ):
+        with pytest.raises(UserError, match=message):
+            configure(folder, dataset, study, rows(300))
+    configure(folder, dataset, {"axes": None, "settings": None}, rows(300))
+    configure(folder, dataset, None, rows(300))
+    studies = folder / "config/studies.yaml"
+    text = studies.read_text(encoding="utf-8")
+    studies.write_text(text.replace("\n  own:", "\n  onw:"), encoding="utf-8")
+    with pytest.raises(UserError, match="there is no data set 'onw' \\(did you mean 'own'\\?\\)"):
+        load_project(root=folder)
+    studies.write_text(f"{text}\n  iris-64-32:\n    dataset: own\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"'iris-64-32' stands in line .* and again in line"):
+        load_project(root=folder)
+
+
+def test_data_that_no_chosen_study_needs_is_not_looked_into(folder):
+    configure(folder, {"path": "own.csv", "target": "kind"}, None, rows(300))
+    Path("own.csv").unlink()
+    project = load_project({"studies": ["iris-64-32"]}, root=folder)
+    assert project.chosen == ["iris-64-32"]
+    with pytest.raises(UserError, match="not looked into, since no study of it is among"):
+        project.study("own")
+
+
+def test_own_data_can_be_trained_in_pytorch_and_measured_otherwise(folder):
+    dataset = {"path": "own.csv", "target": "kind"}
+    project = configure(folder, dataset, {"settings": {"framework": "torch"}}, rows(300))
+    assert project.study("own").measures == {}
+    assert not project.claims["train-inference"].own
+    assert project.claims["generalization"].own
+    project = configure(folder, dataset, {"measures": {"gradients": [0]}}, rows(300))
+    assert not project.claims["order"].own
 
 
 def test_an_address_that_cannot_be_had_leaves_the_study_out(folder, monkeypatch):

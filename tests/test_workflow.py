@@ -508,7 +508,7 @@ def test_data_of_ones_own_as_the_documentation_says(tmp_path):
     assert "178 examples are too few to tell" in page
     assert "What is said of batch normalization, on this data" in page
     assert "(powers of two up to a quarter of 113 training examples)" in page
-    assert "in 5-fold cross-validation" in page
+    assert "one of 5 folds a replicate" in page
     assert "column of numbers" in page or "columns of numbers" in page
     runs = pd.read_csv(copy.folder / "reports/wine.csv")
     assert sorted(set(runs["batch_size"])) == [2, 4, 8, 16]

@@ -149,7 +149,7 @@ def compare(options: argparse.Namespace) -> None:
     summary = summarize(runs, classes, shares)
     write_csv(summary, options.summary)
     write_csv(compare(runs, classes, shares), options.comparisons)
-    write_csv(compare_frameworks(runs, classes, dataset.margin), options.frameworks)
+    write_csv(compare_frameworks(runs, classes, dataset.margin, shares), options.frameworks)
     best = [("variant", "==", best_variant(summary, classes))]
     predictions = pd.read_parquet(options.predictions, filters=best)
     write_csv(confusion(predictions, classes), options.confusion)

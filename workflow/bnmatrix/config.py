@@ -276,8 +276,9 @@ class OwnDataset(Model):
         for kind, suffixes in OWN_KINDS.items():
             if name.endswith(suffixes):
                 return kind
-        if self.url is None and "." not in name.rstrip("/").rpartition("/")[2]:
-            return "images"  # a folder
+        folder = name.endswith("/") or "." not in name.rpartition("/")[2]
+        if self.url is None and folder:
+            return "images"
         known = ", ".join(suffix for suffixes in OWN_KINDS.values() for suffix in suffixes)
         raise ValueError(
             f"'{self.place}': cannot tell what this is; it should end in one of {known}, or be a "
@@ -297,6 +298,14 @@ class InspectedDataset(Dataset):
     """What was made of it, in sentences."""
     rows_by_class: list[int]
     """Examples of each class, the test part included."""
+    grouped: bool = False
+    """Whether examples come in groups that must not be divided."""
+    sizes: list[int] | None = None
+    """Examples to train and validate on, and to test on, where groups decide it."""
+
+    def train_and_test(self) -> tuple[int, int]:
+        """Return the number of examples to train and validate on, and to test on."""
+        return (self.sizes[0], self.sizes[1]) if self.sizes else super().train_and_test()
 
 
 # --------------------------------------------------------------------------- studies

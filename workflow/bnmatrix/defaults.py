@@ -7,8 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from bnmatrix.config import Analysis, Claim, InspectedDataset, Split, Study
-from bnmatrix.registry import ENDPOINTS
+from bnmatrix.config import Analysis, Claim, InspectedDataset, Split, Study, validated
+from bnmatrix.registry import ENDPOINTS, MEASURES
 
 #: Examples below which a test part says too little by itself, and all are tested in turn.
 _FEW = 2_000
@@ -37,11 +37,13 @@ def study_entry(
         dataset_name: the data set's name.
         dataset: the data set.
     """
-    entry = dict(entry or {})
-    given = dict(entry.get("settings") or {})
-    axes = dict(entry.get("axes") or {})
+    entry = {key: value for key, value in (entry or {}).items() if value is not None}
+    given, axes = entry.get("settings", {}), entry.get("axes", {})
+    if not isinstance(given, Mapping) or not isinstance(axes, Mapping):
+        return {"axes": {}, "title": "", "question": "", "dataset": dataset_name} | entry
+    given, axes, told = dict(given), dict(axes), axes
     examples = dataset.examples.train + dataset.examples.test
-    crossed = examples < _FEW and dataset.test_split is not None and not dataset.own.group
+    crossed = examples < _FEW and dataset.test_split is not None and not dataset.grouped
     folds = given.get("folds", _FOLDS if crossed else None)
     training = _training_examples(dataset, given, folds)
     chosen, reasons = _settings(dataset, training, examples, folds)
@@ -55,9 +57,7 @@ def study_entry(
     if {"learning_rate", "tuned"} & {*given, *axes}:
         chosen.pop("tuned", None)
     settings = {**{k: v for k, v in chosen.items() if k not in axes}, **given}
-    reasons = {
-        k: v for k, v in reasons.items() if k not in given and k not in entry.get("axes", {})
-    }
+    reasons = {k: v for k, v in reasons.items() if k not in given and k not in told}
     defaults = {
         "title": dataset.title,
         "question": (
@@ -67,8 +67,9 @@ def study_entry(
         "dataset": dataset_name,
         "replicates": 20 if folds else 15 if training < 5_000 else 10 if training <= _TUNED else 5,
         "tuning": {"rates": [0.000316, 0.001, 0.00316, 0.01, 0.0316]},
-        "measures": {"inference_modes": ["last"], "order": ["last"]},
     }
+    if given.get("framework", "keras") == "keras" and "framework" not in axes:
+        defaults["measures"] = {"inference_modes": ["last"], "order": ["last"]}
     if training < 5_000:
         # A job costs a start of TensorFlow: more than its training.
         defaults["together"] = ["normalization", "learning_rate", "tuned", "initializer"]
@@ -150,13 +151,13 @@ def own_claims(
     """
     first: dict[str, str] = {}
     for name, study in studies.items():
-        if study.dataset in own and study.role == "matrix":
+        if study.dataset in own and study.role == "matrix" and _compares(study):
             first.setdefault(study.dataset, name)
     return {
         name: claim.model_copy(
             update={
                 "own": [
-                    _analysis(claim, study, studies[study], own[dataset])
+                    _analysis(name, claim, study, studies[study], own[dataset])
                     for dataset, study in first.items()
                     if _fits(claim, studies[study])
                 ]
@@ -166,35 +167,50 @@ def own_claims(
     }
 
 
+def _compares(study: Study) -> bool:
+    """Return whether a study has the two arms, at several batch sizes."""
+    sizes = study.axes["batch_size"]
+    several = len(sizes) > 1 and all(isinstance(size, int) for size in sizes)
+    return several and {"none", "batch"} <= set(map(str, study.axes["normalization"]))
+
+
 def _fits(claim: Claim, study: Study) -> bool:
-    """Return whether a study has what a claim's analysis of one's own data compares."""
-    return (
-        claim.own_data is not None
-        and {"none", "batch"} <= set(study.axes["normalization"])
-        and len(study.axes["batch_size"]) > 1
-    )
+    """Return whether a study has what a claim's analysis of one's own data needs."""
+    if claim.own_data is None:
+        return False
+    arguments = claim.own_data.get("arguments", claim.primary.arguments)
+    measure = arguments.get("measure") if isinstance(arguments, Mapping) else None
+    taken = [value for found in study.measures for value in MEASURES[found]]
+    return measure is None or measure in taken
 
 
-def _analysis(claim: Claim, name: str, study: Study, dataset: InspectedDataset) -> Analysis:
+def _analysis(
+    claim_name: str, claim: Claim, name: str, study: Study, dataset: InspectedDataset
+) -> Analysis:
     """Return the analysis of a claim in one study."""
     sizes = sorted(study.axes["batch_size"])
 
-    def resolved(values: Mapping[str, Any]) -> dict[str, Any]:
+    def resolved(values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
         return {key: _place(sizes, value) for key, value in values.items()}
 
     parts = claim.primary.model_dump() | dict(claim.own_data)
     margin = parts["margin"]
     if "margin" not in claim.own_data:
         # Of accuracies; a doubling of the batch size has a fifth of it.
-        unit = parts["unit"] or ENDPOINTS[parts["endpoint"]].unit
+        endpoint = ENDPOINTS.get(parts["endpoint"])
+        unit = parts["unit"] or (endpoint.unit if endpoint else None)
         margin = {"points": dataset.margin, "points a doubling": dataset.margin / 5}.get(
             unit, margin
         )
-    return Analysis.model_validate(
+    return validated(
+        Analysis,
         parts
         | {"studies": [name], "margin": margin}
         | {key: resolved(parts[key]) for key in ("arguments", "where", "treatment")}
-        | {"control": parts["control"] and resolved(parts["control"])}
+        | {"control": resolved(parts["control"])},
+        f"config/claims.yaml: claims → {claim_name}: own_data",
     )
 
 

@@ -78,6 +78,11 @@ def load_project(config: Mapping[str, Any] | None = None, root: Path = Path()) -
         if dataset in missing:
             unavailable[name] = missing[dataset]
             continue
+        if entry is None and dataset is None:
+            raise UserError(
+                f"{where}: is empty, as a study of data of one's own may be, but there is no data "
+                f"set '{name}'{suggestion(name, datasets | missing)} in {run.datasets_file}"
+            )
         if isinstance(datasets.get(dataset), InspectedDataset):
             if not isinstance(entry, Mapping | None):
                 raise UserError(f"{where}: must hold keys and values, or nothing")
@@ -102,7 +107,9 @@ def load_project(config: Mapping[str, Any] | None = None, root: Path = Path()) -
 def _dataset_of(study: str, entry: Any, datasets: Mapping[str, Any]) -> str | None:
     """Return the data set of a study: the one that it names, or the one of its own name."""
     named = entry.get("dataset") if isinstance(entry, Mapping) else None
-    return named if named is not None else study if study in datasets else None
+    if named is not None:
+        return named if isinstance(named, str) else None
+    return study if study in datasets else None
 
 
 def _datasets(
@@ -110,9 +117,13 @@ def _datasets(
 ) -> tuple[dict[str, Dataset], dict[str, str]]:
     """Return the data sets, and those of one's own that cannot be had, with the reason.
 
-    One's own are looked into if there is a study of them.
+    One's own are looked into if a study of them was chosen.
     """
-    wanted = {_dataset_of(name, entry, entries) for name, entry in studies.items()}
+    wanted = {
+        _dataset_of(name, entry, entries)
+        for name, entry in studies.items()
+        if run.studies == "all" or name in run.studies
+    }
     found, missing = {}, {}
     for name, entry in entries.items():
         where = f"{run.datasets_file}: datasets → {name}"
@@ -128,6 +139,9 @@ def _datasets(
             raise UserError(f"{where}: give `path` or `url` for data of your own")
         declared = validated(OwnDataset, entry, where)
         if name not in wanted:
+            missing[name] = (
+                f"{where}: not looked into, since no study of it is among `studies` of config.yaml"
+            )
             continue
         try:
             found[name] = inspected(name, declared, root / "data", run.mirror)
@@ -138,6 +152,23 @@ def _datasets(
     return found, missing
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML's safe loader, which refuses a key that stands twice: the second would win unseen."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            # `<<` merges, and may stand beside keys that it has, too.
+            if isinstance(key, yaml.ScalarNode) and key.value != "<<":
+                if key.value in lines:
+                    raise yaml.YAMLError(
+                        f"'{key.value}' stands in line {lines[key.value]} and again in line {line}"
+                    )
+                lines[key.value] = line
+        return super().construct_mapping(node, deep)
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML file that holds a mapping.
 
@@ -145,7 +176,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         UserError: it is missing, not YAML (says in which line), or not a mapping.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file") from None
     except yaml.YAMLError as error:

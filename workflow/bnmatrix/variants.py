@@ -187,7 +187,7 @@ def plain_value(value: Any) -> str | int | float | bool | None:
         return "-".join(str(item) for item in value) or "no"
     if isinstance(value, dict):
         if set(value) == set(Split.model_fields):
-            seed = f"-{value['seed']}" if value["take"] == "random" else ""
+            seed = f"-{value['seed']}" if value["take"] != "last" else ""
             return f"{value['take']}-{value['fraction'] or value['examples']:g}{seed}"
         if set(value) == set(ShiftedScaling.model_fields):
             return f"mean-{value['mean']:g}-deviation-{value['deviation']:g}"
@@ -233,6 +233,27 @@ def test_share(dataset: Dataset, settings: dict[str, Any]) -> float | None:
     return test / (settings["training_examples"] or training)
 
 
+def _check_own(dataset: Dataset, settings: Settings, where: str) -> None:
+    """Check that one's own data can be split as a variant wants it."""
+    if not isinstance(dataset, InspectedDataset):
+        return
+    if dataset.grouped and settings.folds:
+        raise UserError(
+            f"{where}: folds: {dataset.title} is split by groups, and cannot be cross-validated "
+            "as well; leave `folds` out"
+        )
+    if dataset.grouped and settings.validation.take == "last":
+        raise UserError(
+            f"{where}: validation: {dataset.title} is split by groups, which `take: last` would "
+            "divide; use `stratified`"
+        )
+    if settings.folds and settings.folds > min(dataset.rows_by_class):
+        raise UserError(
+            f"{where}: folds: {settings.folds} is more than the {min(dataset.rows_by_class)} "
+            f"examples that a class of {dataset.title} has"
+        )
+
+
 def _check_sizes(project: Project, study: str, settings: Settings, where: str) -> None:
     dataset = project.dataset_of(study)
     measures = project.study(study).measures
@@ -246,11 +267,7 @@ def _check_sizes(project: Project, study: str, settings: Settings, where: str) -
             f"{where}: normalization_groups: {groups} groups do not divide hidden layers of "
             f"{', '.join(map(str, settings.hidden_layers))} units"
         )
-    if settings.folds and isinstance(dataset, InspectedDataset) and dataset.own.group:
-        raise UserError(
-            f"{where}: folds: {dataset.title} is split by group '{dataset.own.group}', and cannot "
-            "be cross-validated as well; leave `folds` out"
-        )
+    _check_own(dataset, settings, where)
     training, apart = parts(dataset, settings.validation, settings.folds)
     if training < 1:
         raise UserError(
@@ -263,6 +280,12 @@ def _check_sizes(project: Project, study: str, settings: Settings, where: str) -
             f"{dataset.title} has for training (after the test and validation parts)"
         )
     available = wanted or training
+    alone = available % settings.batch_size == 1 and settings.minibatches == "shuffled"
+    if settings.conventions == "torch" and settings.normalization == "batch" and alone:
+        raise UserError(
+            f"{where}: batch_size: {settings.batch_size} leaves a last mini-batch of one of "
+            f"{available} examples, which PyTorch's batch normalization refuses; choose another"
+        )
     if settings.batch_size > available:
         raise UserError(
             f"{where}: batch_size: {settings.batch_size} is more than the {available} training "

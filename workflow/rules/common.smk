@@ -182,7 +182,8 @@ def announce_failure():
 
 def declared(dataset, *keys):
     """What a data set's entry says under ``keys``; a change to it makes the data anew."""
-    return as_json(PROJECT.datasets[dataset].model_dump(include=set(keys)))
+    words = {"own": {"title", "homepage", "margin"}}  # which are for the page
+    return as_json(PROJECT.datasets[dataset].model_dump(include=set(keys), exclude=words))
 
 
 def checksums(wildcards):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from bnmatrix.config import OwnDataset
-from bnmatrix.datasets.labelled import Labelled, label_texts, some
+from bnmatrix.datasets.labelled import LARGEST, Labelled, label_texts, some
 from bnmatrix.errors import UserError
 
 #: Arrays of a .npz file: those of the examples, those of a test part, and groups.
@@ -26,6 +26,9 @@ def read_arrays(entry: OwnDataset, paths: list[Path]) -> list[Labelled]:
         UserError: see :mod:`bnmatrix.datasets.own`.
     """
     if entry.labels:
+        for path in (paths[0], Path(entry.labels)):
+            if path.suffix.lower() != ".npy":
+                raise UserError(f"{path}: `labels` goes with .npy files; a .npz file holds both")
         x, y = (_load(path)["array"] for path in (paths[0], Path(entry.labels)))
         return [_labelled(x, y, None, f"{paths[0]}", f"{entry.labels}")]
     parts = []
@@ -37,11 +40,21 @@ def read_arrays(entry: OwnDataset, paths: list[Path]) -> list[Labelled]:
                     f"{path}: has no array '{name}'; it has {some(sorted(arrays))}. Save it as "
                     "np.savez(file, x=examples, y=classes)"
                 )
+        for name in sorted(arrays):
+            if name not in _NAMES or (name.endswith("_test") and len(paths) > 1):
+                raise UserError(
+                    f"{path}: has an array '{name}', which means nothing here; there can be "
+                    f"{', '.join(_NAMES)} (a test part here or in `test_path`, not in both)"
+                )
+        if ("x_test" in arrays) != ("y_test" in arrays):
+            raise UserError(f"{path}: has one of x_test and y_test; give both, or neither")
         where = (f"{path}: x", f"{path}: y")
         parts.append(_labelled(arrays["x"], arrays["y"], arrays.get("groups"), *where))
         if "x_test" in arrays and "y_test" in arrays and len(paths) == 1:
             where = (f"{path}: x_test", f"{path}: y_test")
             parts.append(_labelled(arrays["x_test"], arrays["y_test"], None, *where))
+    if len({part.maximum for part in parts}) > 1:
+        raise UserError(f"{paths[-1]}: x holds pixels (uint8) and x_test does not, or the reverse")
     shapes = {part.x.shape[1:] for part in parts}
     if len(shapes) > 1:
         raise UserError(f"{paths[-1]}: examples of the test part have another shape: {shapes}")
@@ -51,7 +64,7 @@ def read_arrays(entry: OwnDataset, paths: list[Path]) -> list[Labelled]:
 def _header(path: Path) -> dict[str, float]:
     """Return the bytes of each array of a file, without reading it."""
     try:
-        if path.suffix == ".npz":
+        if path.suffix.lower() == ".npz":
             with zipfile.ZipFile(path) as archive:
                 return {info.filename: float(info.file_size) for info in archive.infolist()}
         array = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -81,19 +94,24 @@ def _labelled(
     if x.ndim < 2 or 0 in x.shape:
         raise UserError(f"{at_x}: has shape {x.shape}; examples × features are needed")
     if y.ndim != 1:
-        hint = "; of one-hot rows, save y.argmax(axis=1)" if y.ndim == 2 else ""
+        one_hot = y.ndim == 2 and y.shape[1] > 1
+        hint = "; of one-hot rows, save y.argmax(axis=1)" if one_hot else "; save y.ravel()"
         raise UserError(f"{at_y}: has shape {y.shape}; one class an example is needed{hint}")
     for name, array in (("y", y), ("groups", groups)):
         if array is not None and len(array) != len(x):
             raise UserError(f"{at_x}: {len(x)} examples, and {name} has {len(array)}")
+    if groups is not None and (groups.ndim != 1 or (groups != groups).any()):
+        raise UserError(f"{at_x}: groups: one value an example is needed, none of them missing")
     if x.dtype.kind not in "fiub":
         raise UserError(f"{at_x}: holds {x.dtype}, not numbers")
     pixels = x.dtype == np.uint8 and x.ndim > 2
     if not pixels:
         x = x if x.dtype == np.float32 else x.astype(np.float64)
-        infinite = np.flatnonzero(np.isinf(x.reshape(len(x), -1)).any(axis=1))
+        infinite = np.flatnonzero((np.abs(x) > LARGEST).reshape(len(x), -1).any(axis=1))
         if len(infinite):
-            raise UserError(f"{at_x}: infinite in example {some(list(infinite))} (from 0)")
+            raise UserError(
+                f"{at_x}: infinite or beyond 1e30 in example {some(list(infinite))} (from 0)"
+            )
     notes = [f"Examples of shape {' × '.join(map(str, x.shape[1:]))}."]
     missing = 0 if pixels else int(np.isnan(x).sum())
     if missing:

@@ -47,7 +47,8 @@ def _read(entry: OwnDataset, path: Path) -> Labelled:
     for label, name, content in files:
         try:
             with Image.open(content()) as image:
-                upright = ImageOps.exif_transpose(image).convert(_MODES[entry.image_mode])
+                upright = _eight_bits(ImageOps.exif_transpose(image))
+                upright = upright.convert(_MODES[entry.image_mode])
                 images.append(
                     np.asarray(upright.resize((width, height), Image.Resampling.BILINEAR))
                 )
@@ -72,6 +73,15 @@ def _read(entry: OwnDataset, path: Path) -> Labelled:
     return Labelled(np.stack(images), labels, None, 255.0, notes)
 
 
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Return a gray image of 16 bits with 8; what has no fixed range is refused."""
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image).astype(np.uint32) // 257).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise ValueError(f"pixels of mode {image.mode}, of which nobody knows the range")
+    return image
+
+
 def _files(path: Path) -> Iterator[tuple[str, str, Callable[[], object]]]:
     """Yield class, name and a way to the content of each file, in the order of their names."""
     if path.is_dir():
@@ -83,6 +93,12 @@ def _files(path: Path) -> Iterator[tuple[str, str, Callable[[], object]]]:
                 f"as {path}/cat/{loose[0].name}"
             )
         for folder in folders:
+            inside = [p for p in folder.iterdir() if not p.name.startswith(".")]
+            if inside and all(p.is_dir() for p in inside):
+                raise UserError(
+                    f"{folder}: holds folders alone, where the images of a class were expected; "
+                    "give the folder of the classes as `path`, and of a test part as `test_path`"
+                )
             for file in sorted(folder.rglob("*")):
                 if file.is_file() and not file.name.startswith("."):
                     yield folder.name, str(file), lambda file=file: file
@@ -91,12 +107,12 @@ def _files(path: Path) -> Iterator[tuple[str, str, Callable[[], object]]]:
         archive = zipfile.ZipFile(path)
     except zipfile.BadZipFile as error:
         raise UserError(f"{path}: not a .zip file: {error}") from None
-    members = [
-        PurePosixPath(info.filename)
+    names = {
+        PurePosixPath(info.filename): info.filename
         for info in archive.infolist()
         if not info.is_dir() and not PurePosixPath(info.filename).name.startswith(".")
-    ]
-    members = sorted(member for member in members if "__MACOSX" not in member.parts)
+    }
+    members = sorted(member for member in names if "__MACOSX" not in member.parts)
     # All in one folder: that is the data set's, and not a class's.
     depth = 1 if len({m.parts[0] for m in members}) == 1 else 0
     for member in members:
@@ -105,5 +121,5 @@ def _files(path: Path) -> Iterator[tuple[str, str, Callable[[], object]]]:
         yield (
             member.parts[depth],
             f"{path}: {member}",
-            lambda m=member: io.BytesIO(archive.read(str(m))),
+            lambda m=member: io.BytesIO(archive.read(names[m])),
         )

@@ -4,9 +4,11 @@ Reading the configuration needs the numbers of examples, features and classes, a
 Snakemake and in every job; looking into the files takes time, and libraries that take time.
 """
 
+import base64
 import hashlib
 import json
 import os
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +40,8 @@ def inspected(
     Raises:
         UserError: it cannot be had, or is not fit to be learned from.
     """
-    declared = entry.model_dump_json(exclude_defaults=True)
-    known = json.loads(os.environ.get(INSPECTED_VARIABLE, "{}")).get(name)
+    declared = _declared(entry)
+    known = _told().get(name)
     if known and known["declared"] == declared:
         return InspectedDataset.model_validate(known["dataset"])
     raw, memory = data / "raw" / name, data / "inspected" / f"{name}.json"
@@ -58,19 +60,32 @@ def inspected(
 
 
 def for_jobs(datasets: dict[str, Dataset]) -> str:
-    """Return the value of :data:`INSPECTED_VARIABLE`: all that was found, as JSON."""
+    """Return the value of :data:`INSPECTED_VARIABLE`: all that was found, as compressed JSON."""
     found = {
         name: _remembered(dataset)
         for name, dataset in datasets.items()
         if isinstance(dataset, InspectedDataset)
     }
-    return json.dumps(found, ensure_ascii=True, sort_keys=True)
+    # Linux takes no variable above 128 kB.
+    content = json.dumps(found, ensure_ascii=True, sort_keys=True).encode()
+    return base64.b85encode(zlib.compress(content, 9)).decode()
+
+
+def _told() -> dict[str, Any]:
+    """Return what the main process found, in a job; nothing elsewhere."""
+    content = os.environ.get(INSPECTED_VARIABLE)
+    return json.loads(zlib.decompress(base64.b85decode(content))) if content else {}
+
+
+def _declared(entry: OwnDataset) -> str:
+    """Return a digest of an entry."""
+    return hashlib.sha256(entry.model_dump_json(exclude_defaults=True).encode()).hexdigest()
 
 
 def _remembered(dataset: InspectedDataset) -> dict[str, Any]:
     """Return what is kept of a data set, in built-in types."""
     return {
-        "declared": dataset.own.model_dump_json(exclude_defaults=True),
+        "declared": _declared(dataset.own),
         "dataset": dataset.model_dump(mode="json", exclude_defaults=True),
     }
 

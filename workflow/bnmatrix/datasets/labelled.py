@@ -1,12 +1,15 @@
 """Examples with labels as texts: what each kind of one's own data is read into."""
 
-import math
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from bnmatrix.errors import UserError
+
+#: Numbers beyond this are no measurements, and their squares overflow.
+LARGEST = 1e30
 
 #: Things that a message names before it says how many more there are.
 _NAMED = 5
@@ -40,8 +43,8 @@ def some(items: list[Any]) -> str:
 def classes_of(labels: list[str]) -> list[str]:
     """Return the classes in order: by number where all are numbers, otherwise as texts."""
     distinct = set(labels)
-    if all(label.lstrip("-").isdecimal() for label in distinct):
-        return sorted(distinct, key=int)
+    if all(re.fullmatch(r"-?\d+", label) for label in distinct):
+        return sorted(distinct, key=lambda label: (int(label), label))
     return sorted(distinct)
 
 
@@ -58,7 +61,7 @@ def label_texts(values: np.ndarray, where: str) -> list[str]:
     missing = [
         number
         for number, value in enumerate(values, start=1)
-        if value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+        if value is None or value == "" or value != value
     ]
     if missing:
         rows = f"row{'s' if len(missing) > 1 else ''} {some(missing)}"
@@ -77,5 +80,7 @@ def label_texts(values: np.ndarray, where: str) -> list[str]:
                 "not do: it compares classifiers. Give a column of classes, or cut this one into "
                 "classes"
             )
-        return [str(int(number)) for number in numbers]
+        return [str(int(number)) for number in np.asarray(values)]
+    if kind == "S" or any(isinstance(value, bytes) for value in values):
+        raise UserError(f"{where}: classes are bytes that are not text; save them as text (UTF-8)")
     return [str(value) for value in values]

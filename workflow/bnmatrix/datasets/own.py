@@ -10,15 +10,20 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+from pyarrow import ArrowException
 
 from bnmatrix.config import Examples, InspectedDataset, OwnDataset, Split
 from bnmatrix.datasets.inspection import file_of, paths_of
 from bnmatrix.datasets.labelled import Labelled, classes_of, some
+from bnmatrix.datasets.preparation import split
 from bnmatrix.errors import UserError
 from bnmatrix.files import sha256
 
 #: Examples of a class that there must be: one for each of the three parts.
 _LEAST_OF_CLASS = 3
+
+#: Groups that there must be, to make three parts of them.
+_LEAST_GROUPS = 6
 
 #: Share of the memory that is free which data may take, and copies of it that are held at once.
 _SHARE_OF_MEMORY, _COPIES = 0.8, 3
@@ -36,6 +41,13 @@ def inspect(name: str, entry: OwnDataset, raw: Path) -> InspectedDataset:
         UserError: it is not fit to be learned from; names file, column or row, and what to do.
     """
     paths = paths_of(entry, raw)
+    try:
+        return _inspect(name, entry, paths)
+    except (OSError, UnicodeError, ArrowException) as error:
+        raise UserError(f"{entry.place}: cannot be read: {error}") from error
+
+
+def _inspect(name: str, entry: OwnDataset, paths: list[Path]) -> InspectedDataset:
     if entry.sha256 and sha256(paths[0]) != entry.sha256:
         raise UserError(
             f"{paths[0]}: its SHA-256 is {sha256(paths[0])} instead of {entry.sha256}; correct the "
@@ -46,6 +58,8 @@ def inspect(name: str, entry: OwnDataset, raw: Path) -> InspectedDataset:
     _check_classes(entry, paths, parts, classes)
     rows = Counter(label for part in parts for label in part.labels)
     files = [file_of(entry)] if entry.url is not None else []
+    groups = parts[0].groups
+    sizes = _sizes(entry, paths, parts, classes) if groups is not None else None
     return InspectedDataset(
         title=entry.title or name,
         folder=name if files else None,
@@ -63,6 +77,8 @@ def inspect(name: str, entry: OwnDataset, raw: Path) -> InspectedDataset:
         notes=parts[0].notes,
         rows_by_class=[rows[label] for label in classes],
         test_split=None if len(parts) > 1 else _test_split(entry),
+        grouped=groups is not None,
+        sizes=sizes,
     )
 
 
@@ -154,12 +170,35 @@ def _check_classes(
                 f"{paths[0]}: {examples} examples of {len(classes)} classes are too few: a test "
                 f"part of {apart} cannot hold each class"
             )
-    groups = parts[0].groups
-    if groups is not None and len(set(groups)) < 2 * round(1 / entry.test_fraction):
+
+
+def _sizes(
+    entry: OwnDataset, paths: list[Path], parts: list[Labelled], classes: list[str]
+) -> list[int]:
+    """Return the sizes of the parts that groups allow, and check that each has each class."""
+    name, groups = entry.group or "groups", parts[0].groups
+    if len(parts) > 1:
+        other = parts[1].groups
+        both = [] if other is None else sorted(set(groups) & set(other))
+        if both:
+            raise UserError(
+                f"{paths[-1]}: group '{name}': {some(both)} are in the test part and in the other"
+            )
+    y = np.array([classes.index(label) for label in parts[0].labels])
+    codes = np.unique(groups, return_inverse=True)[1]
+    if len(set(codes)) < _LEAST_GROUPS:
         raise UserError(
-            f"{paths[0]}: group: '{entry.group}' has {len(set(groups))} values; splitting by them "
-            f"needs at least {2 * round(1 / entry.test_fraction)}"
+            f"{paths[0]}: group '{name}' has {len(set(codes))} values; splitting by them into "
+            f"three parts needs at least {_LEAST_GROUPS}"
         )
+    try:
+        stay = np.arange(len(y))
+        if len(parts) == 1:
+            stay, _ = split(y, _test_split(entry), codes)
+        split(y[stay], Split(fraction=0.2, take="stratified"), codes[stay])
+    except UserError as error:
+        raise UserError(f"{paths[0]}: group '{name}': {error}") from None
+    return [len(stay), len(parts[1].labels) if len(parts) > 1 else len(y) - len(stay)]
 
 
 def _test_split(entry: OwnDataset) -> Split:

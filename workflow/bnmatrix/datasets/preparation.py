@@ -10,6 +10,9 @@ from bnmatrix.datasets.loaders import Arrays
 from bnmatrix.errors import UserError
 from bnmatrix.files import atomic_path
 
+#: Random splits of groups of which the best is taken.
+_GROUP_SPLITS = 100
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -52,13 +55,10 @@ def split(
     stay, apart = part.sizes(len(y))
     if part.take == "last":
         return np.arange(stay), np.arange(stay, len(y))
-    from sklearn.model_selection import StratifiedGroupKFold, train_test_split
+    from sklearn.model_selection import train_test_split
 
     if groups is not None and len(groups):
-        folds = StratifiedGroupKFold(
-            max(2, round(len(y) / apart)), shuffle=True, random_state=part.seed
-        )
-        return next(iter(folds.split(y, y, groups)))
+        return _split_by_groups(y, groups, apart / len(y), part.seed)
     classes = y if part.take == "stratified" else None
     try:
         return tuple(
@@ -71,6 +71,30 @@ def split(
             f"{apart} of {len(y)} examples cannot be set apart with equal shares of each class: "
             f"{error} Use `take: random`, or more data"
         ) from None
+
+
+def _split_by_groups(
+    y: np.ndarray, groups: np.ndarray, share: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the best of many random splits: that which comes nearest to a share of each class."""
+    from sklearn.model_selection import GroupShuffleSplit
+
+    share = min(max(share, 1 / len(set(groups))), 1 - 1 / len(set(groups)))
+    tries = GroupShuffleSplit(_GROUP_SPLITS, test_size=share, random_state=seed).split(y, y, groups)
+    wanted = share * np.bincount(y)
+
+    def off(parts: tuple[np.ndarray, np.ndarray]) -> float:
+        return float(np.abs(np.bincount(y[parts[1]], minlength=len(wanted)) - wanted).sum())
+
+    stay, apart = min(tries, key=off)
+    for name, own in (("stay", stay), ("are set apart", apart)):
+        missing = len(wanted) - len(set(y[own]))
+        if missing:
+            raise UserError(
+                f"{len(set(groups))} groups are too few to split: none of the examples that {name} "
+                f"is of {missing} of the classes"
+            )
+    return stay, apart
 
 
 def prepare(dataset: Dataset, arrays: Arrays, validation: Split) -> Prepared:

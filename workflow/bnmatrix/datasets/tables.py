@@ -1,5 +1,6 @@
 """Tables of one's own: CSV and Parquet files."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pyarrow.parquet as pq
 from pyarrow import csv
 
 from bnmatrix.config import OwnDataset, suggestion
-from bnmatrix.datasets.labelled import Labelled, label_texts, some
+from bnmatrix.datasets.labelled import LARGEST, Labelled, label_texts, some
 from bnmatrix.errors import UserError
 
 #: Bytes of a CSV file from which the size of all of it is estimated.
@@ -17,6 +18,8 @@ _SAMPLE = 1 << 20
 
 #: Texts a column of categories may have before it looks like names or identifiers.
 _MOST_CATEGORIES = 50
+#: And whatever the number of rows.
+_NEVER_MORE = 1000
 
 #: What a missing category is called among the categories of a column.
 MISSING = "(missing)"
@@ -28,7 +31,7 @@ def estimate(entry: OwnDataset, path: Path) -> float:
     Raises:
         UserError: the file is empty, or no Parquet file.
     """
-    if path.suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         metadata = _parquet(path).metadata
         return 8.0 * metadata.num_rows * len(entry.features or range(metadata.num_columns))
     with pa.input_stream(path) as file:  # uncompressed
@@ -55,6 +58,10 @@ def read_tables(entry: OwnDataset, paths: list[Path]) -> list[Labelled]:
     names = entry.features or [
         name for name in tables[0].column_names if name not in (entry.target, entry.group)
     ]
+    for table, path in zip(tables, paths, strict=True):
+        for name in names:
+            if name not in table.column_names:
+                raise UserError(f"{path}: has no column '{name}', which {paths[0]} has")
     if not names:
         raise UserError(f"{paths[0]}: has no column to learn from beside '{entry.target}'")
     for name in (entry.target, entry.group):
@@ -67,7 +74,13 @@ def read_tables(entry: OwnDataset, paths: list[Path]) -> list[Labelled]:
             _column(table[name], entry, f"{path}: column '{name}'")
             for table, path in zip(tables, paths, strict=True)
         ]
-        if any(column.dtype == object for column in columns):
+        kinds = {column.dtype == object for column in columns}
+        if len(kinds) > 1:
+            raise UserError(
+                f"{paths[-1]}: column '{name}' holds numbers in one of {paths[0]} and {paths[-1]}, "
+                "and text in the other"
+            )
+        if True in kinds:
             encoded = _indicators(columns, f"{paths[0]}: column '{name}'")
             notes.categorical[name] = encoded[0].shape[1]
         else:
@@ -91,8 +104,16 @@ def read_tables(entry: OwnDataset, paths: list[Path]) -> list[Labelled]:
 
 def _columns(entry: OwnDataset, path: Path) -> pa.Table:
     """Read a table's columns, and check that those that are named are there, once each."""
-    table = _parquet(path).read() if path.suffix == ".parquet" else _csv(entry, path)
+    table = _parquet(path).read() if path.suffix.lower() == ".parquet" else _csv(entry, path)
+    # What pandas keeps of its index; in the order of the classes, it would give them away.
+    index = [name for name in table.column_names if re.fullmatch(r"__index_level_\d+__", name)]
+    table = table.drop_columns(index)
     names = table.column_names
+    if not all(name.strip() for name in names):
+        raise UserError(
+            f"{path}: has a column without a name (an index that pandas wrote?); name it, or write "
+            "the file without it (index=False)"
+        )
     if not table.num_rows:
         raise UserError(f"{path}: has a header and no rows")
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -179,11 +200,12 @@ def _column(column: pa.ChunkedArray, entry: OwnDataset, where: str) -> np.ndarra
         return _texts(column)
     if numeric:
         values = column.to_pandas().astype(np.float64).to_numpy()
-        infinite = np.flatnonzero(np.isinf(values)) + 1
+        infinite = np.flatnonzero(np.abs(values) > LARGEST) + 1
         if len(infinite):
             rows = f"row{'s' if len(infinite) > 1 else ''} {some(list(infinite))}"
             raise UserError(
-                f"{where}: infinite in {rows}; leave these cells empty, or correct them"
+                f"{where}: infinite or beyond 1e30 in {rows}; leave these cells empty, or "
+                "correct them"
             )
         return values
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)) and not (
@@ -195,7 +217,12 @@ def _column(column: pa.ChunkedArray, entry: OwnDataset, where: str) -> np.ndarra
         )
     texts = _texts(column)
     given = np.array([text is not None for text in texts])
-    numbers = pd.to_numeric(pd.Series(texts[given]), errors="coerce").notna().to_numpy()
+    parsed = pd.to_numeric(pd.Series(texts[given]), errors="coerce").to_numpy(np.float64)
+    numbers = ~np.isnan(parsed)
+    if numbers.all():  # numbers that are stored as text
+        values = np.full(len(texts), np.nan)
+        values[given] = parsed
+        return values
     if numbers.any():
         bad = np.flatnonzero(given)[~numbers]
         more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
@@ -220,6 +247,8 @@ def _plain(value: object) -> str:
 
 def _values(column: pa.ChunkedArray) -> np.ndarray:
     """Return a column as NumPy has it; texts as objects, None or NaN where one is missing."""
+    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+        raise UnicodeError("bytes that are not UTF-8; save the file as UTF-8")
     return column.to_pandas().to_numpy()
 
 
@@ -237,7 +266,8 @@ def _indicators(columns: list[np.ndarray], where: str) -> list[np.ndarray]:
     """Return a column a category, 1 where the row is of it and 0 elsewhere."""
     texts = np.concatenate(columns)
     categories = sorted({text for text in texts if text is not None})
-    if len(categories) > _MOST_CATEGORIES and len(categories) > len(texts) / 10:
+    few = len(categories) <= max(_MOST_CATEGORIES, min(len(texts) / 10, _NEVER_MORE))
+    if not few:
         raise UserError(
             f"{where}: {len(categories)} different texts in {len(texts)} rows look like names or "
             "identifiers, not categories; leave it out (list the others under `features`)"

@@ -55,6 +55,8 @@ def study_page(
     confusion = read_runs(tables / "confusion.csv")
     best = summary[summary["variant"].isin(confusion["variant"])]
     dataset = project.dataset_of(name)
+    settings = [variant.settings for variant in variants(project, name)]
+    tuned = any(own["tuned"] for own in settings)
     return (
         environment(links, name)
         .get_template("study.html.j2")
@@ -68,7 +70,13 @@ def study_page(
             pictures=dataset.pictures,
             declaration=declaration(study),
             answers=answer(comparisons),
-            own=own_facts(dataset, comparisons, summary, _folds(project, name))
+            own=own_facts(
+                dataset,
+                comparisons,
+                summary,
+                settings[0]["folds"],
+                any(s["tuned"] for s in settings),
+            )
             if isinstance(dataset, InspectedDataset)
             else None,
             frameworks=_frameworks(read_runs(tables / "frameworks.csv"), axes),
@@ -77,7 +85,7 @@ def study_page(
             without_torch=len(variants(project, name, every=True)) - len(variants(project, name)),
             scorecard=scorecard_rows(read_runs(claims), project) if claims else [],
             reasons=_reasons(project, name),
-            tuned=any(variant.settings["tuned"] for variant in variants(project, name)),
+            tuned=tuned,
             axes=axes,
             figures=figures,
             summary=_records(summary, axes),
@@ -355,11 +363,6 @@ def _frameworks(table: pd.DataFrame, axes: list[str]) -> list[dict[str, Any]]:
         return []
     mean = table.iloc[0].to_dict() | {"cell": "mean of all", "arm": "all"}
     return [mean, *_records(table.iloc[1:], shared)]
-
-
-def _folds(project: Project, name: str) -> int | None:
-    """Return the folds of a cross-validated study."""
-    return variants(project, name)[0].settings["folds"]
 
 
 def _reasons(project: Project, name: str) -> dict[str, str]:

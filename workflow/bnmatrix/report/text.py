@@ -25,9 +25,19 @@ def answer(comparisons: pd.DataFrame) -> list[str]:
 
 
 def own_facts(
-    dataset: InspectedDataset, comparisons: pd.DataFrame, summary: pd.DataFrame, folds: int | None
+    dataset: InspectedDataset,
+    comparisons: pd.DataFrame,
+    summary: pd.DataFrame,
+    folds: int | None,
+    tuned: bool,
 ) -> dict[str, Any]:
     """Return what a page says of one's own data.
+
+    Args:
+        dataset: the data set.
+        comparisons, summary: tables of a study of it.
+        folds: of cross-validation, if it is cross-validated.
+        tuned: whether its learning rates were tuned.
 
     Returns:
         ``notes``: what was made of it; ``classes``: pairs of a class and its examples;
@@ -36,12 +46,16 @@ def own_facts(
     return {
         "notes": dataset.notes,
         "classes": list(zip(dataset.classes, dataset.rows_by_class, strict=True)),
-        "telling": _telling(dataset, comparisons, summary, folds),
+        "telling": _telling(dataset, comparisons, summary, folds, tuned),
     }
 
 
 def _telling(
-    dataset: InspectedDataset, comparisons: pd.DataFrame, summary: pd.DataFrame, folds: int | None
+    dataset: InspectedDataset,
+    comparisons: pd.DataFrame,
+    summary: pd.DataFrame,
+    folds: int | None,
+    tuned: bool,
 ) -> list[str]:
     """Return sentences on how much these examples can tell."""
     cells = comparisons.dropna(subset=["ci_low"])
@@ -67,11 +81,22 @@ def _telling(
             f"{half.median() * 100:.1f} points to either side (the median), where {matters} would "
             "matter. Intervals narrow with the root of the number of examples, so that about "
             f"{about} might do."
+            if folds
+            else f"In {_share(~told)} these replicates are too few to tell: intervals there reach "
+            f"{half.median() * 100:.1f} points to either side (the median), where {matters} would "
+            "matter. More replicates narrow them."
         )
     if folds:
         sentences.append(
-            f"All {examples} examples are tested in turn, in {folds}-fold cross-validation; "
-            "intervals allow for which of them train and which test."
+            f"Examples are tested in turn, one of {folds} folds a replicate; intervals allow for "
+            "which of them train and which test."
+            + (
+                " A variant's learning rate was tuned once, on validation parts of the first "
+                "folds, some of whose examples test other replicates: accuracies may be a little "
+                "too high, in both arms alike."
+                if tuned
+                else ""
+            )
         )
     else:
         test = dataset.train_and_test()[1]

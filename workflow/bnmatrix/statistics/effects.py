@@ -104,8 +104,10 @@ def paired_effect(
         ).pvalue
     )
     if not spread:
-        # Nothing varies, and t has no scale: what signs alone can tell.
-        p_equivalence = 0.5**n if abs(mean) < margin else 1.0
+        # Nothing varies, and t has no scale: what signs alone can tell. Folds are not independent,
+        # and their signs tell nothing.
+        told = abs(mean) < margin and test_share is None
+        p_equivalence = 0.5**n if told else 1.0
         return Effect(n, mean, 0.0, math.nan, math.nan, p, wilcoxon, p_equivalence, wins)
     p_equivalence = float(DescrStatsW(d).ttost_mean(-margin, margin)[0])
     low, high = _bootstrap_interval(d, rng)

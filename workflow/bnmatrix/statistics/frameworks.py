@@ -1,5 +1,7 @@
 """Frameworks side by side: the same network, trained in PyTorch and in Keras."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -17,7 +19,12 @@ _COLUMNS = [
 ]
 
 
-def compare_frameworks(runs: pd.DataFrame, classes: int, margin: float) -> pd.DataFrame:
+def compare_frameworks(
+    runs: pd.DataFrame,
+    classes: int,
+    margin: float,
+    test_shares: Mapping[str, float] | None = None,
+) -> pd.DataFrame:
     """Return PyTorch's test accuracy minus Keras's: over all cells that both trained, and in each.
 
     Only where PyTorch kept Keras's conventions, so that nothing but the framework differs. The
@@ -28,7 +35,9 @@ def compare_frameworks(runs: pd.DataFrame, classes: int, margin: float) -> pd.Da
         runs: a study's runs (see :mod:`bnmatrix.results`).
         classes: number of classes, for chance.
         margin: differences up to this, either way, make no practical difference.
+        test_shares: of variants that are cross-validated, test examples a training example.
     """
+    share = max(test_shares.values()) if test_shares else None
     axes = axes_of(runs)
     shared = [axis for axis in axes if axis not in ("framework", "conventions")]
     if "framework" not in axes:
@@ -46,14 +55,14 @@ def compare_frameworks(runs: pd.DataFrame, classes: int, margin: float) -> pd.Da
         first = arms["torch"].iloc[0]
         rows.append(
             {axis: first[axis] for axis in axes}
-            | _effect(every[-1], margin)
+            | _effect(every[-1], margin, share)
             | {"variant": first["variant"], "counterpart": arms["keras"].iloc[0]["variant"]}
         )
     if not rows:
         return pd.DataFrame(columns=[*axes, *_COLUMNS])
     # One test of all cells, and then one of each.
     mean = sum(every) / len(every)
-    table = pd.DataFrame([_effect(mean.dropna(), margin), *rows])
+    table = pd.DataFrame([_effect(mean.dropna(), margin, share), *rows])
     for name in ("p", "p_equivalence"):
         cells = adjust(table[name].iloc[1:])
         table[f"{name}_adjusted"] = [table[name].iloc[0], *cells]
@@ -64,10 +73,10 @@ def compare_frameworks(runs: pd.DataFrame, classes: int, margin: float) -> pd.Da
     return table[[*axes, *_COLUMNS]]
 
 
-def _effect(pairs: pd.DataFrame, margin: float) -> dict[str, float]:
+def _effect(pairs: pd.DataFrame, margin: float, share: float | None) -> dict[str, float]:
     """Return the paired difference, from a column a framework and a row a replicate."""
     torch, keras = (pairs[name].to_numpy(np.float64) for name in ("torch", "keras"))
-    effect = paired_effect(torch, keras, margin, np.random.default_rng(0))
+    effect = paired_effect(torch, keras, margin, np.random.default_rng(0), share)
     return (
         {"pairs": effect.pairs, "keras_mean": keras.mean(), "torch_mean": torch.mean()}
         | {name: getattr(effect, name) for name in ("effect", "ci_low", "ci_high")}

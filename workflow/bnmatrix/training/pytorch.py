@@ -185,8 +185,8 @@ class Trainer:
     def use(self, x: np.ndarray, y: np.ndarray, scaling: Scaling) -> None:
         """Train on other examples from now on, as many as before."""
         self._scaling = scaling
-        values = torch.tensor(np.stack([scaling.shift, scaling.scale]), dtype=torch.float32)
-        self._shift, self._scale = values.to(self.device)
+        both = np.stack(np.broadcast_arrays(scaling.shift, scaling.scale))
+        self._shift, self._scale = torch.tensor(both, dtype=torch.float32).to(self.device)
         self._shifted = bool(np.any(scaling.shift))
         self.x, self.y = self.place(x, y)
         self._order: np.ndarray | None = None
