@@ -5,7 +5,9 @@ import io
 import os
 import subprocess
 import sys
+import threading
 import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -635,6 +637,42 @@ def test_an_address_that_cannot_be_had_leaves_the_study_out(folder, monkeypatch)
     (folder / "mirror/own/own.csv").write_bytes(content)
     monkeypatch.setenv("BNMATRIX_MIRROR", str(folder / "mirror"))
     assert configure(folder, entry).datasets["own"].examples.train == 300
+
+
+def test_an_address_is_downloaded_and_verified_once(folder):
+    """From a server on loopback: without a declared size, and refused when it is another file."""
+    asked = []
+    content = rows(300).encode()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    entry = {
+        "url": f"http://127.0.0.1:{server.server_port}/data/own.csv",
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "target": "kind",
+    }
+    try:
+        project = configure(folder, entry)
+        assert project.datasets["own"].examples.train == 300
+        assert (folder / "data/raw/own/own.csv").read_bytes() == content
+        assert configure(folder, entry).datasets == project.datasets
+        assert asked == ["/data/own.csv"]
+        wrong = configure(folder, entry | {"sha256": "0" * 64})
+        assert "own" not in wrong.studies
+        assert "its SHA-256 is" in wrong.unavailable["own"]
+    finally:
+        server.shutdown()
 
 
 def test_zip_members_stay_inside():

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bnmatrix.config import Dataset, File, InspectedDataset, OwnDataset
-from bnmatrix.datasets.availability import have_raw
+from bnmatrix.datasets.availability import SUMS, have_raw
 from bnmatrix.errors import UserError
 from bnmatrix.files import write_json
 
@@ -107,7 +107,8 @@ def _download(name: str, entry: OwnDataset, raw: Path, partial: Path, mirror: st
     wanted = Dataset.model_construct(
         title=entry.title or name, folder=name, files=[file_of(entry)], archive=None
     )
-    if not have_raw(wanted, raw):
+    # Of another checksum, it is another file.
+    if not have_raw(wanted, raw) or entry.sha256 not in (raw / SUMS).read_text(encoding="utf-8"):
         from bnmatrix.datasets.download import download
 
         download(wanted, raw, partial, mirror)
