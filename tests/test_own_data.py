@@ -601,13 +601,16 @@ def test_what_is_wrong_with_an_entry_is_said(folder):
         load_project(root=folder)
 
 
-def test_data_that_no_chosen_study_needs_is_not_looked_into(folder):
+def test_data_that_no_chosen_study_needs_is_not_looked_into(folder, monkeypatch):
     configure(folder, {"path": "own.csv", "target": "kind"}, None, rows(300))
     Path("own.csv").unlink()
     project = load_project({"studies": ["iris-64-32"]}, root=folder)
     assert project.chosen == ["iris-64-32"]
     with pytest.raises(UserError, match="not looked into, since no study of it is among"):
         project.study("own")
+    # Nor in jobs, which are not told what was chosen.
+    monkeypatch.setenv(INSPECTED_VARIABLE, for_jobs(project.datasets))
+    assert "own" in load_project({}, root=folder).unavailable
 
 
 def test_own_data_can_be_trained_in_pytorch_and_measured_otherwise(folder):
@@ -616,6 +619,11 @@ def test_own_data_can_be_trained_in_pytorch_and_measured_otherwise(folder):
     assert project.study("own").measures == {}
     assert not project.claims["train-inference"].own
     assert project.claims["generalization"].own
+    # Of further axes, claims are judged at the first value, where it applies.
+    both = {"axes": {"framework": ["keras", "torch"], "placement": ["after", "before"]}}
+    claims = configure(folder, dataset, both, rows(300)).claims
+    where = {"framework": ["keras", None], "placement": ["after", None]}
+    assert claims["regularization"].own[0].where == where
     project = configure(folder, dataset, {"measures": {"gradients": [0]}}, rows(300))
     assert not project.claims["order"].own
 

@@ -196,6 +196,13 @@ def _analysis(
         return {key: _place(sizes, value) for key, value in values.items()}
 
     parts = claim.primary.model_dump() | dict(claim.own_data)
+    # Of further axes, the first value: or several cells would be one arm. None: where an axis does
+    # not apply.
+    first = {
+        axis: [values[0], None]
+        for axis, values in study.axes.items()
+        if axis not in ("normalization", "batch_size")
+    }
     margin = parts["margin"]
     if "margin" not in claim.own_data:
         # Of accuracies; a doubling of the batch size has a fifth of it.
@@ -208,7 +215,8 @@ def _analysis(
         Analysis,
         parts
         | {"studies": [name], "margin": margin}
-        | {key: resolved(parts[key]) for key in ("arguments", "where", "treatment")}
+        | {key: resolved(parts[key]) for key in ("arguments", "treatment")}
+        | {"where": {**first, **resolved(parts["where"])}}
         | {"control": resolved(parts["control"])},
         f"config/claims.yaml: claims → {claim_name}: own_data",
     )

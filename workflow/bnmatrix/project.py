@@ -25,7 +25,7 @@ from bnmatrix.config import (
     suggestion,
     validated,
 )
-from bnmatrix.datasets.inspection import inspected
+from bnmatrix.datasets.inspection import inspected, told
 from bnmatrix.defaults import own_claims, study_entry
 from bnmatrix.errors import UserError
 from bnmatrix.registry import ENDPOINTS, FRAMEWORKS, MEASURES
@@ -138,7 +138,9 @@ def _datasets(
         if isinstance(entry, Mapping) and not {"path", "url"} & set(entry):
             raise UserError(f"{where}: give `path` or `url` for data of your own")
         declared = validated(OwnDataset, entry, where)
-        if name not in wanted:
+        # A job does not look into what the main process has not looked into.
+        found_before = told()
+        if name not in wanted or (found_before is not None and name not in found_before):
             missing[name] = (
                 f"{where}: not looked into, since no study of it is among `studies` of config.yaml"
             )

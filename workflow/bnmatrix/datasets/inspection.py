@@ -41,7 +41,7 @@ def inspected(
         UserError: it cannot be had, or is not fit to be learned from.
     """
     declared = _declared(entry)
-    known = _told().get(name)
+    known = (told() or {}).get(name)
     if known and known["declared"] == declared:
         return InspectedDataset.model_validate(known["dataset"])
     raw, memory = data / "raw" / name, data / "inspected" / f"{name}.json"
@@ -71,10 +71,10 @@ def for_jobs(datasets: dict[str, Dataset]) -> str:
     return base64.b85encode(zlib.compress(content, 9)).decode()
 
 
-def _told() -> dict[str, Any]:
-    """Return what the main process found, in a job; nothing elsewhere."""
+def told() -> dict[str, Any] | None:
+    """Return what the main process found, by data set, in a job; None elsewhere."""
     content = os.environ.get(INSPECTED_VARIABLE)
-    return json.loads(zlib.decompress(base64.b85decode(content))) if content else {}
+    return json.loads(zlib.decompress(base64.b85decode(content))) if content else None
 
 
 def _declared(entry: OwnDataset) -> str:

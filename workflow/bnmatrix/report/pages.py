@@ -95,7 +95,7 @@ def study_page(
             provenance=json.loads((tables / "provenance.json").read_text(encoding="utf-8")),
             seconds=_seconds(timings),
             axes_text=_axis_values(project, name),
-            replicates=project.replicates_of(name),
+            replicates=int(summary["test_accuracy_n"].max()),
             most=MOST_VARIANTS,
         )
     )
