@@ -158,8 +158,10 @@ def compare(options: argparse.Namespace) -> None:
 
 def judge(options: argparse.Namespace) -> None:
     """Judge the claims, and compare replications with what was published."""
+    import pyarrow as pa
+
     from bnmatrix.claims import analyse, judge, replicate
-    from bnmatrix.results import write_parquet
+    from bnmatrix.packing import write_table
     from bnmatrix.tables import write_csv
 
     project = _project(options)
@@ -170,8 +172,9 @@ def judge(options: argparse.Namespace) -> None:
     write_csv(judge(project, analyses), root / "reports/claims.csv")
     write_csv(timed, root / "reports/claims-timing.csv")
     write_csv(analyses, root / "data/results/claims/analyses.csv")
-    write_parquet(pairs, root / "data/results/claims/pairs.parquet")
-    write_parquet(timed_pairs, root / "data/results/claims/pairs-timing.parquet")
+    for name, table in (("pairs", pairs), ("pairs-timing", timed_pairs)):
+        arrow = pa.Table.from_pandas(table, preserve_index=False)
+        write_table(arrow, root / f"data/results/claims/{name}.parquet")
     replications = [replicate(project, tables, wall_clock=clock) for clock in (False, True)]
     write_csv(replications[0], root / "reports/replications.csv")
     write_csv(replications[1], root / "data/results/claims/replications-timing.csv")

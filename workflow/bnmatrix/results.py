@@ -1,13 +1,11 @@
 """The tables that a training job leaves behind, and their columns."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
-from bnmatrix.files import atomic_path
 from bnmatrix.variants import describe
 
 #: What a run ended with; ``diverged``: its loss or a weight was no longer a finite number.
@@ -113,12 +111,6 @@ TABLES = {
     # Wall-clock times, in the form of measurements.
     "step_times": MEASUREMENT_COLUMNS,
 }
-
-
-def write_parquet(table: pd.DataFrame, path: str | Path) -> None:
-    """Write a table as Parquet, atomically; the same table gives the same bytes."""
-    with atomic_path(path) as temporary:
-        table.to_parquet(temporary, index=False, compression="zstd")
 
 
 def labelled(

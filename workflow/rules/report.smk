@@ -1,3 +1,14 @@
+FIGURE_CODE = code(
+    "report/figures.py",
+    "report/drawing.py",
+    "report/labels.py",
+    "registry.py",
+    "tables.py",
+    "units.py",
+    "variants.py",
+)
+
+
 rule plot:
     """Draw a study's figures, as SVG and PDF with their data as CSV."""
     input:
@@ -19,15 +30,7 @@ rule plot:
         mem_mb=each_attempt(1000),
         runtime=each_attempt(10),
     params:
-        code=code(
-            "report/figures.py",
-            "report/drawing.py",
-            "report/labels.py",
-            "registry.py",
-            "tables.py",
-            "units.py",
-            "variants.py",
-        ),
+        code=FIGURE_CODE,
         results=lambda wildcards, input: os.path.dirname(input.history),
         folder=lambda wildcards, output: os.path.dirname(output.files[0]),
         source=lambda wildcards: as_json(
@@ -56,15 +59,7 @@ rule plot_time:
         mem_mb=each_attempt(1000),
         runtime=each_attempt(10),
     params:
-        code=code(
-            "report/figures.py",
-            "report/drawing.py",
-            "report/labels.py",
-            "registry.py",
-            "tables.py",
-            "units.py",
-            "variants.py",
-        ),
+        code=FIGURE_CODE,
     shell:
         "python -m bnmatrix plot-time --log {log:q} --runs {input.runs:q}"
         " --timings {input.timings:q} --output {output.figure:q}"
