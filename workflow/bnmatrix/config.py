@@ -533,6 +533,13 @@ class Study(Model):
     test part of its own."""
 
     @property
+    def frameworks(self) -> set[str]:
+        """Frameworks that its variants are trained in."""
+        if "framework" not in self.axes:
+            return {self.settings.get("framework", Settings.model_fields["framework"].default)}
+        return {value for block in (self.axes, *self.further) for value in block["framework"]}
+
+    @property
     def keeps_predictions(self) -> bool:
         """Whether each run's predictions are kept."""
         return self.role == "matrix" if self.predictions is None else self.predictions

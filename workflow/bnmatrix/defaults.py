@@ -23,9 +23,6 @@ _STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS = 1_500, 10, 100
 _VALIDATION = Split(fraction=0.2, take="stratified")
 _FOLDS = 5
 
-#: In claims about one's own data: batch sizes of the study, whichever they are.
-PLACES = {"smallest": 0, "middle": None, "largest": -1}
-
 
 def study_entry(
     entry: Mapping[str, Any] | None, dataset_name: str, dataset: InspectedDataset
@@ -189,11 +186,15 @@ def _analysis(
 ) -> Analysis:
     """Return the analysis of a claim in one study."""
     sizes = sorted(study.axes["batch_size"])
+    places = {"smallest": sizes[0], "middle": sizes[len(sizes) // 2], "largest": sizes[-1]}
 
     def resolved(values: Any) -> Any:
         if not isinstance(values, Mapping):
             return values
-        return {key: _place(sizes, value) for key, value in values.items()}
+        return {
+            key: places.get(value, value) if isinstance(value, str) else value
+            for key, value in values.items()
+        }
 
     parts = claim.primary.model_dump() | dict(claim.own_data)
     # Of further axes, the first value: or several cells would be one arm. None: where an axis does
@@ -220,9 +221,3 @@ def _analysis(
         | {"control": resolved(parts["control"])},
         f"config/claims.yaml: claims → {claim_name}: own_data",
     )
-
-
-def _place(sizes: list[int], value: Any) -> Any:
-    if value == "middle":
-        return sizes[len(sizes) // 2]
-    return sizes[PLACES[value]] if isinstance(value, str) and value in PLACES else value

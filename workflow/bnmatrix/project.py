@@ -124,6 +124,8 @@ def _datasets(
         for name, entry in studies.items()
         if run.studies == "all" or name in run.studies
     }
+    # A job does not look into what the main process has not looked into.
+    found_before = told()
     found, missing = {}, {}
     for name, entry in entries.items():
         where = f"{run.datasets_file}: datasets → {name}"
@@ -138,8 +140,6 @@ def _datasets(
         if isinstance(entry, Mapping) and not {"path", "url"} & set(entry):
             raise UserError(f"{where}: give `path` or `url` for data of your own")
         declared = validated(OwnDataset, entry, where)
-        # A job does not look into what the main process has not looked into.
-        found_before = told()
         if name not in wanted or (found_before is not None and name not in found_before):
             missing[name] = (
                 f"{where}: not looked into, since no study of it is among `studies` of config.yaml"

@@ -138,6 +138,14 @@ def variants(project: Project, study_name: str, every: bool = False) -> list[Var
     ]
 
 
+def left_out_variants(project: Project, study_name: str) -> int:
+    """Return how many variants of a study are left out, as their framework is not installed."""
+    if project.study(study_name).frameworks <= set(project.frameworks):
+        return 0
+    every = variants(project, study_name, every=True)
+    return sum(variant.settings["framework"] not in project.frameworks for variant in every)
+
+
 def strips(project: Project, study_name: str) -> list[Strip]:
     """Return the jobs of a study: its variants, those together that differ in no other axis.
 

@@ -24,7 +24,7 @@ from bnmatrix.datasets.availability import availability, check_mirror
 from bnmatrix.datasets.inspection import INSPECTED_VARIABLE, for_jobs
 from bnmatrix.errors import UserError
 from bnmatrix.project import MIRROR_VARIABLE, load_project
-from bnmatrix.variants import as_json, split_name, strips, variants
+from bnmatrix.variants import as_json, left_out_variants, split_name, strips, variants
 
 
 def each_attempt(amount):
@@ -88,7 +88,7 @@ def left_out():
             if not answer.available:
                 found.setdefault(answer.reason, []).append(study)
         for study in PROJECT.chosen:
-            if not variants(PROJECT, study):
+            if not PROJECT.study(study).frameworks & set(PROJECT.frameworks):
                 found.setdefault(NO_TORCH, []).append(study)
         for study, reason in PROJECT.unavailable.items():
             if PROJECT.run.studies == "all" or study in PROJECT.run.studies:
@@ -99,13 +99,6 @@ def left_out():
 LEFT_OUT = left_out()
 STUDIES = [s for s in PROJECT.chosen if not any(s in item["studies"] for item in LEFT_OUT)]
 
-# Of studies that are run, how many variants PyTorch would train, if it were there.
-WITHOUT_TORCH = {
-    study: len(variants(PROJECT, study, every=True)) - len(variants(PROJECT, study))
-    for study in STUDIES
-    if "torch" not in PROJECT.frameworks
-}
-WITHOUT_TORCH = {study: number for study, number in WITHOUT_TORCH.items() if number}
 ASKED = len(STUDIES) + sum(len(item["studies"]) for item in LEFT_OUT)
 
 # Studies with a page and a place on the overview (asked for by name, all of them), and those that
@@ -161,8 +154,10 @@ if not STUDIES:
 def warn_of_what_is_left_out():
     if LEFT_OUT:
         logger.warning(left_out_message())
-    for study, number in WITHOUT_TORCH.items():
-        logger.warning(f"Left out: {number} variants of {study}. {NO_TORCH}")
+    for study in STUDIES:
+        number = left_out_variants(PROJECT, study)
+        if number:
+            logger.warning(f"Left out: {number} variants of {study}. {NO_TORCH}")
 
 
 if workflow.is_main_process:

@@ -50,7 +50,7 @@ def read_arrays(entry: OwnDataset, paths: list[Path]) -> list[Labelled]:
             raise UserError(f"{path}: has one of x_test and y_test; give both, or neither")
         where = (f"{path}: x", f"{path}: y")
         parts.append(_labelled(arrays["x"], arrays["y"], arrays.get("groups"), *where))
-        if "x_test" in arrays and "y_test" in arrays and len(paths) == 1:
+        if "x_test" in arrays:
             where = (f"{path}: x_test", f"{path}: y_test")
             parts.append(_labelled(arrays["x_test"], arrays["y_test"], None, *where))
     if len({part.maximum for part in parts}) > 1:

@@ -40,6 +40,11 @@ def some(items: list[Any]) -> str:
     return ", ".join(str(item) for item in items[:_NAMED]) + more
 
 
+def rows_text(numbers: list[int]) -> str:
+    """Return "row 3", or "rows 3, 5"."""
+    return f"row{'s' if len(numbers) > 1 else ''} {some(numbers)}"
+
+
 def classes_of(labels: list[str]) -> list[str]:
     """Return the classes in order: by number where all are numbers, otherwise as texts."""
     distinct = set(labels)
@@ -64,8 +69,9 @@ def label_texts(values: np.ndarray, where: str) -> list[str]:
         if value is None or value == "" or value != value
     ]
     if missing:
-        rows = f"row{'s' if len(missing) > 1 else ''} {some(missing)}"
-        raise UserError(f"{where}: no class in {rows}; fill it in, or remove these rows")
+        raise UserError(
+            f"{where}: no class in {rows_text(missing)}; fill it in, or remove these rows"
+        )
     kind = np.asarray(values).dtype.kind
     if kind in "fiu":
         numbers = np.asarray(values, np.float64)

@@ -48,10 +48,10 @@ def inspect(name: str, entry: OwnDataset, raw: Path) -> InspectedDataset:
 
 
 def _inspect(name: str, entry: OwnDataset, paths: list[Path]) -> InspectedDataset:
-    if entry.sha256 and sha256(paths[0]) != entry.sha256:
+    if entry.sha256 and (digest := sha256(paths[0])) != entry.sha256:
         raise UserError(
-            f"{paths[0]}: its SHA-256 is {sha256(paths[0])} instead of {entry.sha256}; correct the "
-            "entry, or get the right file"
+            f"{paths[0]}: its SHA-256 is {digest} instead of {entry.sha256}; correct the entry, or "
+            "get the right file"
         )
     parts = _read(entry, paths)
     classes = classes_of(parts[0].labels)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from pyarrow import csv
 
 from bnmatrix.config import OwnDataset, suggestion
-from bnmatrix.datasets.labelled import LARGEST, Labelled, label_texts, some
+from bnmatrix.datasets.labelled import LARGEST, Labelled, label_texts, rows_text, some
 from bnmatrix.errors import UserError
 
 #: Bytes of a CSV file from which the size of all of it is estimated.
@@ -71,7 +71,7 @@ def read_tables(entry: OwnDataset, paths: list[Path]) -> list[Labelled]:
     notes = _Notes()
     for name in names:
         columns = [
-            _column(table[name], entry, f"{path}: column '{name}'")
+            _column(table[name], name in entry.categorical, f"{path}: column '{name}'")
             for table, path in zip(tables, paths, strict=True)
         ]
         kinds = {column.dtype == object for column in columns}
@@ -183,7 +183,7 @@ def _csv(entry: OwnDataset, path: Path) -> pa.Table:
     return table
 
 
-def _column(column: pa.ChunkedArray, entry: OwnDataset, where: str) -> np.ndarray:
+def _column(column: pa.ChunkedArray, categorical: bool, where: str) -> np.ndarray:
     """Return a column as numbers (float64, NaN if missing) or as texts (object, None if missing).
 
     Text is categories, unless some of it is numbers: then the rest is a mistake.
@@ -195,17 +195,15 @@ def _column(column: pa.ChunkedArray, entry: OwnDataset, where: str) -> np.ndarra
         raise UserError(f"{where}: holds bytes that are not UTF-8; save the file as UTF-8")
     numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
     numeric = numeric or pa.types.is_decimal(kind)
-    name = where.rpartition("column '")[2][:-1]
-    if name in entry.categorical:
+    if categorical:
         return _texts(column)
     if numeric:
         values = column.to_pandas().astype(np.float64).to_numpy()
         infinite = np.flatnonzero(np.abs(values) > LARGEST) + 1
         if len(infinite):
-            rows = f"row{'s' if len(infinite) > 1 else ''} {some(list(infinite))}"
             raise UserError(
-                f"{where}: infinite or beyond 1e30 in {rows}; leave these cells empty, or "
-                "correct them"
+                f"{where}: infinite or beyond 1e30 in {rows_text(list(infinite))}; leave these "
+                "cells empty, or correct them"
             )
         return values
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)) and not (

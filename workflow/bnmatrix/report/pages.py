@@ -17,7 +17,7 @@ from bnmatrix.registry import CONVENTIONS
 from bnmatrix.report import labels
 from bnmatrix.report.text import answer, overall, own_facts
 from bnmatrix.tables import columns_before, read_runs
-from bnmatrix.variants import plain_value, variants
+from bnmatrix.variants import Variant, left_out_variants, plain_value, variants
 
 _FIGURES = ("differences", "accuracy", "learning-curves", "gap", "confusion", "confused", "time")
 _ASSETS = Path(__file__).parent / "assets"
@@ -55,8 +55,8 @@ def study_page(
     confusion = read_runs(tables / "confusion.csv")
     best = summary[summary["variant"].isin(confusion["variant"])]
     dataset = project.dataset_of(name)
-    settings = [variant.settings for variant in variants(project, name)]
-    tuned = any(own["tuned"] for own in settings)
+    matrix = variants(project, name)
+    tuned = any(variant.settings["tuned"] for variant in matrix)
     return (
         environment(links, name)
         .get_template("study.html.j2")
@@ -74,15 +74,15 @@ def study_page(
                 dataset,
                 comparisons,
                 summary,
-                settings[0]["folds"],
-                any(s["tuned"] for s in settings),
+                matrix[0].settings["folds"],
+                tuned,
             )
             if isinstance(dataset, InspectedDataset)
             else None,
             frameworks=_frameworks(read_runs(tables / "frameworks.csv"), axes),
             conventions=CONVENTIONS,
             step_seconds=_step_seconds(timings, axes),
-            without_torch=len(variants(project, name, every=True)) - len(variants(project, name)),
+            without_torch=left_out_variants(project, name),
             scorecard=scorecard_rows(read_runs(claims), project) if claims else [],
             reasons=_reasons(project, name),
             tuned=tuned,
@@ -91,10 +91,10 @@ def study_page(
             summary=_records(summary, axes),
             comparisons=_records(comparisons, axes),
             printed=_printed(study, summary),
-            settings=_settings(project, name),
+            settings=_settings(study, matrix),
             provenance=json.loads((tables / "provenance.json").read_text(encoding="utf-8")),
             seconds=_seconds(timings),
-            axes_text=_axis_values(project, name),
+            axes_text=_axis_values(study, matrix),
             replicates=int(summary["test_accuracy_n"].max()),
             most=MOST_VARIANTS,
         )
@@ -342,9 +342,9 @@ def _printed(study: Study, summary: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
-def _settings(project: Project, name: str) -> dict[str, str]:
+def _settings(study: Study, matrix: list[Variant]) -> dict[str, str]:
     """Return the settings that all variants share, axes left out, in words."""
-    first = variants(project, name)[-1].settings
+    first = matrix[-1].settings
     return {
         labels.setting_name(key)
         if not key.startswith("normalization_")
@@ -352,7 +352,7 @@ def _settings(project: Project, name: str) -> dict[str, str]:
         if key == "training_examples" and value is None
         else labels.value_text(plain_value(value))
         for key, value in first.items()
-        if key not in project.study(name).axes and (value is not None or key == "training_examples")
+        if key not in study.axes and (value is not None or key == "training_examples")
     }
 
 
@@ -374,12 +374,10 @@ def _reasons(project: Project, name: str) -> dict[str, str]:
     } | {key.replace("_", " "): reason for key, reason in reasons.items()}
 
 
-def _axis_values(project: Project, name: str) -> dict[str, list[str]]:
+def _axis_values(study: Study, matrix: list[Variant]) -> dict[str, list[str]]:
     """Return the values of each axis, in words, where they apply."""
-    matrix = variants(project, name)
     found = {
-        axis: [plain_value(variant.settings[axis]) for variant in matrix]
-        for axis in project.study(name).axes
+        axis: [plain_value(variant.settings[axis]) for variant in matrix] for axis in study.axes
     }
     return {
         axis: [labels.value_text(value) for value in dict.fromkeys(values) if value is not None]
