@@ -166,7 +166,11 @@ if workflow.is_main_process:
 
 def announce_success():
     warn_of_what_is_left_out()
-    logger.info(f"Report: {Path('reports/index.html').resolve()}")
+    # The pages that were asked for by name; otherwise the overview.
+    asked = [Path(word) for word in sys.argv[1:] if word.endswith(".html")]
+    for page in asked or [Path("reports/index.html")]:
+        if page.exists():
+            logger.info(f"Report: {page.resolve()}")
 
 
 def announce_failure():
