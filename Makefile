@@ -4,6 +4,7 @@
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 VENV := .venv
 BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-compile
 # Byte code is compiled once, at installation: TensorFlow takes twice as long to import without.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -72,11 +73,18 @@ $(VENV)/ready-gpu: requirements-gpu.txt $(VENV)/ready
 	$(call INSTALL,requirements-gpu.txt)
 
 # PyTorch has several builds of a version (for processors, for each CUDA), with different hashes: the
-# version is pinned, and the build is the one that pip finds here.
+# version is pinned. Without a GPU it is the build for processors, where pip's package indexes have it
+# (it is a tenth of the size); otherwise the build that pip finds.
 $(VENV)/ready-torch: requirements-torch.txt $(VENV)/ready
 	$(call INSTALL,requirements-torch.txt)
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-compile "$$($(BIN)/python tools/lock.py --torch)"
+	@torch="$$($(BIN)/python tools/lock.py --torch)"; \
+	if ! nvidia-smi >/dev/null 2>&1 && $(PIP_INSTALL) "$$torch+cpu" 2>/dev/null; then \
+	  echo "Installed $$torch, the build for processors"; \
+	else \
+	  echo "Installing $$torch (some GB where it is the build for CUDA)"; $(PIP_INSTALL) "$$torch"; \
+	fi
 	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
+	@touch $@
 
 $(VENV)/ready-cluster: requirements-cluster.txt $(VENV)/ready
 	$(call INSTALL,requirements-cluster.txt)
@@ -89,7 +97,7 @@ if [ -z "$$python" ]; then \
 fi; \
 [ -x $(BIN)/python ] || { echo "Making the environment in $(VENV) with $$python (once)"; "$$python" -m venv $(VENV); }
 @echo "Installing $(1) (some 2 GB on disk; takes a minute or two)"
-@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-compile --require-hashes -r $(1)
+@$(PIP_INSTALL) --require-hashes -r $(1)
 @$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 @touch $@
 endef

@@ -12,6 +12,7 @@ The data is random, in the shapes of MNIST and CIFAR-10: what is in the pixels c
 """
 
 import argparse
+import contextlib
 import os
 import statistics
 import sys
@@ -24,9 +25,13 @@ sys.path.insert(0, str(ROOT / "workflow"))
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
-from bnmatrix.training.environment import configure  # noqa: E402
+# PyTorch's build for CUDA brings Triton, which crashes when it is imported after TensorFlow.
+with contextlib.suppress(ImportError):
+    import triton  # noqa: F401
 
-configure(threads=1)
+from bnmatrix.training.framework import configured  # noqa: E402
+
+configured("keras", threads=1)
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
@@ -35,9 +40,9 @@ import tensorflow as tf  # noqa: E402
 from bnmatrix.config import Split  # noqa: E402
 from bnmatrix.datasets.scaling import fit_scaling  # noqa: E402
 from bnmatrix.project import load_project  # noqa: E402
-from bnmatrix.training.loop import Trainer  # noqa: E402
+from bnmatrix.training.keras.network import build_network, build_optimizer  # noqa: E402
+from bnmatrix.training.keras.trainer import Trainer  # noqa: E402
 from bnmatrix.training.minibatches import stretches  # noqa: E402
-from bnmatrix.training.network import build_network, build_optimizer  # noqa: E402
 from bnmatrix.variants import variants  # noqa: E402
 
 #: Study, batch size, and the least ratio that is aimed at.
@@ -146,13 +151,11 @@ def against_data_loader(project, study, batch_size, target, rounds):
     from PIL import Image
     from torch import nn
 
-    from bnmatrix.training.pytorch import Trainer as TorchTrainer
-
     settings = settings_of(project, study, batch_size) | {"framework": "torch"}
     settings |= {"conventions": "torch"}
     x, y, *rest = data_of(project, study)
     x, y = x[:12_800], y[:12_800]
-    ours = Ours(settings, x, y, *rest, trainer=TorchTrainer)
+    ours = Ours(settings, x, y, *rest, trainer=configured("torch", threads=1).trainer)
 
     class Images(torch.utils.data.Dataset):
         """Pictures, made and transformed one by one, in the steps of torchvision's MNIST, ToTensor

@@ -1,5 +1,6 @@
 """What tests share: the configuration, the mirror with genuine data, and small variants."""
 
+import contextlib
 import os
 import re
 import subprocess
@@ -9,9 +10,13 @@ from typing import Any
 
 import pytest
 
+# PyTorch's build for CUDA brings Triton, which cannot be loaded into a process that has TensorFlow
+# in it, and can before. A job never has both; tests that compare the two do.
+with contextlib.suppress(ImportError):
+    import triton  # noqa: F401
+
 from bnmatrix.config import Settings
 from bnmatrix.project import load_project
-from bnmatrix.training.environment import configure
 from bnmatrix.variants import applicable
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,8 +66,14 @@ def cluster_plugins(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tensorflow():
-    configure(threads=1)
+def keras_framework():
+    from bnmatrix.training.framework import configured
+
+    return configured("keras", threads=1)
+
+
+@pytest.fixture(scope="session")
+def tensorflow(keras_framework):  # noqa: ARG001
     import tensorflow
 
     return tensorflow

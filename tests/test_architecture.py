@@ -41,11 +41,24 @@ def closure(path):
     return needed
 
 
-def test_only_training_imports_tensorflow():
-    for name, path in MODULES.items():
-        if not name.startswith("bnmatrix.training."):
-            roots = {module.split(".")[0] for module in imports(path)}
-            assert not roots & {"tensorflow", "keras"}, name
+FRAMEWORKS = {"keras": {"keras", "tensorflow"}, "torch": {"torch"}}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_framework_is_imported_by_its_own_package_alone(name):
+    """Neither by the rest, nor by the other framework's: a job has one of them in its process."""
+    roots = {module.split(".")[0] for module in imports(MODULES[name])}
+    for framework, packages in FRAMEWORKS.items():
+        if not name.startswith(f"bnmatrix.training.{framework}."):
+            assert not roots & packages, name
+    for framework, other in (("keras", "torch"), ("torch", "keras")):
+        if name.startswith(f"bnmatrix.training.{framework}."):
+            needed = {path.relative_to(PACKAGE).as_posix() for path in closure(MODULES[name])}
+            # Where one of them is chosen, neither has been imported.
+            needed -= {"training/framework.py"}
+            direct = {path for path in needed if path.startswith(f"training/{framework}/")}
+            known = set().union(*(imports(PACKAGE / path) for path in direct))
+            assert not any(module.startswith(f"bnmatrix.training.{other}") for module in known)
 
 
 def test_data_flows_one_way():
@@ -86,7 +99,7 @@ def test_reading_the_snakefile_is_light():
 #: configuration or the command line, and what they read from it is among the rule's params.
 ENTRY = {
     "prepare": ["datasets/preparation.py", "datasets/loaders.py"],
-    "train": ["training/replicates.py", "training/environment.py", "packing.py"],
+    "train": ["training/replicates.py", "training/framework.py", "packing.py"],
     "aggregate": ["results.py", "provenance.py", "packing.py"],
     "compare": ["statistics/comparisons.py"],
     "judge": ["claims.py"],
@@ -107,14 +120,17 @@ OWN_DATA = (
     *("datasets/images.py", "datasets/inspection.py"),
     *("datasets/download.py", "datasets/availability.py"),
 )
-NOT_NAMED = ("config.py", "project.py", "variants.py", "files.py", "errors.py", "logs.py")
+NOT_NAMED = (
+    *("config.py", "project.py", "variants.py", "files.py", "errors.py", "logs.py"),
+    "supervision.py",
+)
 #: Where a change shows in the inputs anyway, or cannot change what is made.
 SEEN_OTHERWISE = {
     # The entries that a variant uses are among its params, and so is how its data was prepared.
-    # Its param `further` has the code that a study measures with, and PyTorch's.
+    # Its param `further` has the framework's code.
     "train": (
         *("datasets/loaders.py", "registry.py"),
-        *("training/measures.py", "training/step_time.py", "training/pytorch.py"),
+        *(path.relative_to(PACKAGE) for path in (PACKAGE / "training").glob("*/*.py")),
         *OWN_DATA,
     ),
     **dict.fromkeys(("judge", "judge_study"), ("results.py", "registry.py")),

@@ -1,5 +1,7 @@
 """Keras and PyTorch: the same numbers where the conventions are the same, and what each changes."""
 
+import importlib.util
+import json
 import subprocess
 import sys
 from typing import Any
@@ -11,11 +13,13 @@ from conftest import ROOT, settings
 
 from bnmatrix.config import Project
 from bnmatrix.datasets.loaders import sklearn_digits
-from bnmatrix.datasets.preparation import Prepared
+from bnmatrix.datasets.preparation import Prepared, save
 from bnmatrix.errors import UserError
+from bnmatrix.packing import load, machine_of, unpack
 from bnmatrix.project import load_project
 from bnmatrix.registry import ACTIVATIONS, CONVENTIONS, TORCH_KNOWS
 from bnmatrix.statistics.frameworks import compare_frameworks
+from bnmatrix.training.framework import configured
 from bnmatrix.training.minibatches import Stretch
 from bnmatrix.variants import strips, variants
 
@@ -24,9 +28,11 @@ STEPS = (1, 10, 100)
 
 
 @pytest.fixture(scope="module")
-def torch(request):
-    request.getfixturevalue("tensorflow")
-    return pytest.importorskip("torch", reason="PyTorch is not installed: make torch")
+def torch():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed: make torch")
+    for name in ("keras", "torch"):
+        configured(name, threads=1)
+    return torch
 
 
 @pytest.fixture(scope="module")
@@ -67,15 +73,19 @@ def weights(trainer: Any) -> dict[str, np.ndarray]:
     return found
 
 
-def trained(prepared, framework, change=None, **chosen):
-    """Return (sums of the stretch, weights, loss and accuracy in inference) after STEPS steps."""
+def program_for(own, prepared):
     from bnmatrix.training.runs import Program
 
+    return Program(own, prepared, SEED, configured(own["framework"], threads=1).trainer)
+
+
+def trained(prepared, framework, change=None, **chosen):
+    """Return (sums of the stretch, weights, loss and accuracy in inference) after STEPS steps."""
     own = settings(
         **{"hidden_layers": [32, 16], "batch_size": 32, "normalization_groups": 4, **chosen},
         framework=framework,
     )
-    program = Program(own, prepared, SEED)
+    program = program_for(own, prepared)
     program.start(own, own["learning_rate"], 1)
     if change:
         change(program.trainer)
@@ -142,7 +152,7 @@ def test_from_equal_weights_both_take_the_same_steps(digits, case):
 def test_every_activation_is_keras_s(torch):
     import keras
 
-    from bnmatrix.training.pytorch import _ACTIVATIONS
+    from bnmatrix.training.torch.trainer import _ACTIVATIONS
 
     x = np.linspace(-4, 4, 81, dtype=np.float32)
     assert set(_ACTIVATIONS) == set(ACTIVATIONS) == set(TORCH_KNOWS["activation"])
@@ -233,13 +243,11 @@ def test_each_convention_had_to_be_matched(torch, digits, name):
 
 
 def test_pytorch_s_conventions_are_those_of_its_layers(torch, digits):
-    from bnmatrix.training.runs import Program
-
     own = settings(
         hidden_layers=[32], normalization="batch", framework="torch", conventions="torch"
     )
     assert own["initializer"] is None
-    program = Program(own, digits, SEED)
+    program = program_for(own, digits)
     program.start(own, 1e-3, 1)
     layer = next(x for x in program.trainer.network if isinstance(x, torch.nn.BatchNorm1d))
     assert type(layer) is torch.nn.BatchNorm1d
@@ -262,13 +270,11 @@ def test_pytorch_s_conventions_are_those_of_its_layers(torch, digits):
 
 @pytest.mark.usefixtures("torch")
 def test_runs_are_the_same_each_time_with_dropout_too(digits):
-    from bnmatrix.training.runs import Program
-
     own = settings(
         **{"hidden_layers": [32], "normalization": "batch", "dropout": 0.3, "epochs": 2},
         framework="torch",
     )
-    runs = [Program(own, digits, SEED).run(own, 1e-3, replicate) for replicate in (1, 1, 2)]
+    runs = [program_for(own, digits).run(own, 1e-3, replicate) for replicate in (1, 1, 2)]
     assert runs[0].history == runs[1].history
     assert runs[0].history != runs[2].history
     # The last, smaller mini-batch is trained on: 31 of 32, and one of 8.
@@ -278,24 +284,14 @@ def test_runs_are_the_same_each_time_with_dropout_too(digits):
 @pytest.mark.usefixtures("torch")
 def test_the_softmax_applied_twice_cannot_be_fitted(digits):
     """The loss stays above ln(e + 9) − 1, with every prediction right and sure."""
-    from bnmatrix.training.runs import Program
-
     for framework in ("keras", "torch"):
         own = settings(
             **{"hidden_layers": [64], "epochs": 60, "learning_rate": 0.01, "batch_size": 100},
             **{"framework": framework, "loss": "softmax_twice"},
         )
-        last = Program(own, digits, SEED).run(own, 0.01, 1).history[-1]
+        last = program_for(own, digits).run(own, 0.01, 1).history[-1]
         assert last["train_accuracy_as_trained"] > 0.85
         assert 1.4611 < last["train_loss_as_trained"] < 1.65
-
-
-def test_torch_is_imported_by_its_trainer_alone():
-    for path in (ROOT / "workflow").rglob("*.py"):
-        text = path.read_text(encoding="utf-8")
-        if path.name != "pytorch.py":
-            assert "import torch" not in text, path.name
-            assert "from torch" not in text, path.name
 
 
 def test_without_pytorch_its_variants_are_left_out(project):
@@ -371,41 +367,75 @@ def test_frameworks_are_compared_in_pairs():
     assert compare_frameworks(runs.drop(columns="framework"), 10, 0.002).empty
 
 
+def run_job(folder, framework, absent=(), **changes):
+    """Run the command of rule train on a small part of digits; return the finished process.
+
+    Args:
+        folder: where its tables go.
+        framework: what its variant is trained in.
+        absent: packages whose import fails, as if they were not installed.
+        changes: what differs from the usual spec.
+    """
+    arrays = sklearn_digits(None)
+    x, y = arrays.x, arrays.y
+    folder.mkdir()
+    save(
+        Prepared(*(x[:300], y[:300], x[300:400], y[300:400], x[400:600], y[400:600]), 10, 16.0),
+        folder / "digits.npz",
+    )
+    own = settings(hidden_layers=[16], normalization="batch", framework=framework, tuned=True)
+    spec = {
+        **{"study": "s", "dataset": "digits", "axes": ["normalization", "batch_size"]},
+        **{"replicates": 2, "seed": 1, "measures": {}, "predictions": True},
+        "tuning": {
+            **{"rates": [0.001, 0.01, 0.1], "replicates": 1},
+            **{"objective": "final", "widen": 0},
+        },
+        "variants": [{"variant": "v", "baseline": None, "settings": own}],
+    } | changes
+    code = (
+        "import sys\n"
+        f"sys.modules.update(dict.fromkeys({list(absent)!r}))\n"
+        "from bnmatrix.cli import main\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    return subprocess.run(
+        [
+            *(sys.executable, "-c", code, "train", "--spec", json.dumps(spec)),
+            *("--data", str(folder / "digits.npz"), "--threads", "1", "--gpus", "0"),
+            *("--folder", str(folder), "--log", str(folder / "log")),
+        ],
+        cwd=ROOT / "workflow",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+OTHERS = {"torch": ("tensorflow", "keras"), "keras": ("torch", "triton")}
+
+
+@pytest.mark.parametrize("framework", OTHERS)
+def test_a_job_needs_its_own_framework_alone(tmp_path, framework):
+    """PyTorch's build for CUDA cannot share a process with TensorFlow."""
+    if framework == "torch" and not importlib.util.find_spec("torch"):
+        pytest.skip("PyTorch is not installed: make torch")
+    folder = tmp_path / "job"
+    done = run_job(folder, framework, absent=OTHERS[framework])
+    assert done.returncode == 0, done.stdout + (folder / "log").read_text(encoding="utf-8")
+    packages = machine_of(folder / "times.arrow")["packages"]
+    assert framework in packages
+    assert not set(OTHERS[framework]) & set(packages)
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("torch")
 def test_a_job_in_pytorch_leaves_what_one_in_keras_does(tmp_path):
     """The command of rule train, twice: the same bytes; the same tables as Keras's."""
-    import json
-
-    from bnmatrix.datasets.preparation import save
-    from bnmatrix.packing import load, machine_of, unpack
-
-    arrays = sklearn_digits(None)
-    x, y = arrays.x, arrays.y
-    data = tmp_path / "digits.npz"
-    parts = (x[:300], y[:300], x[300:400], y[300:400], x[400:600], y[400:600])
-    save(Prepared(*parts, 10, 16.0), data)
     tables = {}
     for name, framework in (("a", "torch"), ("b", "torch"), ("c", "keras")):
-        own = settings(hidden_layers=[16], normalization="batch", framework=framework, tuned=True)
-        spec = {
-            **{"study": "s", "dataset": "digits", "axes": ["normalization", "batch_size"]},
-            **{"replicates": 2, "seed": 1, "measures": {}, "predictions": True},
-            "tuning": {
-                **{"rates": [0.001, 0.01, 0.1], "replicates": 1},
-                **{"objective": "final", "widen": 0},
-            },
-            "variants": [{"variant": "v", "baseline": None, "settings": own}],
-        }
-        subprocess.run(
-            [
-                *(sys.executable, "-m", "bnmatrix", "train", "--spec", json.dumps(spec)),
-                *("--data", str(data), "--threads", "1", "--gpus", "0"),
-                *("--folder", str(tmp_path / name)),
-            ],
-            cwd=ROOT / "workflow",
-            check=True,
-        )
+        done = run_job(tmp_path / name, framework)
+        assert done.returncode == 0, done.stdout
         packed = load([tmp_path / name / "results.arrow"], ["v"])
         tables[name] = {
             table: unpack(packed, table).to_pandas()
@@ -420,4 +450,3 @@ def test_a_job_in_pytorch_leaves_what_one_in_keras_does(tmp_path):
     first, other = tables["a"]["runs"], tables["c"]["runs"]
     assert (first["parameters"] == other["parameters"]).all()
     assert first["test_accuracy"].to_numpy() == pytest.approx(other["test_accuracy"], abs=0.03)
-    assert "torch" in machine_of(tmp_path / "a/times.arrow")["packages"]

@@ -7,6 +7,7 @@ import pytest
 from conftest import settings
 
 from bnmatrix.datasets.preparation import Prepared
+from bnmatrix.training import seeds
 from bnmatrix.training.minibatches import stretches
 from bnmatrix.variants import as_json
 
@@ -39,6 +40,7 @@ PROGRAMS = {}
 
 
 def program_for(prepared, normalization="none", placement="before", **changes):
+    from bnmatrix.training.keras.trainer import Trainer
     from bnmatrix.training.runs import Program
 
     chosen = {
@@ -50,16 +52,17 @@ def program_for(prepared, normalization="none", placement="before", **changes):
     chosen = settings(**(chosen | changes))
     key = as_json(chosen), len(prepared.y_test)
     if key not in PROGRAMS:
-        PROGRAMS[key] = Program(chosen, prepared, SEED)
+        PROGRAMS[key] = Program(chosen, prepared, SEED, Trainer)
     return PROGRAMS[key]
 
 
 def begun(program, replicate=1, rate=RATE):
     """Return what a replicate is measured on before its first step."""
-    from bnmatrix.training.measures import Probe
+    from bnmatrix.training.keras.measures import Probe
 
     program.start(program.trainer.settings, rate, replicate)
-    return Probe(program.trainer, program.test, program._probe_indices(replicate))
+    order = seeds.generator(SEED, replicate, seeds.Purpose.PROBE).permutation(program.examples)
+    return Probe(program.trainer, program.test, order)
 
 
 def trained(program, replicate=1):
@@ -73,7 +76,7 @@ def trained(program, replicate=1):
 
 def measured(name, probe):
     """Return a measure's values, by name and part."""
-    from bnmatrix.training.measures import MEASURES
+    from bnmatrix.training.keras.measures import MEASURES
 
     return {(measure, part): value for measure, part, value in MEASURES[name](probe)}
 
@@ -348,7 +351,7 @@ def test_inference_modes(prepared, placement):
 @pytest.mark.parametrize("placement", ["before", "after"])
 def test_population_statistics(prepared, placement):
     """One pass over all training examples gives each layer's mean and biased variance."""
-    from bnmatrix.training.measures import set_population_statistics
+    from bnmatrix.training.keras.measures import set_population_statistics
 
     probe = trained(program_for(prepared, "batch", placement))
     plain = Plain(probe.network, "batch", placement)
@@ -418,7 +421,7 @@ def test_order_says_nothing_of_dropout(prepared):
 )
 def test_measures_leave_everything_as_it_was(prepared, optimizer, dropout):
     """Weights, moving averages, the optimizer's state and dropout's generators, bit by bit."""
-    from bnmatrix.training.measures import MEASURES
+    from bnmatrix.training.keras.measures import MEASURES
 
     probe = trained(program_for(prepared, "batch", optimizer=optimizer, dropout=dropout))
     before = probe.trainer.state()
@@ -433,7 +436,7 @@ def test_measures_leave_everything_as_it_was(prepared, optimizer, dropout):
 
 def test_measures_repeat(prepared):
     """Taken twice in the same place, all are the same; only drift speaks of the time before."""
-    from bnmatrix.training.measures import MEASURES
+    from bnmatrix.training.keras.measures import MEASURES
 
     probe = trained(program_for(prepared, "batch"))
     for name in MEASURES:
@@ -444,7 +447,7 @@ def test_measures_repeat(prepared):
 
 def test_all_measures_are_registered():
     from bnmatrix.registry import MEASURES as names
-    from bnmatrix.training.measures import MEASURES
+    from bnmatrix.training.keras.measures import MEASURES
 
     assert [*MEASURES, "step_time"] == list(names)
 
@@ -477,7 +480,7 @@ def test_all_arms_are_measured_on_the_same_examples(prepared):
 
 def test_step_times(prepared, monkeypatch):
     """A row a round for each variant, in this loop and in Keras's."""
-    from bnmatrix.training import step_time
+    from bnmatrix.training.keras import step_time
 
     monkeypatch.setattr(step_time, "ROUNDS", 3)
     monkeypatch.setattr(step_time, "STEPS", 4)
@@ -501,7 +504,8 @@ def test_step_times(prepared, monkeypatch):
 
 
 def test_step_times_of_a_strip_are_a_table_of_their_own(prepared, monkeypatch):
-    from bnmatrix.training import step_time
+    from bnmatrix.training.keras import step_time
+    from bnmatrix.training.keras.framework import KERAS
     from bnmatrix.training.replicates import train_strip
 
     monkeypatch.setattr(step_time, "ROUNDS", 2)
@@ -513,7 +517,7 @@ def test_step_times_of_a_strip_are_a_table_of_their_own(prepared, monkeypatch):
         "predictions": False,
         "variants": [{"variant": "v", "baseline": None, "settings": chosen}],
     }
-    tables = train_strip(spec, prepared, threads=1).tables
+    tables = train_strip(spec, prepared, KERAS, threads=1).tables
     assert list(tables["step_times"]["part"]) == ["loop", "fit"] * 2
     assert (tables["step_times"]["variant"] == "v").all()
     assert tables["measurements"].empty

@@ -54,9 +54,10 @@ def spec(*variants, replicates=1, tuning=None, measures=None, predictions=False,
 
 
 def train(prepared, *variants, **changes):
+    from bnmatrix.training.keras.framework import KERAS
     from bnmatrix.training.replicates import train_strip
 
-    return train_strip(spec(*variants, **changes), prepared, threads=1).tables
+    return train_strip(spec(*variants, **changes), prepared, KERAS, threads=1).tables
 
 
 def rows_of(table, variant):
@@ -66,14 +67,15 @@ def rows_of(table, variant):
 
 
 def program_for(prepared, **changes):
+    from bnmatrix.training.keras.trainer import Trainer
     from bnmatrix.training.runs import Program
 
     chosen = settings(**{"hidden_layers": [16, 8], **changes})
-    return Program(chosen, prepared, SEED), chosen
+    return Program(chosen, prepared, SEED, Trainer), chosen
 
 
 def trainer_for(prepared, chosen):
-    from bnmatrix.training.loop import Trainer
+    from bnmatrix.training.keras.trainer import Trainer
 
     scaling = fit_scaling(chosen["input_scaling"], prepared.x_train, prepared.maximum)
     return Trainer(chosen, prepared.classes, prepared.x_train, prepared.y_train, scaling)
@@ -90,7 +92,7 @@ def plain_keras(case):
         LayerNormalization,
     )
 
-    from bnmatrix.training.network import Dropout
+    from bnmatrix.training.keras.network import Dropout
 
     relu = [Dense(16, activation="relu"), Dense(8, activation="relu")]
     return {
@@ -257,7 +259,7 @@ def test_same_weights_as_keras_fit(digits, case):
 
 def test_dropout_before_needs_a_normalization():
     """Without one there is one order, and the network is the same."""
-    from bnmatrix.training.network import build_network
+    from bnmatrix.training.keras.network import build_network
 
     plain, before = (
         [type(layer).__name__ for layer in build_network(chosen, 64, 10).layers]
@@ -272,7 +274,7 @@ def test_dropout_before_needs_a_normalization():
 
 def test_arms_share_weights_order_and_masks():
     """Replicate k starts from the same weights, sees the same data and drops the same units."""
-    from bnmatrix.training.network import Dropout, build_network, initialize
+    from bnmatrix.training.keras.network import Dropout, build_network, initialize
 
     kernels, masks = [], []
     for changes in (
@@ -308,8 +310,8 @@ def test_arms_share_weights_order_and_masks():
         ("glorot_uniform", (2 / 364) ** 0.5),
     ],
 )
-def test_initial_weights_have_the_initializers_spread(initializer, expected):
-    from bnmatrix.training.network import build_network, initialize
+def test_a_network_starts_with_its_initializers_spread(initializer, expected):
+    from bnmatrix.training.keras.network import build_network, initialize
 
     chosen = settings(hidden_layers=[300], initializer=initializer)
     network = build_network(chosen, 64, 10)
@@ -601,7 +603,7 @@ def test_how_far_the_grid_is_widened(score, widen, expected, best):
 
 def test_tuning_leaves_measured_runs_as_they_are(digits, monkeypatch):
     """They are those of the chosen rate given outright, from seeds that tuning never had."""
-    from bnmatrix.training.loop import Trainer
+    from bnmatrix.training.keras.trainer import Trainer
 
     started, start = [], Trainer.start
 
@@ -701,10 +703,8 @@ def test_predictions_are_what_was_scored(digits):
 def test_predictions_against_keras(digits):
     import keras
 
-    from bnmatrix.training.runs import Program
-
-    chosen = settings(hidden_layers=[16], normalization="batch", epochs=1)
-    program = Program(chosen, digits, SEED)
+    chosen = {"hidden_layers": [16], "normalization": "batch", "epochs": 1}
+    program, chosen = program_for(digits, **chosen)
     program.run(chosen, 0.01, 1)
     expected = keras.ops.softmax(program.trainer.network.predict(digits.x_test / 16.0, verbose=0))
     found = program.trainer.predict(program.test[0])
@@ -744,7 +744,7 @@ def test_nothing_of_the_test_part_reaches_training(digits):
 
 def test_dropout_is_keras_dropout(tensorflow):
     """Each unit is dropped with the rate, anew at each call, and what stays is scaled up."""
-    from bnmatrix.training.network import Dropout
+    from bnmatrix.training.keras.network import Dropout
 
     layer = Dropout(0.3, seed=1)
     ones = np.ones((200, 500), np.float32)
@@ -776,7 +776,7 @@ def test_a_gpu_that_is_not_there_is_said_once():
     """In a process of its own, since TensorFlow is set up once."""
     code = (
         "import logging; logging.basicConfig(level='WARNING', format='%(levelname)s %(message)s')\n"
-        "from bnmatrix.training.environment import configure\n"
+        "from bnmatrix.training.keras.environment import configure\n"
         "configure(1, gpus=1)\n"
         "import tensorflow as tf; print(float(tf.reduce_sum(tf.ones(3))))"
     )

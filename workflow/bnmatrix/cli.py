@@ -10,6 +10,7 @@ from typing import Any
 
 from bnmatrix import logs
 from bnmatrix.errors import UserError
+from bnmatrix.supervision import supervised
 
 log = logging.getLogger("bnmatrix")
 
@@ -17,8 +18,18 @@ log = logging.getLogger("bnmatrix")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; return the exit status."""
+    """Run a command; return the exit status.
+
+    A command with a log file runs in a child process, so that its end is told even if a signal
+    ends it.
+    """
     options = _parser().parse_args(arguments)
+    if options.log:
+        return supervised(lambda: _run(options), options.command, Path(options.log))
+    return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
     logs.set_up(options.log)
     try:
         options.run(options)
@@ -69,19 +80,25 @@ def prepare(options: argparse.Namespace) -> None:
 
 def train(options: argparse.Namespace) -> None:
     """Train all replicates of a strip: of variants that one job trains."""
-    spec = json.loads(options.spec)
-    from bnmatrix.training.environment import configure
+    from bnmatrix.training.framework import configured
 
-    configure(options.threads, options.gpus)
+    spec = json.loads(options.spec)
+    framework = configured(_framework(spec), options.threads, options.gpus)
 
     from bnmatrix.datasets.preparation import load_prepared
     from bnmatrix.packing import save
     from bnmatrix.provenance import git_commit
     from bnmatrix.training.replicates import train_strip
 
-    outcome = train_strip(spec, load_prepared(options.data), options.threads)
+    outcome = train_strip(spec, load_prepared(options.data), framework, options.threads)
     commit = git_commit(Path(__file__).parent)
     save(options.folder, outcome.tables, outcome.machine | {"commit": commit})
+
+
+def _framework(spec: dict[str, Any]) -> str:
+    """Return the framework of a strip's variants: a job has one."""
+    (name,) = {variant["settings"]["framework"] for variant in spec["variants"]}
+    return name
 
 
 def aggregate(options: argparse.Namespace) -> None:

@@ -568,8 +568,13 @@ class Study(Model):
         for axis in self.together:
             if axis not in known:
                 raise ValueError(f"together: unknown setting '{axis}'{suggestion(axis, known)}")
-        if "validation" in self.together:
-            raise ValueError("together: a job has one validation part; leave 'validation' out")
+        for axis, reason in (
+            ("validation", "one validation part"),
+            # Triton, which PyTorch's build for CUDA brings, crashes in TensorFlow's process.
+            ("framework", "one framework"),
+        ):
+            if axis in self.together:
+                raise ValueError(f"together: a job has {reason}; leave '{axis}' out")
         return self
 
 

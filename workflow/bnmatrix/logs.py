@@ -1,5 +1,6 @@
 """Logging: a log file that has everything, and a terminal that has what someone watching needs."""
 
+import faulthandler
 import logging
 import os
 import sys
@@ -23,6 +24,8 @@ def set_up(log_file: str | None) -> None:
         Path(log_file).parent.mkdir(parents=True, exist_ok=True)
         with Path(log_file).open("w", encoding="utf-8") as file:
             os.dup2(file.fileno(), sys.stderr.fileno())
+        # A crash in compiled code leaves where Python was.
+        faulthandler.enable()
         terminal = logging.StreamHandler(sys.stdout)
         terminal.addFilter(lambda record: record.levelno == PROGRESS)
         root.addHandler(terminal)

@@ -116,7 +116,7 @@ CONVENTIONS = (
         "Glorot: uniform within √(6 / (inputs + units))",
         "uniform within 1 / √inputs",
         "PyTorch starts from smaller weights",
-        "Keras's are copied across, transposed",
+        "both start from the same weights, drawn with Keras's distribution",
     ),
     Convention(
         "Initial biases of dense layers",
@@ -139,9 +139,12 @@ NORMALIZATION_SETTINGS = (
 #: Settings that the same compiled program takes in: a job trains all their values.
 UNCOMPILED = ("learning_rate", "tuned", "initializer")
 
+#: The measure of time: variants take turns, and nothing is measured during a run.
+STEP_TIME = "step_time"
+
 #: What can be measured of a network besides its accuracy: functions of
-#: ``bnmatrix.training.measures`` (of ``bnmatrix.training.step_time`` for the last), and what each
-#: yields.
+#: ``bnmatrix.training.keras.measures`` (of ``bnmatrix.training.keras.step_time`` for the last), and
+#: what each yields.
 MEASURES: dict[str, tuple[str, ...]] = {
     "gradients": ("gradient_norm",),
     "covariate_shift": (
@@ -151,7 +154,7 @@ MEASURES: dict[str, tuple[str, ...]] = {
     "smoothness": ("loss_range", "gradient_change", "beta_smoothness"),
     "inference_modes": ("accuracy_by_mode",),
     "order": ("order_difference",),
-    "step_time": ("seconds_per_step",),
+    STEP_TIME: ("seconds_per_step",),
 }
 
 #: Name → Keras optimizer class and fixed arguments; the learning rate is the study's.
@@ -165,7 +168,7 @@ OPTIMIZERS: dict[str, tuple[str, dict[str, Any]]] = {
 #: Names of ``keras.activations``.
 ACTIVATIONS = ("relu", "sigmoid", "tanh", "elu", "selu", "gelu", "silu", "leaky_relu", "linear")
 
-#: Names of ``keras.initializers`` that take a seed.
+#: Names of ``keras.initializers``; :mod:`bnmatrix.training.initializers` draws them.
 INITIALIZERS = (
     "glorot_uniform",
     "glorot_normal",

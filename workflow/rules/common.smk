@@ -259,13 +259,9 @@ def training_group(wildcards):
 
 
 def further_code(wildcards):
-    """A digest of the code that a job needs beside what all need: of measures, and of PyTorch."""
-    measures = PROJECT.study(wildcards.study).measures
-    frameworks = {variant.settings["framework"] for variant in strip_of(wildcards).variants}
-    files = ["training/pytorch.py"] if "torch" in frameworks else []
-    files += ["training/step_time.py"] if "step_time" in measures else []
-    files += ["training/measures.py"] if set(measures) - {"step_time"} else []
-    return code(*files) if files else ""
+    """A digest of the code that a job needs beside what all need: its framework's."""
+    framework = strip_of(wildcards).variants[0].settings["framework"]
+    return code(f"training/{framework}/*.py")
 
 
 def prepared_data(wildcards):

@@ -20,9 +20,7 @@ rule train:
         runtime=lambda wildcards, attempt: attempt * training_cost_of(wildcards).minutes,
     params:
         code=code(
-            "training/[!mps]*.py",
-            "training/minibatches.py",
-            "training/seeds.py",
+            "training/*.py",
             "datasets/preparation.py",
             "datasets/scaling.py",
             "results.py",

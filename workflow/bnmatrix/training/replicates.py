@@ -6,7 +6,6 @@ import platform
 import resource
 import time
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -14,10 +13,10 @@ import pandas as pd
 
 from bnmatrix.datasets.preparation import Prepared
 from bnmatrix.logs import PROGRESS
-from bnmatrix.registry import UNCOMPILED
+from bnmatrix.registry import STEP_TIME, UNCOMPILED
 from bnmatrix.results import DIVERGED, TABLES, labelled
+from bnmatrix.training.framework import Framework
 from bnmatrix.training.runs import Program, Run, tune
-from bnmatrix.training.step_time import step_times
 from bnmatrix.variants import as_json
 
 log = logging.getLogger(__name__)
@@ -36,22 +35,28 @@ class Outcome:
     machine: dict[str, Any]
 
 
-def train_strip(spec: dict[str, Any], prepared: Prepared, threads: int) -> Outcome:
+def train_strip(
+    spec: dict[str, Any], prepared: Prepared, framework: Framework, threads: int
+) -> Outcome:
     """Train every replicate of a strip's variants and score each on the test set, at its end.
 
     Args:
         spec: what :meth:`bnmatrix.variants.Strip.spec` returns.
         prepared: the data, split.
-        threads: threads that TensorFlow was configured with.
+        framework: what all of its variants are trained in.
+        threads: threads that the framework was configured with.
     """
     began = time.perf_counter()
     parts: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for members in _sharing_a_program(spec["variants"]):
-        program = Program(members[0]["settings"], prepared, spec["seed"])
+        program = Program(
+            *(members[0]["settings"], prepared, spec["seed"]),
+            *(framework.trainer, framework.probe),
+        )
         for variant in members:
             parts[variant["variant"]] = _train_variant(spec, variant, program)
-    if "step_time" in spec["measures"]:
-        for name, rows in step_times(spec, prepared).items():
+    if STEP_TIME in spec["measures"] and framework.step_times:
+        for name, rows in framework.step_times(spec, prepared).items():
             parts[name]["step_times"] = rows
 
     def table(name: str, columns: list[str]) -> pd.DataFrame:
@@ -68,9 +73,7 @@ def train_strip(spec: dict[str, Any], prepared: Prepared, threads: int) -> Outco
             "processor": processor(),
             "platform": platform.platform(),
             "python": platform.python_version(),
-            "packages": {name: version(name) for name in ("keras", "numpy")}
-            | {"tensorflow": tensorflow_version()}
-            | torch_version(spec["variants"]),
+            "packages": framework.packages(),
             "threads": threads,
             "seconds": round(time.perf_counter() - began, 3),
             "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
@@ -178,19 +181,6 @@ def _predictions(program: Program, replicate: int) -> list[dict[str, Any]]:
             zip(np.asarray(y), predicted, probabilities, strict=True)
         )
     ]
-
-
-def tensorflow_version() -> str:
-    """Return TensorFlow's version, whichever of its builds is installed."""
-    import tensorflow as tf
-
-    return tf.__version__
-
-
-def torch_version(variants: list[dict[str, Any]]) -> dict[str, str]:
-    """Return PyTorch's version with its build ("2.13.0+cpu"), if any variant was trained by it."""
-    used = any(variant["settings"]["framework"] == "torch" for variant in variants)
-    return {"torch": version("torch")} if used else {}
 
 
 def processor() -> str:

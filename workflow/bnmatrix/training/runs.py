@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import tensorflow as tf
+import numpy as np
 
 from bnmatrix.datasets.preparation import Prepared
+from bnmatrix.registry import STEP_TIME
 from bnmatrix.results import COMPLETED, DIVERGED
 from bnmatrix.training import seeds
 from bnmatrix.training.examples import Examples, examples_of
-from bnmatrix.training.loop import Trainer
-from bnmatrix.training.measures import MEASURES, Probe
+from bnmatrix.training.framework import Placed, Probe, Trainer
 from bnmatrix.training.minibatches import steps_per_epoch, stretches, total_steps
 
 log = logging.getLogger(__name__)
@@ -42,14 +42,6 @@ class Run:
     measurements: list[dict[str, Any]] = field(default_factory=list)
 
 
-def _trainer(framework: str) -> type:
-    if framework == "torch":
-        from bnmatrix.training.pytorch import Trainer as TorchTrainer
-
-        return TorchTrainer
-    return Trainer
-
-
 class Program:
     """A compiled network and its data, for all variants that share them.
 
@@ -57,16 +49,25 @@ class Program:
         settings: those of any of the variants.
         prepared: the data set, split.
         seed: the study's seed.
+        trainer: the framework's.
+        probe: the framework's, if anything is measured.
     """
 
-    def __init__(self, settings: dict[str, Any], prepared: Prepared, seed: int) -> None:
+    def __init__(
+        self,
+        settings: dict[str, Any],
+        prepared: Prepared,
+        seed: int,
+        trainer: type[Trainer],
+        probe: Callable[[Any, Placed, np.ndarray], Probe] | None = None,
+    ) -> None:
         self._settings, self._prepared, self._seed = settings, prepared, seed
         self.classes = prepared.classes
         first = examples_of(prepared, settings, seed, 1)
-        trainer = _trainer(settings["framework"])
         self.trainer = trainer(
             settings, prepared.classes, first.x_train, first.y_train, first.scaling
         )
+        self._probe = probe
         self.examples = len(first.x_train)
         self.per_epoch = steps_per_epoch(
             self.examples, settings["batch_size"], settings["minibatches"]
@@ -112,17 +113,20 @@ class Program:
         at = {
             name: {total if step == "last" else step for step in steps}
             for name, steps in (measures or {}).items()
-            if name in MEASURES
+            if name != STEP_TIME
         }
-        probe = Probe(self.trainer, self.test, self._probe_indices(replicate)) if at else None
+        probe = None
+        if at and self._probe:
+            rng = seeds.generator(self._seed, replicate, seeds.Purpose.PROBE)
+            probe = self._probe(self.trainer, self.test, rng.permutation(self.examples))
 
         def measure() -> None:
             for name, steps in at.items():
-                if run.steps in steps and run.status == COMPLETED:
+                if probe and run.steps in steps and run.status == COMPLETED:
                     run.measurements += [
                         {"replicate": replicate, "step": run.steps, "measure": measure}
                         | {"part": str(part), "value": value}
-                        for measure, part, value in MEASURES[name](probe)
+                        for measure, part, value in probe.measure(name)
                     ]
 
         measure()
@@ -174,10 +178,6 @@ class Program:
             "validation_loss": validation[0],
             "validation_accuracy": validation[1],
         }
-
-    def _probe_indices(self, replicate: int) -> tf.Tensor:
-        rng = seeds.generator(self._seed, replicate, seeds.Purpose.PROBE)
-        return tf.constant(rng.permutation(self.examples))
 
 
 def tune(

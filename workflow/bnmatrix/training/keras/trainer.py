@@ -7,13 +7,13 @@ import numpy as np
 import tensorflow as tf
 
 from bnmatrix.datasets.scaling import Scaling
-from bnmatrix.training.minibatches import Stretch
-from bnmatrix.training.network import (
+from bnmatrix.training.keras.network import (
     build_network,
     build_optimizer,
     initialize,
     with_batch_statistics,
 )
+from bnmatrix.training.minibatches import Stretch
 
 #: Examples evaluated at a time; the whole validation set at once would not stay in the cache.
 EVALUATION_BATCH = 500

@@ -15,8 +15,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from bnmatrix.training.loop import Trainer
-from bnmatrix.training.network import with_batch_statistics
+from bnmatrix.training.keras.network import with_batch_statistics
+from bnmatrix.training.keras.trainer import Trainer
 
 Values = Iterator[tuple[str, int | str, float]]
 
@@ -43,12 +43,19 @@ class Probe:
         order: indices of all training examples, in the replicate's order.
     """
 
-    def __init__(self, trainer: Trainer, test: tuple[tf.Tensor, tf.Tensor], order: tf.Tensor):
-        self.trainer, self.network, self.test, self.order = trainer, trainer.network, test, order
-        batch = order[: trainer.batch_size]
+    def __init__(
+        self, trainer: Trainer, test: tuple[tf.Tensor, tf.Tensor], order: np.ndarray
+    ) -> None:
+        self.trainer, self.network, self.test = trainer, trainer.network, test
+        self.order = tf.constant(order)
+        batch = self.order[: trainer.batch_size]
         self.x, self.y = tf.gather(trainer.x, batch), tf.gather(trainer.y, batch)
         #: What a measure keeps from one time to the next.
         self.memory: dict[str, Any] = {}
+
+    def measure(self, name: str) -> Values:
+        """Yield what a measure of :data:`MEASURES` finds."""
+        return MEASURES[name](self)
 
     @property
     def dense(self) -> list[keras.layers.Dense]:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from bnmatrix.registry import NORMALIZATIONS, OPTIMIZERS
 from bnmatrix.training import seeds
+from bnmatrix.training.initializers import initial_weights
 
 
 class Dropout(keras.layers.Dropout):
@@ -100,38 +100,11 @@ def initialize(
     """
     dense = [layer for layer in network.layers if isinstance(layer, keras.layers.Dense)]
     shapes = [tuple(layer.kernel.shape) for layer in dense]
-    for layer, kernel in zip(
-        dense, initial_weights(settings, shapes, seed, replicate), strict=True
-    ):
+    kernels = initial_weights(settings["initializer"], shapes, seed, replicate)
+    for layer, kernel in zip(dense, kernels, strict=True):
         layer.kernel.assign(kernel)
     dropout = [layer for layer in network.layers if isinstance(layer, Dropout)]
     for number, layer in enumerate(dropout):
         mask_seed = seeds.integer(seed, replicate, seeds.Purpose.DROPOUT, number)
         # A new generator's state: the seed, and a count of draws.
         layer.seed_generator.state.assign([mask_seed, 0])
-
-
-def initial_weights(
-    settings: dict[str, Any], shapes: Sequence[tuple[int, int]], seed: int, replicate: int
-) -> list[np.ndarray]:
-    """Return a replicate's initial weights of each dense layer.
-
-    Args:
-        settings: the variant's settings.
-        shapes: inputs × units of each layer.
-        seed: the study's seed.
-        replicate: the replicate's number.
-    """
-    return [
-        _initializer(settings, seeds.integer(seed, replicate, seeds.Purpose.WEIGHTS, number))(
-            shape
-        ).numpy()
-        for number, shape in enumerate(shapes)
-    ]
-
-
-def _initializer(settings: dict[str, Any], seed: int) -> keras.Initializer:
-    initializer = settings["initializer"]
-    if isinstance(initializer, dict):
-        return keras.initializers.RandomNormal(stddev=initializer["normal"], seed=seed)
-    return type(keras.initializers.get(initializer))(seed=seed)

@@ -8,8 +8,9 @@ import numpy as np
 
 from bnmatrix.datasets.preparation import Prepared
 from bnmatrix.training.examples import examples_of
+from bnmatrix.training.keras.network import build_network, build_optimizer
+from bnmatrix.training.keras.trainer import Trainer
 from bnmatrix.training.minibatches import Stretch
-from bnmatrix.training.network import build_network, build_optimizer
 from bnmatrix.training.runs import Program
 
 #: Times that each variant has its turn.
@@ -58,7 +59,7 @@ def _orders(examples: int, batch_size: int) -> np.ndarray:
 
 
 def _loop_turn(settings: dict[str, Any], prepared: Prepared, seed: int) -> Any:
-    program = Program(settings, prepared, seed)
+    program = Program(settings, prepared, seed, Trainer)
     program.start(settings, settings["learning_rate"] or 1e-3, 1)
     order = _orders(program.examples, settings["batch_size"])
     stretch = Stretch(order, 0, STEPS, tail=False, evaluate=False)

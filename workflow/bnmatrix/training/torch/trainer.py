@@ -1,12 +1,11 @@
 """The same training in PyTorch: native modules, one loop, data on the device.
 
-The only module that imports PyTorch. With ``conventions: keras``, it does what the Keras trainer
+With ``conventions: keras``, it does what the Keras trainer
 does, from the same initial weights, over the same mini-batches; with ``conventions: torch``,
 PyTorch's defaults hold. :data:`bnmatrix.registry.CONVENTIONS` lists what the two do differently.
 """
 
 import math
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -18,8 +17,8 @@ from torch.nn import functional
 from bnmatrix.datasets.scaling import Scaling
 from bnmatrix.registry import KERAS_ADAM_EPSILON, SGD_MOMENTUM
 from bnmatrix.training import seeds
+from bnmatrix.training.initializers import initial_weights
 from bnmatrix.training.minibatches import Stretch
-from bnmatrix.training.network import initial_weights
 
 #: Examples evaluated at a time.
 EVALUATION_BATCH = 1000
@@ -149,7 +148,7 @@ def build_optimizer(
 class Trainer:
     """A network and its optimizer that train any number of replicates.
 
-    It has the methods of :class:`bnmatrix.training.loop.Trainer` that training needs.
+    It has the methods of :class:`bnmatrix.training.keras.trainer.Trainer` that training needs.
 
     Args:
         settings: a variant's settings.
@@ -162,12 +161,6 @@ class Trainer:
     def __init__(
         self, settings: dict[str, Any], classes: int, x: np.ndarray, y: np.ndarray, scaling: Scaling
     ) -> None:
-        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-        torch.use_deterministic_algorithms(True)
-        # Nothing here reads memory that it has not written.
-        torch.utils.deterministic.fill_uninitialized_memory = False
-        # As TensorFlow does: Adam's averages of gradients that are zero would slow each step down.
-        torch.set_flush_denormal(True)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.settings = settings
         self.batch_size = settings["batch_size"]
@@ -225,9 +218,9 @@ class Trainer:
                 torch.manual_seed(seeds.integer(seed, replicate, seeds.Purpose.WEIGHTS, number))
                 layer.reset_parameters()
         else:
-            # Keras's kernels are inputs × units, PyTorch's weights units × inputs.
+            # Drawn weights are inputs × units, PyTorch's units × inputs.
             shapes = [tuple(layer.weight.shape[::-1]) for layer in dense]
-            kernels = initial_weights(settings, shapes, seed, replicate)
+            kernels = initial_weights(settings["initializer"], shapes, seed, replicate)
             with torch.no_grad():
                 for layer, kernel in zip(dense, kernels, strict=True):
                     layer.weight.copy_(torch.from_numpy(kernel.T.copy()))

@@ -26,8 +26,6 @@ def configure(threads: int, gpus: int = 0) -> None:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ["OMP_NUM_THREADS"] = str(threads)
-    # For PyTorch: which GPUs there are, and how cuBLAS adds in the same order each time.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     if not gpus:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     if "xla_cpu_prefer_vector_width" not in os.environ.get("XLA_FLAGS", ""):

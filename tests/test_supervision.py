@@ -1,0 +1,79 @@
+"""A job that a signal ends says which, in its log and on the console."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+from conftest import ROOT
+
+CODE = """
+import os, signal, sys, time
+from pathlib import Path
+from bnmatrix.supervision import supervised
+from bnmatrix import logs
+
+def work():
+    logs.set_up("job.log")
+    print("working", file=sys.stderr)
+    {work}
+    return 0
+
+sys.exit(supervised(work, "train", Path("job.log")))
+"""
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "workflow")}
+
+
+def start(folder, work):
+    return subprocess.Popen(
+        [sys.executable, "-c", CODE.format(work=work)],
+        cwd=folder,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("name", ["SIGSEGV", "SIGKILL", "SIGABRT", "SIGTERM"])
+def test_the_signal_is_named(tmp_path, name):
+    job = start(tmp_path, f"x = bytearray(50_000_000); os.kill(os.getpid(), signal.{name})")
+    printed, _ = job.communicate(timeout=60)
+    assert job.returncode == 128 + signal.Signals[name]
+    log = (tmp_path / "job.log").read_text(encoding="utf-8")
+    for text in (printed, log):
+        assert f"train: killed by {name};" in text
+        assert "Log: job.log" in text
+    assert "working" in log
+    if name == "SIGSEGV":
+        assert "in work" in log, "where Python was"
+    if name == "SIGKILL":
+        assert "ran out of memory" in printed
+    peak = int(printed.split(" MB at most")[0].rpartition(" ")[2])
+    assert 50 <= peak < 1000
+
+
+def test_what_ends_by_itself_keeps_its_status(tmp_path):
+    for work, status in (("pass", 0), ("return 3", 3), ("raise ValueError", 1)):
+        job = start(tmp_path, work)
+        printed, _ = job.communicate(timeout=60)
+        assert (job.returncode, printed) == (status, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_the_child_does_not_outlive_its_parent(tmp_path, number):
+    job = start(tmp_path, "time.sleep(60)")
+    end = time.monotonic() + 30
+    while not (children := psutil.Process(job.pid).children()) and time.monotonic() < end:
+        time.sleep(0.05)
+    # Long enough for the child to have said whose child it is.
+    while not (tmp_path / "job.log").exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    job.send_signal(number)
+    job.communicate(timeout=30)
+    _, alive = psutil.wait_procs(children, timeout=10)
+    if number == signal.SIGKILL and sys.platform != "linux":
+        pytest.skip("only Linux can tie a child to its parent")
+    assert not alive
