@@ -1,14 +1,14 @@
-# make report: the environment, then the main job.  make test: the environment, then the tests.
-# Everything goes into .venv; remove that folder to start over.
+# `make report` sets up the environment and runs the main job; `make test` sets it up and runs the tests.
+# The environment is in .venv; remove that folder to start over.
 
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-compile
-# Byte code is compiled once, at installation: TensorFlow takes twice as long to import without.
+# Compile byte code once, at installation: without it, TensorFlow takes twice as long to import.
 unexport PYTHONDONTWRITEBYTECODE
 
-# The first Python that TensorFlow has wheels for and that can make an environment.
+# Find the first Python for which TensorFlow has wheels and that can create an environment.
 define FIND_PYTHON
 for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
   if "$$python" -c 'import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
@@ -19,46 +19,47 @@ endef
 .PHONY: report test lint benchmark scale costs compare cluster torch gpu lock schemas clean help
 .DEFAULT_GOAL := help
 
-help: ## show the targets
+help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
 
-report: $(VENV)/ready ## run every study whose data can be had, and write reports/index.html
+report: $(VENV)/ready ## run every study whose data is available, and write reports/index.html
 	@$(BIN)/snakemake --cores $(CORES)
 
 test: $(VENV)/ready-dev ## run the tests (FLAGS="-m 'not slow'" for the fast ones)
 	@$(BIN)/python -m pytest $(FLAGS)
 
-cluster: $(VENV)/ready-cluster ## add what profiles/slurm and profiles/kubernetes need
+cluster: $(VENV)/ready-cluster ## add the plugins for profiles/slurm and profiles/kubernetes
 
-torch: $(VENV)/ready-torch ## add PyTorch, the second framework
+torch: $(VENV)/ready-torch ## add PyTorch as the second framework
 
-gpu: $(VENV)/ready-gpu ## put TensorFlow's build for GPUs (Linux, CUDA) in place of that for processors
+gpu: $(VENV)/ready-gpu ## replace TensorFlow's CPU build by its GPU build (Linux, CUDA)
 
-lint: $(VENV)/ready-dev ## run the linters: ruff, snakefmt, snakemake --lint
+lint: $(VENV)/ready-dev ## run the linters: ruff, mypy, snakefmt, snakemake --lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint
 
-scale: $(VENV)/ready-dev ## measure how the workflow grows, from 100 variants to 50 000 (takes half an hour)
+scale: $(VENV)/ready-dev ## measure the workflow with 100 to 50 000 variants (takes half an hour)
 	@$(BIN)/python benchmarks/scale.py $(FLAGS)
 
-costs: $(VENV)/ready ## what training jobs are expected to take, beside what they took
-	@PYTHONPATH=workflow $(BIN)/python -m bnmatrix costs --logs logs/train
+costs: $(VENV)/ready ## print the expected and the measured time and memory of training jobs
+	@PYTHONPATH=src $(BIN)/python -m bnmatrix costs --logs logs/train
 
-benchmark: $(VENV)/ready ## measure the training loop against Keras's fit and the processor's peak
+benchmark: $(VENV)/ready ## compare the training loop with Keras's fit and the peak of the processor
 	@$(BIN)/python benchmarks/training_speed.py
 
 compare: $(VENV)/ready ## compare reports/ with the published run in docs/results/
-	@PYTHONPATH=workflow $(BIN)/python -m bnmatrix agreement --reports reports --published docs/results --output reports
+	@PYTHONPATH=src $(BIN)/python -m bnmatrix agreement --reports reports --published docs/results --output reports
 
-lock: $(VENV)/ready-dev ## resolve pyproject.toml anew into requirements*.txt and environment.yml
+lock: $(VENV)/ready-dev ## resolve pyproject.toml into requirements*.txt and environment.yml again
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python tools/lock.py
 
-schemas: $(VENV)/ready ## write workflow/schemas/ anew after a change to the models in config.py
-	@PYTHONPATH=workflow $(BIN)/python -m bnmatrix schemas --folder workflow/schemas
+schemas: $(VENV)/ready ## write workflow/schemas/ again after a change to the typed models
+	@PYTHONPATH=src $(BIN)/python -m bnmatrix schemas --folder workflow/schemas
 
-clean: ## remove results and everything else that the pipeline made, but not downloads
+clean: ## remove runs, results, logs and reports, but not downloads
 	rm -rf data/processed data/runs data/results logs .snakemake
 	find reports -mindepth 1 -not -name README.md -delete
 
@@ -72,16 +73,16 @@ $(VENV)/ready-gpu: requirements-gpu.txt $(VENV)/ready
 	@$(BIN)/python -m pip uninstall --quiet --yes tensorflow-cpu
 	$(call INSTALL,requirements-gpu.txt)
 
-# PyTorch has several builds of a version (for processors, for each CUDA), with different hashes: the
-# version is pinned. Without a GPU it is the build for processors, where pip's package indexes have it
-# (it is a tenth of the size); otherwise the build that pip finds.
+# PyTorch has several builds of each version (for CPUs and for each CUDA version) with different hashes.
+# Therefore only the version is pinned. Without a GPU, install the CPU build if pip's package indexes have
+# it (a tenth of the size); otherwise install the build that pip finds.
 $(VENV)/ready-torch: requirements-torch.txt $(VENV)/ready
 	$(call INSTALL,requirements-torch.txt)
 	@torch="$$($(BIN)/python tools/lock.py --torch)"; \
 	if ! nvidia-smi >/dev/null 2>&1 && $(PIP_INSTALL) "$$torch+cpu" 2>/dev/null; then \
-	  echo "Installed $$torch, the build for processors"; \
+	  echo "Installed the CPU build of $$torch"; \
 	else \
-	  echo "Installing $$torch (some GB where it is the build for CUDA)"; $(PIP_INSTALL) "$$torch"; \
+	  echo "Installing $$torch (the CUDA build takes some GB)"; $(PIP_INSTALL) "$$torch"; \
 	fi
 	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 	@touch $@
@@ -93,10 +94,10 @@ define INSTALL
 @python="$$($(FIND_PYTHON))"; \
 if [ -z "$$python" ]; then \
   echo "bnmatrix needs Python 3.11, 3.12 or 3.13 with its venv module (on Debian: apt install python3-venv)." >&2; \
-  echo "If it has another name here: make PYTHON=/path/to/python ..." >&2; exit 1; \
+  echo "If it has another name on this machine: make PYTHON=/path/to/python ..." >&2; exit 1; \
 fi; \
-[ -x $(BIN)/python ] || { echo "Making the environment in $(VENV) with $$python (once)"; "$$python" -m venv $(VENV); }
-@echo "Installing $(1) (some 2 GB on disk; takes a minute or two)"
+[ -x $(BIN)/python ] || { echo "Creating the environment in $(VENV) with $$python (once)"; "$$python" -m venv $(VENV); }
+@echo "Installing $(1) (about 2 GB on disk; takes a minute or two)"
 @$(PIP_INSTALL) --require-hashes -r $(1)
 @$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 @touch $@

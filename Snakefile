@@ -1,9 +1,9 @@
-# What batch normalization does to a network, measured: datasets → runs → statistics → report.
+# Measures what batch normalization does to a network: data sets → runs → statistics → report.
 #
-#   snakemake --cores 4                                   everything that the data at hand allows
+#   snakemake --cores 4                                   all studies whose data is available
 #   snakemake --cores 4 reports/iris-64-32.html           one study
-#   snakemake --cores 4 reports/claims.html               every claim, and no other study
-#   snakemake --cores 4 --config replicates=2             see config/config.yaml for what can be set
+#   snakemake --cores 4 reports/claims.html               all claims, and only studies that they need
+#   snakemake --cores 4 --config replicates=2             config/config.yaml lists the keys
 
 from snakemake.utils import min_version
 
@@ -14,24 +14,25 @@ configfile: "config/config.yaml"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/functions.smk"
 include: "workflow/rules/datasets.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/report.smk"
 
 
-if PROJECT.run.container:
+if PLAN.project.run.container:
 
-    container: PROJECT.run.container
+    container: PLAN.project.run.container
 
 
-# What is in data of one's own, for jobs that run where its files are not.
+# The inspections of a user's own data, for jobs on machines without the data.
 envvars:
-    INSPECTED_VARIABLE,
+    "BNMATRIX_INSPECTED",
 
 
-# Where snakemake itself runs: what needs the network, which nodes of a cluster may not have; what
-# takes seconds; and what is told by the main process which studies there are.
+# These rules run on the machine of the main process: they need the network, which nodes of a
+# cluster may lack, or take only seconds, or depend on the list of studies from the main process.
 localrules:
     all,
     combine,
@@ -43,16 +44,16 @@ localrules:
 
 
 rule all:
-    """Every study whose data can be had, and the overview."""
+    """Make the pages of all studies whose data is available, and the overview."""
     default_target: True
     input:
         expand("reports/{page}.html", page=["index", "explorer", "theory"]),
         "reports/runs.csv",
         "reports/timings.csv",
         "reports/provenance.json",
-        expand("reports/{study}.html", study=MATRIX),
-        expand("reports/{study}.csv", study=STUDIES),
-        expand("reports/{page}.html", page=["claims", "replications"]) if CLAIM_STUDIES else [],
+        expand("reports/{study}.html", study=PLAN.matrix),
+        expand("reports/{study}.csv", study=PLAN.studies),
+        expand("reports/{page}.html", page=["claims", "replications"]) if PLAN.claim_studies else [],
 
 
 onsuccess:
@@ -60,4 +61,7 @@ onsuccess:
 
 
 onerror:
-    announce_failure()
+    logger.error(
+        "A job failed; the output above names its log. Finished results are kept. "
+        "Run again to continue."
+    )

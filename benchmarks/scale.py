@@ -1,7 +1,7 @@
-"""How the workflow grows with the matrix: synthetic matrices of 100 to 50 000 variants.
+"""Measure time, memory and files of the workflow for synthetic matrices of 100 to 50 000 variants.
 
-Each variant has a job of its own, and its runs are made up (nothing is trained): what is measured
-is everything else. Prints a table as Markdown; ``make scale`` runs it.
+Each variant has its own job. Nothing is trained: the runs are made up, and the benchmark measures
+everything except training. It prints the table of docs/scaling.md; ``make scale`` runs it.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,32 +22,37 @@ import yaml
 from pyarrow import ipc
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "workflow"))
+sys.path.insert(0, str(ROOT / "src"))
 
-from bnmatrix import packing  # noqa: E402
-from bnmatrix.project import load_project  # noqa: E402
-from bnmatrix.results import TABLES  # noqa: E402
-from bnmatrix.variants import Variant, describe, strips  # noqa: E402
+from bnmatrix.plan.jobs import jobs  # noqa: E402
+from bnmatrix.plan.loading import load_project  # noqa: E402
+from bnmatrix.tables import job_files  # noqa: E402
+from bnmatrix.tables.schema import TABLES  # noqa: E402
+from bnmatrix.training.spec import Variant  # noqa: E402
 
 SIZES = (100, 1_000, 10_000, 50_000)
 REPLICATES, EVALUATIONS = 20, 5
 BATCH_SIZES = (16, 32, 64, 128, 256)
 
-#: Trivial jobs are really started up to this size; their scheduling alone is in the dry run.
+#: Trivial jobs are started up to this size. For larger sizes, only the dry run covers scheduling.
 MOST_PROCESSES = 1_000
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What a command took: seconds, and the peak of its memory in MB."""
+    """Seconds and peak memory (MB) of a command."""
 
     seconds: float
     mem_mb: float
 
 
 def measured(*command: str, folder: Path) -> Taken:
-    """Run a command of this Python in ``folder``; return what it took."""
-    environment = os.environ | {"PYTHONPATH": str(folder / "workflow")}
+    """Run a module with this Python in ``folder``; return its time and memory.
+
+    Raises:
+        SystemExit: the command fails; shows its output.
+    """
+    environment = os.environ | {"PYTHONPATH": str(folder / "src")}
     environment.pop("BNMATRIX_MIRROR", None)
     with tempfile.TemporaryFile() as output:
         began = time.perf_counter()
@@ -66,8 +72,8 @@ def measured(*command: str, folder: Path) -> Taken:
 
 
 def make_project(folder: Path, size: int) -> None:
-    """Write a copy of the project with one study of ``size`` variants, a job each."""
-    for name in ("workflow", "config", "profiles"):
+    """Write a copy of the project with one study of ``size`` variants, one job per variant."""
+    for name in ("workflow", "src", "config", "profiles"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Snakefile", "environment.yml"):
         shutil.copy(ROOT / name, folder / name)
@@ -96,21 +102,22 @@ def make_project(folder: Path, size: int) -> None:
 
 
 def make_runs(folder: Path) -> None:
-    """Write what the jobs would leave: numbers drawn at random."""
+    """Write the files of all training jobs, with random numbers as results."""
     project = load_project(root=folder)
     rng = np.random.default_rng(0)
     template: dict[str, pa.Table] = {}
-    for strip in strips(project, "scale"):
-        (variant,) = strip.variants
-        job = folder / "data/runs/scale" / strip.name
+    axes = project.study("scale").axes
+    for one in jobs(project, "scale"):
+        (variant,) = one.variants
+        job = folder / "data/runs/scale" / one.name
         if not template:
-            packing.save(job, _tables(variant, rng), _MACHINE)
+            job_files.save(job, _tables(variant, axes, rng), _MACHINE)
             template = {
                 name: ipc.open_file((job / f"{name}.arrow").read_bytes()).read_all()
-                for name in packing.FILES
+                for name in job_files.FILES
             }
         job.mkdir(parents=True, exist_ok=True)
-        keys = describe(variant.settings, variant.axes)
+        keys = {axis: variant.settings.label(axis) for axis in axes}
         keys |= {"variant": variant.name, "baseline": variant.baseline}
         for name, table in template.items():
             for key in set(keys) & set(table.column_names):
@@ -127,9 +134,12 @@ _MACHINE = {
 }
 
 
-def _tables(variant: Variant, rng: np.random.Generator) -> dict[str, pd.DataFrame]:
-    """Return the tables of a job, with made-up numbers."""
-    keys = {"study": "scale", "dataset": "digits", **describe(variant.settings, variant.axes)}
+def _tables(
+    variant: Variant, axes: Iterable[str], rng: np.random.Generator
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of a job with one variant, filled with random numbers."""
+    keys = {"study": "scale", "dataset": "digits"}
+    keys |= {axis: variant.settings.label(axis) for axis in axes}
 
     def table(name: str, rows: int) -> pd.DataFrame:
         columns = {
@@ -167,14 +177,14 @@ rule trivial:
 
 
 def trivial_jobs(folder: Path, size: int) -> Taken:
-    """Return what Snakemake takes for so many jobs that do nothing."""
+    """Return the time and memory that Snakemake needs for ``size`` jobs that do nothing."""
     folder.mkdir()
     (folder / "Snakefile").write_text(TRIVIAL.format(size=size), encoding="utf-8")
     return measured("snakemake", "--cores", "2", "--quiet", "all", folder=folder)
 
 
 def opening(page: Path) -> float:
-    """Return the seconds until a page is loaded in headless Chromium."""
+    """Return the seconds that headless Chromium needs to load a page."""
     from playwright.sync_api import sync_playwright
 
     chromium = shutil.which("chromium")
@@ -192,7 +202,7 @@ def opening(page: Path) -> float:
 
 
 def one_size(size: int, folder: Path) -> dict[str, object]:
-    """Return a row of the table."""
+    """Return the measurements for one size, by name of the row in the table."""
     make_project(folder, size)
     row: dict[str, object] = {"variants": size}
 

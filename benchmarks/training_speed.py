@@ -1,11 +1,12 @@
-"""The training loop against Keras's ``fit`` and against the processor's matrix-multiply rate.
+"""Compare the training loop with Keras's ``fit`` and with the rate of matrix multiplication.
 
-One core, one thread. Both sides do the same work on the same data: an epoch of training, the
-last, smaller mini-batch included, and validation after it. They run alternately in one process,
-after one epoch each that is not counted (compilation), and the ratio of their times is printed:
-machines are noisy, and seconds compare badly.
+The benchmark uses one core and one thread. Both sides do the same work on the same data: one epoch
+of training, including the last, smaller mini-batch, and a validation. They alternate in one process
+after one uncounted epoch each, which compiles. The benchmark prints ratios of times, because
+seconds vary with the load of the machine.
 
-The data is random, in the shapes of MNIST and CIFAR-10: what is in the pixels costs no time.
+The data is random and has the shapes of MNIST and CIFAR-10: the content of pixels does not affect
+the time.
 
     make benchmark
     python benchmarks/training_speed.py --rounds 9 --only mnist
@@ -21,66 +22,69 @@ from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "workflow"))
+sys.path.insert(0, str(ROOT / "src"))
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
-# PyTorch's build for CUDA brings Triton, which crashes when it is imported after TensorFlow.
+# The CUDA build of PyTorch contains Triton, which crashes if it is imported after TensorFlow.
 with contextlib.suppress(ImportError):
     import triton  # noqa: F401
 
-from bnmatrix.training.framework import configured  # noqa: E402
+from bnmatrix.training.keras.environment import configure  # noqa: E402
 
-configured("keras", threads=1)
+configure(threads=1)
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from bnmatrix.config import Split  # noqa: E402
 from bnmatrix.datasets.scaling import fit_scaling  # noqa: E402
-from bnmatrix.project import load_project  # noqa: E402
+from bnmatrix.plan.loading import load_project  # noqa: E402
+from bnmatrix.plan.variants import variants  # noqa: E402
 from bnmatrix.training.keras.network import build_network, build_optimizer  # noqa: E402
 from bnmatrix.training.keras.trainer import Trainer  # noqa: E402
-from bnmatrix.training.minibatches import stretches  # noqa: E402
-from bnmatrix.variants import variants  # noqa: E402
+from bnmatrix.training.minibatches import segments  # noqa: E402
+from bnmatrix.training.seeds import Streams  # noqa: E402
 
-#: Study, batch size, and the least ratio that is aimed at.
+#: Study, batch size, and the target for the ratio of times (at least).
 AGAINST_FIT = [
     ("mnist-64-64", 32, 10.0),
     ("mnist-64-64", 256, 4.0),
     ("cifar10-512-256-128", 64, 2.3),
 ]
-#: In PyTorch, against the loop over a DataLoader that the second source wrote.
+#: The same in PyTorch, compared with the DataLoader loop of the second source.
 AGAINST_DATA_LOADER = [("mnist-256-128", 64, 3.0)]
+#: Study, batch size, and the target for the share of the matrix-multiplication rate (at least).
 AGAINST_PEAK = [("mnist-64-64", 128, 0.80), ("cifar10-512-256-128", 128, 0.80)]
 
 
 def settings_of(project, study, batch_size):
-    """Return the settings of a study's variant with batch normalization."""
+    """Return the settings of the Keras variant with batch normalization at a batch size."""
     return next(
         v.settings
         for v in variants(project, study)
-        if v.settings["normalization"] == "batch"
-        and v.settings["batch_size"] == batch_size
-        and v.settings["framework"] == "keras"
+        if v.settings.normalization == "batch"
+        and v.settings.batch_size == batch_size
+        and v.settings.framework == "keras"
     )
 
 
 class Ours:
-    """Epochs of the compiled loop."""
+    """Epochs of the training loop of bnmatrix."""
 
     def __init__(self, settings, x, y, x_validation, y_validation, trainer=Trainer):
         scaling = fit_scaling("unit", x, 255)
         self.examples = len(x)
         self.trainer = trainer(settings, 10, x, y, scaling)
-        self.trainer.start(settings, settings["learning_rate"], 0, 1)
-        self.stretches = stretches(settings | {"epochs": 1000}, len(x), 0, 1)
+        streams = Streams(seed=0, replicate=1)
+        self.trainer.start(settings, settings.learning_rate, streams)
+        long = settings.model_copy(update={"epochs": 1000})
+        self.segments = segments(long, len(x), streams)
         self.validation = self.trainer.place(x_validation, y_validation)
 
     def train(self):
         """Train for an epoch."""
-        self.trainer.train(next(self.stretches))
+        self.trainer.train(next(self.segments))
 
     def epoch(self):
         """Train for an epoch and validate."""
@@ -89,12 +93,12 @@ class Ours:
 
 
 class Fit:
-    """Epochs of ``fit``, as its documentation uses it."""
+    """Epochs of ``fit``, called as in the documentation of Keras."""
 
     def __init__(self, settings, x, y, x_validation, y_validation):
         self.x, self.y = x.astype(np.float32) / 255, y
         self.validation = x_validation.astype(np.float32) / 255, y_validation
-        self.batch_size = settings["batch_size"]
+        self.batch_size = settings.batch_size
         self.network = build_network(settings, x.shape[1], 10)
         self.network.compile(
             build_optimizer(settings),
@@ -110,17 +114,21 @@ class Fit:
 
 
 def timed(function):
-    """Return the seconds that a call takes."""
+    """Return the seconds that a call of ``function`` takes."""
     start = time.perf_counter()
     function()
     return time.perf_counter() - start
 
 
 def data_of(project, study):
-    """Return random training and validation data in a study's shapes."""
+    """Return random training and validation data with the shapes of a study.
+
+    Returns:
+        Training examples (uint8) and classes (int32), validation examples and classes.
+    """
     dataset = project.dataset_of(study)
     examples = dataset.train_and_test()[0]
-    stay, _ = Split(**variants(project, study)[0].settings["validation"]).sizes(examples)
+    stay, _ = variants(project, study)[0].settings.validation.sizes(examples)
     rng = np.random.default_rng(0)
     x = rng.integers(0, 256, (examples, dataset.features), dtype=np.uint8)
     y = rng.integers(0, 10, examples).astype(np.int32)
@@ -128,7 +136,7 @@ def data_of(project, study):
 
 
 def against_fit(project, study, batch_size, target, rounds):
-    """Print the ratio of ``fit``'s time to ours, an epoch with validation."""
+    """Print the time of ``fit`` divided by the time of bnmatrix, for an epoch with validation."""
     settings, data = settings_of(project, study, batch_size), data_of(project, study)
     ours, fit = Ours(settings, *data), Fit(settings, *data)
     ours.epoch()
@@ -138,7 +146,7 @@ def against_fit(project, study, batch_size, target, rounds):
     ratio = statistics.median(ratios)
     print(
         f"{study}, batch {batch_size}, BN: fit takes {ratio:.1f} times as long "
-        f"({ratios[0]:.1f} to {ratios[-1]:.1f} in {rounds} rounds); aim: {target:g}; "
+        f"({ratios[0]:.1f} to {ratios[-1]:.1f} in {rounds} rounds); target: {target:g}; "
         f"epoch {statistics.median(p[0] for p in pairs):.3f} s against "
         f"{statistics.median(p[1] for p in pairs):.3f} s",
         flush=True,
@@ -146,20 +154,25 @@ def against_fit(project, study, batch_size, target, rounds):
 
 
 def against_data_loader(project, study, batch_size, target, rounds):
-    """Print the ratio of a usual PyTorch loop's time to ours, an epoch of training in PyTorch."""
+    """Print the time of a usual PyTorch loop divided by that of bnmatrix, for an epoch."""
     import torch
     from PIL import Image
     from torch import nn
 
-    settings = settings_of(project, study, batch_size) | {"framework": "torch"}
-    settings |= {"conventions": "torch"}
+    from bnmatrix.training.torch.environment import configure as configure_torch
+    from bnmatrix.training.torch.trainer import Trainer as TorchTrainer
+
+    configure_torch(threads=1)
+    as_torch = {"framework": "torch", "conventions": "torch"}
+    settings = settings_of(project, study, batch_size).model_copy(update=as_torch)
     x, y, *rest = data_of(project, study)
     x, y = x[:12_800], y[:12_800]
-    ours = Ours(settings, x, y, *rest, trainer=configured("torch", threads=1).trainer)
+    ours = Ours(settings, x, y, *rest, trainer=TorchTrainer)
 
     class Images(torch.utils.data.Dataset):
-        """Pictures, made and transformed one by one, in the steps of torchvision's MNIST, ToTensor
-        and Normalize.
+        """Images that are created and transformed one by one.
+
+        The steps are those of torchvision's ``MNIST``, ``ToTensor`` and ``Normalize``.
         """
 
         def __len__(self):
@@ -177,7 +190,7 @@ def against_data_loader(project, study, batch_size, target, rounds):
     tensors = torch.utils.data.TensorDataset(prepared, torch.from_numpy(y.astype(np.int64)))
 
     def usual(dataset):
-        units = [x.shape[1], *settings["hidden_layers"]]
+        units = [x.shape[1], *settings.hidden_layers]
         hidden = [
             layer
             for a, b in pairwise(units)
@@ -199,7 +212,7 @@ def against_data_loader(project, study, batch_size, target, rounds):
 
         return epoch
 
-    loops = {"as the source wrote it": usual(Images()), "of tensors made before": usual(tensors)}
+    loops = {"of the second source": usual(Images()), "over prepared tensors": usual(tensors)}
     keras_loop = Ours(settings_of(project, study, batch_size), x, y, *rest)
     every = [ours.train, keras_loop.train, *loops.values()]
     for run in every:
@@ -209,31 +222,32 @@ def against_data_loader(project, study, batch_size, target, rounds):
     mine = statistics.median(turn[0] for turn in turns) / steps * 1e3
     for place, name in enumerate(loops, start=2):
         ratios = sorted(turn[place] / turn[0] for turn in turns)
-        aim = f"; aim: {target:g}" if place == 2 else ""
+        aim = f"; target: {target:g}" if place == 2 else ""
         print(
-            f"{study}, batch {batch_size}, BN, PyTorch: a DataLoader's loop {name} takes "
+            f"{study}, batch {batch_size}, BN, PyTorch: the DataLoader loop {name} takes "
             f"{statistics.median(ratios):.1f} times as long ({ratios[0]:.1f} to {ratios[-1]:.1f} "
             f"in {rounds} rounds){aim}; a step {mine:.2f} ms",
             flush=True,
         )
     ratios = sorted(turn[0] / turn[1] for turn in turns)
     print(
-        f"{study}, batch {batch_size}, BN: our loop in PyTorch takes "
-        f"{statistics.median(ratios):.1f} times as long as ours in Keras "
+        f"{study}, batch {batch_size}, BN: bnmatrix in PyTorch takes "
+        f"{statistics.median(ratios):.1f} times as long as bnmatrix in Keras "
         f"({ratios[0]:.1f} to {ratios[-1]:.1f})",
         flush=True,
     )
 
 
 def against_peak(project, study, batch_size, target, rounds):
-    """Print our training FLOP/s as a share of the same core's matrix-multiply rate."""
+    """Print FLOP/s in training divided by FLOP/s in matrix multiplication on the same core."""
     settings = settings_of(project, study, batch_size)
     x, y, *_ = data_of(project, study)
     ours = Ours(settings, x, y, x[:10], y[:10])
-    units = [x.shape[1], *settings["hidden_layers"], 10]
+    units = [x.shape[1], *settings.hidden_layers, 10]
     weights = [a * b for a, b in pairwise(units)]
-    # Two operations a weight and example forward, and twice that backward: for the gradients of
-    # the weights, and of the layer's inputs, which the first layer does not need.
+    # The forward pass takes two operations per weight and example. The backward pass takes two for
+    # the gradients of the weights and two for those of the inputs, which the first layer does not
+    # compute.
     usual = 6 * sum(weights) * len(x)
     executed = usual - 2 * weights[0] * len(x)
     size = 2048
@@ -243,17 +257,17 @@ def against_peak(project, study, batch_size, target, rounds):
     multiply()
     pairs = []
     for _ in range(rounds):
-        # The best of three on both sides: what the core does when nobody disturbs it.
+        # The best of three on both sides is closest to an undisturbed core.
         rate = 2 * size**3 / min(timed(lambda: multiply().numpy()) for _ in range(3))
         pairs.append((min(timed(ours.train) for _ in range(3)), rate))
     shares = sorted(usual / seconds / rate for seconds, rate in pairs)
     share = statistics.median(shares)
     peak = statistics.median(rate for _, rate in pairs)
     print(
-        f"{study}, batch {batch_size}, BN: training does {share:.0%} of the core's matrix-multiply "
-        f"rate of {peak / 1e9:.0f} GFLOP/s ({shares[0]:.0%} to {shares[-1]:.0%}), counting 6 FLOP "
-        f"a weight and example; {share * executed / usual:.0%} counting only those executed; "
-        f"aim: {target:.0%}",
+        f"{study}, batch {batch_size}, BN: training reaches {share:.0%} of the core's "
+        f"matrix-multiplication rate of {peak / 1e9:.0f} GFLOP/s "
+        f"({shares[0]:.0%} to {shares[-1]:.0%}), counting 6 FLOP per weight and example; "
+        f"{share * executed / usual:.0%} counting only executed operations; target: {target:.0%}",
         flush=True,
     )
 
@@ -270,7 +284,7 @@ def main():
     if "torch" in project.frameworks:
         sections.append((against_data_loader, AGAINST_DATA_LOADER))
     else:
-        print("PyTorch is not installed (make torch): its loop is left out", flush=True)
+        print("PyTorch is not installed (make torch): its loop is not measured", flush=True)
     for run, cases in sections:
         for study, batch_size, target in cases:
             if options.only in study:

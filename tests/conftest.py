@@ -10,20 +10,19 @@ from typing import Any
 
 import pytest
 
-# PyTorch's build for CUDA brings Triton, which cannot be loaded into a process that has TensorFlow
+# PyTorch's build for CUDA depends on Triton, which must be loaded before TensorFlow in a process.
 # in it, and can before. A job never has both; tests that compare the two do.
 with contextlib.suppress(ImportError):
     import triton  # noqa: F401
 
-from bnmatrix.config import Settings
-from bnmatrix.project import load_project
-from bnmatrix.variants import applicable
+from bnmatrix.plan.loading import load_project
+from bnmatrix.training.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def mirror_path() -> Path | None:
-    """Return the mirror named in the environment, or the one beside the checkout, or None."""
+    """Return the mirror from the environment, or the mirror beside the checkout, or None."""
     named = os.environ.get("BNMATRIX_MIRROR")
     if named and not Path(named).is_dir():
         pytest.exit(f"BNMATRIX_MIRROR={named}: there is no such directory", returncode=2)
@@ -46,7 +45,7 @@ def project():
 
 @pytest.fixture(scope="session")
 def cluster_plugins(tmp_path_factory) -> Path:
-    """A folder with what requirements-cluster.txt adds: kept apart, as it slows every snakemake."""
+    """A folder with the packages of requirements-cluster.txt, which slow down every snakemake."""
 
     def pinned(name: str) -> dict[str, str]:
         text = (ROOT / name).read_text(encoding="utf-8")
@@ -67,9 +66,9 @@ def cluster_plugins(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def keras_framework():
-    from bnmatrix.training.framework import configured
+    from support import configured
 
-    return configured("keras", threads=1)
+    return configured("keras")
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +78,7 @@ def tensorflow(keras_framework):  # noqa: ARG001
     return tensorflow
 
 
-def settings(**changes: Any) -> dict[str, Any]:
+def settings(**changes: Any) -> Settings:
     """Return a variant's settings: the defaults, one epoch, and ``changes``."""
     length = {} if "steps" in changes else {"epochs": 1}
-    return applicable(Settings(**(length | changes)).model_dump())
+    return Settings(**(length | changes)).canonical()

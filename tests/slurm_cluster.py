@@ -50,7 +50,7 @@ SlurmdParameters=config_overrides
 
 
 def missing() -> str | None:
-    """Return why Slurm cannot be started here, or None."""
+    """Return the reason why Slurm cannot start on this machine, or None."""
     absent = [name for name in PROGRAMS if shutil.which(name, path=_path()) is None]
     if absent:
         return f"no {', '.join(absent)}: install Debian's slurm-wlm and munge"
@@ -73,7 +73,7 @@ def wait_for(condition: Callable[[], object], what: str, seconds: float = 60) ->
     """Return the condition's value once it is true.
 
     Raises:
-        TimeoutError: it was not, for so long; says ``what`` was waited for.
+        TimeoutError: the condition stayed false. The message names ``what``.
     """
     end = time.monotonic() + seconds
     while not (value := condition()):
@@ -84,7 +84,7 @@ def wait_for(condition: Callable[[], object], what: str, seconds: float = 60) ->
 
 
 class SlurmCluster:
-    """A controller and compute nodes; each a process of this machine, with a port of its own.
+    """A controller and compute nodes. Each is a process on this machine with a separate port.
 
     Args:
         folder: for configuration, state and logs.
@@ -121,7 +121,7 @@ class SlurmCluster:
         wait_for(lambda: self.states() == dict.fromkeys(nodes, "idle"), "idle nodes")
 
     def _wrap_srun(self) -> None:
-        # Jobs of the executor lose SLURM_CONF, and would look for /etc/slurm/slurm.conf.
+        # Jobs of the executor lose SLURM_CONF, and would read /etc/slurm/slurm.conf.
         wrapper = self.folder / "bin/srun"
         wrapper.parent.mkdir()
         real = shutil.which("srun", path=_path())
@@ -129,7 +129,7 @@ class SlurmCluster:
         wrapper.chmod(0o755)
 
     def _start_munge(self) -> None:
-        # munged insists on folders that only its user can write to.
+        # munged requires folders that only its user can write to.
         self.folder.chmod(0o755)
         key = self.folder / "munge.key"
         subprocess.run(
@@ -172,7 +172,7 @@ class SlurmCluster:
         return killed
 
     def end(self, name: str) -> None:
-        """End a daemon as an administrator would: it saves its state first."""
+        """End a daemon in the same way as an administrator, so that it saves its state."""
         process = self._processes.pop(name)
         process.terminate()
         process.wait(timeout=60)
@@ -193,7 +193,7 @@ class SlurmCluster:
         return found
 
     def ask(self, *command: str) -> str:
-        """Return what one of Slurm's commands prints."""
+        """Return the output of one of Slurm's commands."""
         done = subprocess.run(
             command, env=self.environment, capture_output=True, text=True, timeout=60
         )
@@ -214,13 +214,13 @@ class SlurmCluster:
         ]
 
     def ended(self) -> list[dict[str, str]]:
-        """Return the jobs that ended: JobId, JobState, NodeList, StartTime, EndTime and more."""
+        """Return the ended jobs: JobId, JobState, NodeList, StartTime, EndTime and more."""
         path = self.folder / "jobs.txt"
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         return [dict(re.findall(r"(\w+)=(\S*)", line)) for line in lines]
 
     def stop(self) -> None:
-        """End everything that was started."""
+        """End all processes of the cluster."""
         for job in self.queue():
             self.ask("scancel", job["id"])
         for name in [name for name in self._processes if name not in ("slurmctld", "munged")]:
@@ -231,7 +231,7 @@ class SlurmCluster:
 
 
 def _node_of_step(folder: Path) -> str | None:
-    """Return the node of a step daemon: it keeps its node's log open."""
+    """Return the node of a step daemon, which keeps the log of the node open."""
     for link in (folder / "fd").glob("*"):
         try:
             match = re.search(r"slurmd-(\S+)\.log", str(link.readlink()))

@@ -1,14 +1,14 @@
-"""How one run of the pipeline agrees with another, on tables made here."""
+"""The agreement of two runs of the pipeline, on synthetic tables."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from test_statistics import runs_table
+from study_tables import runs_table
 
 from bnmatrix.cli import main
 from bnmatrix.statistics.agreement import claims_agreement, runs_agreement
-from bnmatrix.tables import write_csv
+from bnmatrix.tables.csv import write_csv
 
 
 def table():
@@ -83,7 +83,7 @@ def test_claims(ours, expected):
     assert list(claims_agreement(no_interval, no_interval)["agreement"]) == ["identical"]
 
 
-def test_the_command_says_it(tmp_path, capsys):
+def test_the_command_prints_the_agreement(tmp_path, capsys):
     for name, shift in (("here", 0.3), ("there", 0.0)):
         runs = table().assign(test_accuracy=lambda t, s=shift: t["test_accuracy"] + s)
         write_csv(runs, tmp_path / name / "runs.csv")

@@ -1,93 +1,118 @@
-"""Lines that hold: who may import what, and what each rule names as its code."""
+"""The architecture: allowed imports, and limits on the sizes of files and functions."""
 
 import ast
 import re
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
 
-PACKAGE = ROOT / "workflow/bnmatrix"
-MODULES = {
-    "bnmatrix." + ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path
-    for path in PACKAGE.rglob("*.py")
-    if path.name not in ("__init__.py", "__main__.py")
-}
+PACKAGE = ROOT / "src/bnmatrix"
 
+#: The parts of the package. Each part may import the parts before it.
+PARTS = (
+    "base",
+    "datasets",
+    "tables",
+    "training",
+    "statistics",
+    "config",
+    "plan",
+    "claims",
+    "report",
+    "stages",
+    "cli",
+)
 
-def imports(path, top_level_only=False):
-    """Return the modules that a file imports."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    nodes = tree.body if top_level_only else ast.walk(tree)
-    found = set()
-    for node in nodes:
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
-
-
-def closure(path):
-    """Return the package's files that a file needs when it is imported, itself included."""
-    needed, todo = set(), [path]
-    while todo:
-        path = todo.pop()
-        if path in needed:
-            continue
-        needed.add(path)
-        todo += [MODULES[name] for name in imports(path) if name in MODULES]
-    return needed
-
+#: Modules that every part may import.
+BASE = ("errors", "files", "logs", "models", "supervision", "__init__")
 
 FRAMEWORKS = {"keras": {"keras", "tensorflow"}, "torch": {"torch"}}
 
 
+def module_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def imports(path: Path) -> set[str]:
+    """Return the names of all modules and objects that a file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+IMPORTS = {name: imports(path) for name, path in MODULES.items()}
+
+
+def part_of(name: str) -> str:
+    """Return the part of the package that a module belongs to."""
+    part = name.split(".")[1] if "." in name else "__init__"
+    if part in BASE:
+        return "base"
+    return "cli" if part == "__main__" else part
+
+
 @pytest.mark.parametrize("name", MODULES)
-def test_a_framework_is_imported_by_its_own_package_alone(name):
-    """Neither by the rest, nor by the other framework's: a job has one of them in its process."""
-    roots = {module.split(".")[0] for module in imports(MODULES[name])}
+def test_data_flows_one_way(name):
+    place = PARTS.index(part_of(name))
+    for other in IMPORTS[name] & set(MODULES):
+        assert PARTS.index(part_of(other)) <= place, f"{name} imports {other}"
+
+
+def test_there_are_no_import_cycles():
+    graph = {name: IMPORTS[name] & set(MODULES) for name in MODULES}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" → ".join(error.args[1]))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_only_its_package_imports_a_framework(name):
+    """A job has only one framework in its process."""
+    roots = {module.split(".")[0] for module in IMPORTS[name]}
     for framework, packages in FRAMEWORKS.items():
         if not name.startswith(f"bnmatrix.training.{framework}."):
-            assert not roots & packages, name
-    for framework, other in (("keras", "torch"), ("torch", "keras")):
-        if name.startswith(f"bnmatrix.training.{framework}."):
-            needed = {path.relative_to(PACKAGE).as_posix() for path in closure(MODULES[name])}
-            # Where one of them is chosen, neither has been imported.
-            needed -= {"training/framework.py"}
-            direct = {path for path in needed if path.startswith(f"training/{framework}/")}
-            known = set().union(*(imports(PACKAGE / path) for path in direct))
-            assert not any(module.startswith(f"bnmatrix.training.{other}") for module in known)
+            assert not roots & packages
 
 
-def test_data_flows_one_way():
-    """datasets → variants → runs → statistics → report: none knows the one after it."""
-    after = {
-        "datasets": ("training", "statistics", "report"),
-        "training": ("statistics", "report"),
-        "statistics": ("datasets", "training", "report", "project"),
-        "report": ("training", "datasets"),
-    }
-    for name, path in MODULES.items():
-        part = name.split(".")[1]
-        for later in after.get(part, ()):
-            forbidden = f"bnmatrix.{later}"
-            known = {m for m in imports(path) if m == forbidden or m.startswith(forbidden + ".")}
-            assert not known, f"{name} imports {known}"
+@pytest.mark.parametrize(
+    ("stage", "other"),
+    [("train_torch", "keras"), ("train_keras", "torch"), ("measure_keras", "torch")],
+)
+def test_a_job_has_no_code_of_the_other_framework(stage, other):
+    needed, todo = set(), [f"bnmatrix.stages.{stage}"]
+    while todo:
+        name = todo.pop()
+        if name not in needed:
+            needed.add(name)
+            todo += IMPORTS[name] & set(MODULES)
+    assert not any(name.startswith(f"bnmatrix.training.{other}") for name in needed)
 
 
 def test_reading_the_snakefile_is_light():
-    """What every snakemake call imports has no numerical library in it."""
+    """The Snakefile imports no library that takes a second to load."""
     code = (
-        "import sys; import bnmatrix.project, bnmatrix.costs, bnmatrix.datasets.availability; "
-        "heavy = {'numpy', 'pandas', 'pyarrow', 'PIL', 'tensorflow',"
-        " 'sklearn', 'requests'} & set(sys.modules); "
+        "import sys; import bnmatrix.plan.plan, bnmatrix.plan.environment; "
+        "heavy = {'pandas', 'pyarrow', 'PIL', 'tensorflow', 'scipy', 'matplotlib', 'sklearn',"
+        " 'requests'} & set(sys.modules); "
         "print(heavy); sys.exit(bool(heavy))"
     )
     run = subprocess.run(
         [sys.executable, "-c", code],
-        env={"PYTHONPATH": str(ROOT / "workflow"), "PATH": ""},
+        env={"PYTHONPATH": str(PACKAGE.parent), "PATH": ""},
         capture_output=True,
         text=True,
         check=False,
@@ -95,70 +120,37 @@ def test_reading_the_snakefile_is_light():
     assert run.returncode == 0, run.stdout + run.stderr
 
 
-#: The modules that each rule's command runs, and those it need not name: they read the
-#: configuration or the command line, and what they read from it is among the rule's params.
-ENTRY = {
-    "prepare": ["datasets/preparation.py", "datasets/loaders.py"],
-    "train": ["training/replicates.py", "training/framework.py", "packing.py"],
-    "aggregate": ["results.py", "provenance.py", "packing.py"],
-    "compare": ["statistics/comparisons.py"],
-    "judge": ["claims.py"],
-    "judge_study": ["claims.py"],
-    "plot": ["report/figures.py"],
-    "plot_claims": ["report/claim_figures.py"],
-    "claims_page": ["report/claim_pages.py"],
-    "page": ["report/pages.py"],
-    "plot_time": ["report/figures.py"],
-    "overview": ["report/pages.py", "report/claim_pages.py"],
-    "explorer": ["report/explorer.py"],
-    "theory": ["report/theory.py"],
-}
-#: What reads data of one's own: behind the param `own` of rule prepare, and behind what is found in
-#: the data, which is among the params of all.
-OWN_DATA = (
-    *("datasets/own.py", "datasets/labelled.py", "datasets/tables.py", "datasets/arrays.py"),
-    *("datasets/images.py", "datasets/inspection.py"),
-    *("datasets/download.py", "datasets/availability.py"),
-)
-NOT_NAMED = (
-    *("config.py", "project.py", "variants.py", "files.py", "errors.py", "logs.py"),
-    "supervision.py",
-)
-#: Where a change shows in the inputs anyway, or cannot change what is made.
-SEEN_OTHERWISE = {
-    # The entries that a variant uses are among its params, and so is how its data was prepared.
-    # Its param `further` has the framework's code.
-    "train": (
-        *("datasets/loaders.py", "registry.py"),
-        *(path.relative_to(PACKAGE) for path in (PACKAGE / "training").glob("*/*.py")),
-        *OWN_DATA,
-    ),
-    **dict.fromkeys(("judge", "judge_study"), ("results.py", "registry.py")),
-    **dict.fromkeys(("plot", "plot_time", "plot_claims", "page", "claims_page"), ("results.py",)),
-    **dict.fromkeys(("overview", "explorer", "theory"), ("results.py",)),
-    "aggregate": ("registry.py",),
-    "compare": ("results.py", "registry.py"),
-    "prepare": ("registry.py", *OWN_DATA),
-}
-
-
-@pytest.mark.parametrize("rule", ENTRY)
-def test_rules_name_the_code_that_they_run(rule):
-    """A change to the code behind a result makes the result anew."""
-    rules = "".join(p.read_text(encoding="utf-8") for p in (ROOT / "workflow/rules").glob("*.smk"))
-    constants = dict(re.findall(r"^([A-Z_]+) = code\(([^)]*)\)", rules, flags=re.MULTILINE))
-    body = re.search(rf"\nrule {rule}:(.*?)(?=\nrule |\Z)", rules, flags=re.DOTALL)[1]
-    named = re.search(r"code=(?:code\((.*?)\)|([A-Z_]+)),", body, flags=re.DOTALL)
-    patterns = re.findall(r'"([^"]+)"', named[1] or constants[named[2]])
-    covered = {path for pattern in patterns for path in PACKAGE.glob(pattern)}
-    assert covered, rule
-    needed = set().union(*(closure(PACKAGE / name) for name in ENTRY[rule]))
-    exempt = {PACKAGE / name for name in (*NOT_NAMED, *SEEN_OTHERWISE.get(rule, ()))}
-    missing = {str(path.relative_to(PACKAGE)) for path in needed - covered - exempt}
-    assert not missing, f"rule {rule} runs code that its inputs do not name: {missing}"
+def test_files_and_functions_are_short():
+    tests = (ROOT / "tests").glob("*.py")
+    limits = dict.fromkeys(MODULES.values(), 400) | dict.fromkeys(tests, 600)
+    for path, limit in limits.items():
+        text = path.read_text(encoding="utf-8")
+        assert text.count("\n") <= limit, f"{path.name}: a long file"
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef) and PACKAGE in path.parents:
+                lines = node.end_lineno - node.lineno + 1
+                assert lines <= 60, f"{path.name}: {node.name}: {lines} lines"
 
 
 def test_rules_hold_no_code():
-    for path in (ROOT / "workflow/rules").glob("*.smk"):
+    rules = sorted((ROOT / "workflow/rules").glob("*.smk"))
+    assert len(rules) == 6
+    for path in rules:
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"^\s+(run|script|message):", text, flags=re.MULTILINE), path.name
+    common = (ROOT / "workflow/rules/common.smk").read_text(encoding="utf-8")
+    assert common.count("\n") <= 80
+
+
+def test_every_rule_has_the_fingerprint_of_its_command():
+    """Each rule except `all` runs one command, and has the command's fingerprint as a param."""
+    for path in (ROOT / "workflow/rules").glob("*.smk"):
+        text = path.read_text(encoding="utf-8")
+        for name, body in re.findall(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", text, re.M | re.S):
+            command = re.search(r"python -m bnmatrix ([a-z-]+)", body)
+            assert command, name
+            assert command[1].replace("-", "_") == name
+            code = re.search(r"^        code=(.*)$", body, re.M)
+            assert code and "fingerprint(" in code[1], name
+            if "lambda" not in code[1]:
+                assert f'fingerprint("{name}")' in code[1], name

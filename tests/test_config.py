@@ -1,4 +1,4 @@
-"""What a user may write under config/, and what they read when it is wrong."""
+"""Valid files under config/, and the messages about invalid ones."""
 
 import copy
 import json
@@ -9,11 +9,16 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from bnmatrix.config import Settings, Split, Tuning, schemas
+from bnmatrix.config.schemas import schemas
+from bnmatrix.datasets.scaling import ShiftedScaling
+from bnmatrix.datasets.splitting import Split
 from bnmatrix.errors import UserError
-from bnmatrix.project import load_project
-from bnmatrix.registry import NORMALIZATION_SETTINGS
-from bnmatrix.variants import as_json, strips, variants
+from bnmatrix.plan.jobs import jobs
+from bnmatrix.plan.loading import load_project
+from bnmatrix.plan.variants import variants
+from bnmatrix.training.normalizations import NORMALIZATION_SETTINGS
+from bnmatrix.training.settings import Settings
+from bnmatrix.training.spec import JobSpec, Tuning
 
 
 @pytest.fixture
@@ -97,7 +102,7 @@ ERRORS = {
     ),
     "steps alone": (
         lambda c: [study(c)["settings"].pop("epochs"), study(c)["settings"].update(steps=10)],
-        ["`steps` and `evaluate_every` go together"],
+        ["give both `steps` and `evaluate_every`, or neither"],
     ),
     "rate of zero": (
         lambda c: study(c)["settings"].update(learning_rate=0),
@@ -156,7 +161,7 @@ ERRORS = {
         ["iris-64-32", "folds", "greater than or equal to 2", "it is 1"],
     ),
     "batch larger than what folds leave": (
-        # 150 − 50, a tenth of which is set apart.
+        # 150 − 50 examples, minus a tenth for validation.
         lambda c: study(c)["settings"].update(folds=3),
         ["batch_size: 96 is more than the 90 training examples"],
     ),
@@ -206,11 +211,11 @@ ERRORS = {
     ),
     "further cells of other axes": (
         lambda c: study(c).update(further=[{"normalization": ["batch"], "dropout": [0.5]}]),
-        ["iris-64-32", "further: give values for the same axes: normalization, batch_size"],
+        ["iris-64-32", "further: each entry needs values for the axes normalization, batch_size"],
     ),
     "further cells of nothing": (
         lambda c: study(c).update(further=[{"normalization": ["batch"], "batch_size": []}]),
-        ["further: give values for the same axes"],
+        ["further: each entry needs values for the axes"],
     ),
     "a bad value in further cells": (
         lambda c: study(c).update(further=[{"normalization": ["batch"], "batch_size": [109]}]),
@@ -253,13 +258,13 @@ def test_run_configuration_errors(folder, monkeypatch):
     assert project.run.mirror == "/from/environment"
 
 
-def test_studies_given_in_one_word(folder):
+def test_studies_given_as_one_text(folder):
     chosen = load_project({"studies": "digits-64-64, iris-64-32"}, root=folder).chosen
     assert chosen == ["iris-64-32", "digits-64-64"]
 
 
 def test_the_declared_matrix(project):
-    """Every study crosses normalization with its batch sizes, as the sources' experiments do."""
+    """Every study crosses normalization with batch sizes, as in the experiments of the sources."""
     sizes = {
         "mnist-64-64": [16, 32, 64, 128, 256],
         "mnist-256-128": [32, 64, 128],
@@ -270,9 +275,9 @@ def test_the_declared_matrix(project):
     }
     for name, expected in sizes.items():
         cells = [
-            (v.settings["normalization"], v.settings["batch_size"])
+            (v.settings.normalization, v.settings.batch_size)
             for v in variants(project, name)
-            if v.settings["framework"] == "keras"
+            if v.settings.framework == "keras"
         ]
         assert cells == [(n, b) for n in ("none", "batch") for b in expected]
         assert project.replicates_of(name) == (10 if name == "mnist-256-128" else 5)
@@ -281,20 +286,24 @@ def test_the_declared_matrix(project):
 def test_the_second_source_runs_in_both_frameworks_and_with_its_mistake(project):
     both = project.model_copy(update={"frameworks": ("keras", "torch")})
     cells = [v.settings for v in variants(both, "mnist-256-128")]
-    ours = [s for s in cells if s["conventions"] != "torch"]
-    pairs = {(s["framework"], s["normalization"], s["batch_size"]) for s in ours}
+    ours = [s for s in cells if s.value("conventions") != "torch"]
+    pairs = {(s.value("framework"), s.value("normalization"), s.value("batch_size")) for s in ours}
     assert len(pairs) == len(ours) == 2 * 2 * 3
-    source = [s for s in cells if s["conventions"] == "torch"]
-    assert {(s["loss"], s["normalization"]) for s in source} == {
+    source = [s for s in cells if s.value("conventions") == "torch"]
+    assert {(s.value("loss"), s.value("normalization")) for s in source} == {
         (loss, n) for loss in ("cross_entropy", "softmax_twice") for n in ("none", "batch")
     }
     for s in source:
-        assert s["input_scaling"] == {"mean": 0.1307, "deviation": 0.3081}
-        assert (s["batch_size"], s["optimizer"], s["learning_rate"]) == (64, "adam", 0.001)
+        assert s.value("input_scaling") == ShiftedScaling(mean=0.1307, deviation=0.3081)
+        assert (s.value("batch_size"), s.value("optimizer"), s.value("learning_rate")) == (
+            64,
+            "adam",
+            0.001,
+        )
 
 
 def test_any_setting_can_be_an_axis(folder):
-    """Values of every kind make names that are distinct, readable and fit for a path."""
+    """Values of every type give distinct, readable names that can be part of a path."""
     axes = {
         "training_examples": [60, 100],
         "input_scaling": ["raw", "unit", "standardized", "centered", {"mean": 1, "deviation": 2}],
@@ -340,25 +349,27 @@ def test_any_setting_can_be_an_axis(folder):
         only_with = axis in ("placement", "normalization_momentum", "normalization_epsilon")
         assert len(found) == (1 + len(values) if only_with else 2 * len(values))
         for variant in found:
-            if variant.settings["normalization"] == "batch":
+            if variant.settings.normalization == "batch":
                 base = next(v for v in found if v.name == variant.baseline)
-                assert base.settings["normalization"] == "none"
-                same = set(variant.settings) - {"normalization", *NORMALIZATION_SETTINGS}
-                assert all(base.settings[key] == variant.settings[key] for key in same)
-        jobs = strips(project, "iris-64-32")
-        assert sorted(v.name for strip in jobs for v in strip.variants) == sorted(names)
-        for strip in jobs:
-            assert json.loads(as_json(strip.spec(project))) == strip.spec(project)
+                assert base.settings.normalization == "none"
+                same = set(Settings.model_fields) - {"normalization", *NORMALIZATION_SETTINGS}
+                assert all(base.settings.value(k) == variant.settings.value(k) for k in same)
+        found = jobs(project, "iris-64-32")
+        assert sorted(v.name for job in found for v in job.variants) == sorted(names)
+        for job in found:
+            assert JobSpec.model_validate_json(job.spec(project).model_dump_json()) == job.spec(
+                project
+            )
 
 
 def changed(folder, change):
-    """Return the project whose study of Iris is changed."""
+    """Return the project with a changed study of Iris."""
     edit(folder, lambda content: change(study(content)))
     return load_project(root=folder)
 
 
 def test_further_cells(folder):
-    """They come after the product, in the order of the axes; what is there already comes once."""
+    """They follow the product, in the order of the axes; duplicates are dropped."""
 
     def change(iris):
         iris["axes"] = {"normalization": ["none", "batch"], "batch_size": [8, 16]}
@@ -368,7 +379,7 @@ def test_further_cells(folder):
         ]
 
     found = variants(changed(folder, change), "iris-64-32")
-    assert [(v.settings["normalization"], v.settings["batch_size"]) for v in found] == [
+    assert [(v.settings.normalization, v.settings.batch_size) for v in found] == [
         *(("none", 8), ("none", 16), ("batch", 8), ("batch", 16)),
         *(("layer", 32), ("layer", 16), ("batch", 32), ("none", 32)),
     ]
@@ -378,8 +389,8 @@ def test_further_cells(folder):
     assert baselines["normalization~none,batch_size~32"] is None
 
 
-def test_groups_matter_to_group_normalization_alone(folder):
-    """Others may have layers that the groups do not divide, and no value for the groups."""
+def test_groups_only_affect_group_normalization(folder):
+    """Other normalizations allow layers that groups do not divide, and have no number of groups."""
 
     def change(iris):
         iris["settings"]["hidden_layers"] = [9, 3]
@@ -392,8 +403,14 @@ def test_groups_matter_to_group_normalization_alone(folder):
         ]
 
     found = variants(changed(folder, change), "iris-64-32")
-    assert [v.settings["normalization_groups"] for v in found] == [None, None, None, 1, 3]
-    assert [v.settings["normalization_momentum"] for v in found] == [None, 0.99, None, None, None]
+    assert [v.settings.value("normalization_groups") for v in found] == [None, None, None, 1, 3]
+    assert [v.settings.value("normalization_momentum") for v in found] == [
+        None,
+        0.99,
+        None,
+        None,
+        None,
+    ]
     assert {v.baseline for v in found[1:]} == {found[0].name}
 
 
@@ -406,7 +423,7 @@ def test_the_order_of_dropout_is_a_setting_of_normalized_networks_with_dropout(f
 
     found = variants(changed(folder, change), "iris-64-32")
     assert [
-        (v.settings["normalization"], v.settings["dropout"], v.settings["dropout_order"])
+        (v.settings.normalization, v.settings.dropout, v.settings.value("dropout_order"))
         for v in found
     ] == [
         *(("none", 0, None), ("none", 0.5, None), ("batch", 0, None)),
@@ -415,20 +432,20 @@ def test_the_order_of_dropout_is_a_setting_of_normalized_networks_with_dropout(f
     assert found[3].baseline == found[4].baseline == found[1].name
 
 
-def test_a_tuned_variant_has_no_learning_rate_of_its_own(folder):
+def test_a_tuned_variant_has_no_declared_learning_rate(folder):
     def change(iris):
         del iris["settings"]["learning_rate"]
         iris["axes"] |= {"batch_size": [8], "learning_rate": [0.1, 0.01], "tuned": [False, True]}
 
     project = changed(folder, change)
-    rates = [v.settings["learning_rate"] for v in variants(project, "iris-64-32")]
+    rates = [v.settings.value("learning_rate") for v in variants(project, "iris-64-32")]
     assert rates == [0.1, None, 0.01] * 2
-    specs = [strip.spec(project) for strip in strips(project, "iris-64-32")]
-    assert [spec["tuning"] for spec in specs] == [Tuning().model_dump()] * 2
+    specs = [job.spec(project) for job in jobs(project, "iris-64-32")]
+    assert [spec.tuning for spec in specs] == [Tuning()] * 2
 
 
-def test_strips_hold_what_shares_a_program(folder):
-    """A job for each value of the other axes; `together` names those that share one."""
+def test_variants_of_one_program_share_a_job(folder):
+    """Each value of another axis has a separate job, unless `together` names the axis."""
 
     def change(iris):
         del iris["settings"]["learning_rate"]
@@ -438,21 +455,19 @@ def test_strips_hold_what_shares_a_program(folder):
         }
 
     project = changed(folder, change)
-    found = strips(project, "iris-64-32")
-    assert [strip.name for strip in found] == [
+    found = jobs(project, "iris-64-32")
+    assert [job.name for job in found] == [
         *("normalization~none__batch_size~8", "normalization~none__batch_size~16"),
         *("normalization~batch__batch_size~8", "normalization~batch__batch_size~16"),
     ]
-    assert [len(strip.variants) for strip in found] == [4] * 4
+    assert [len(job.variants) for job in found] == [4] * 4
     every = variants(project, "iris-64-32")
-    assert sorted(v.name for strip in found for v in strip.variants) == sorted(
-        v.name for v in every
-    )
+    assert sorted(v.name for job in found for v in job.variants) == sorted(v.name for v in every)
     spec = found[2].spec(project)
-    assert [v["variant"] for v in spec["variants"]] == [v.name for v in found[2].variants]
-    assert {v["settings"]["learning_rate"] for v in spec["variants"]} == {0.1, 0.01}
-    assert {v["settings"]["batch_size"] for v in spec["variants"]} == {8}
-    assert spec["tuning"] is None
+    assert [v.name for v in spec.variants] == [v.name for v in found[2].variants]
+    assert {v.settings.value("learning_rate") for v in spec.variants} == {0.1, 0.01}
+    assert {v.settings.batch_size for v in spec.variants} == {8}
+    assert spec.tuning is None
 
     for together, names in [
         ([], [v.name.replace(",", "__") for v in every]),
@@ -460,19 +475,19 @@ def test_strips_hold_what_shares_a_program(folder):
         (["learning_rate", "initializer", "batch_size", "normalization"], ["all"]),
     ]:
         edit(folder, lambda content, names=together: study(content).update(together=names))
-        found = [strip.name for strip in strips(load_project(root=folder), "iris-64-32")]
+        found = [job.name for job in jobs(load_project(root=folder), "iris-64-32")]
         assert found[: len(names)] == names
 
 
 def test_measures_reach_the_job(folder):
     measures = {"gradients": [0, 10, "last"], "step_time": ["last"]}
     project = changed(folder, lambda iris: iris.update(measures=measures))
-    for strip in strips(project, "iris-64-32"):
-        assert strip.spec(project)["measures"] == measures
+    for job in jobs(project, "iris-64-32"):
+        assert job.spec(project).measures == {name: tuple(at) for name, at in measures.items()}
 
 
 def test_variants_of_one_job_share_their_data(folder):
-    """A job reads one file of prepared data, so that each validation split has a job of its own."""
+    """A job reads one file of prepared data, so that each validation split has a separate job."""
 
     def change(iris):
         del iris["settings"]["validation"]
@@ -485,8 +500,8 @@ def test_variants_of_one_job_share_their_data(folder):
     except UserError as error:
         assert "validation" in str(error)
         return
-    for strip in strips(project, "iris-64-32"):
-        splits = [v.settings["validation"] for v in strip.variants]
+    for job in jobs(project, "iris-64-32"):
+        splits = [v.settings.validation for v in job.variants]
         assert all(split == splits[0] for split in splits)
 
 
@@ -510,7 +525,7 @@ def test_the_documentation_names_every_setting_with_its_default():
             assert str(field.default) in (documented[name], documented[name] + ".0"), name
 
 
-def test_split_sizes_are_scikit_learns_and_keras():
+def test_split_sizes_equal_those_of_scikit_learn_and_keras():
     assert Split(fraction=0.2).sizes(60000) == (48000, 12000)
     assert Split(fraction=0.2).sizes(150) == (120, 30)
     assert Split(fraction=0.1, take="last").sizes(120) == (108, 12)
@@ -518,7 +533,7 @@ def test_split_sizes_are_scikit_learns_and_keras():
     assert Split(examples=10000).sizes(60000) == (50000, 10000)
 
 
-def test_schemas_are_those_of_the_models():
+def test_schemas_match_the_models():
     """Run `make schemas` after a change to the models."""
     for name, schema in schemas().items():
         written = json.loads((ROOT / "workflow/schemas" / name).read_text(encoding="utf-8"))

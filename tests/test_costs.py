@@ -1,17 +1,17 @@
-"""What training jobs are expected to take."""
+"""Expected costs of training jobs."""
 
 import pandas as pd
 import pytest
 from conftest import ROOT
 
-from bnmatrix.config import Project
-from bnmatrix.costs import expected, training_cost
-from bnmatrix.variants import strips
+from bnmatrix.config.project import Project
+from bnmatrix.plan.costs import expected, training_cost
+from bnmatrix.plan.jobs import jobs
 
 
 @pytest.fixture(scope="module")
 def table(project):
-    # Whether PyTorch is installed or not: the documented table has its jobs.
+    # The documented table has the jobs in PyTorch, even if PyTorch is not installed here.
     project = project.model_copy(update={"frameworks": ("keras", "torch")})
     return pd.DataFrame(expected(project, project.studies)).set_index("study")
 
@@ -19,14 +19,14 @@ def table(project):
 def test_larger_data_and_networks_cost_more(table):
     small, large = table.loc["iris-64-32"], table.loc["cifar10-512-256-128"]
     assert large["core_minutes"] > 10 * small["core_minutes"]
-    # 60 000 pictures of 3 072 numbers, twice, are 1.5 GB.
+    # Two copies of 60 000 pictures with 3 072 numbers take 1.5 GB.
     assert 1400 <= large["asked_mb"] - small["asked_mb"] <= 1600
 
 
 def test_jobs_are_those_of_the_workflow(project, table):
     project = project.model_copy(update={"frameworks": ("keras", "torch")})
     for study in project.studies:
-        assert table.loc[study, "jobs"] == len(strips(project, study))
+        assert table.loc[study, "jobs"] == len(jobs(project, study))
 
 
 def test_replicates_and_tuning_cost_in_proportion(project):
@@ -36,21 +36,21 @@ def test_replicates_and_tuning_cost_in_proportion(project):
         changed = study.model_copy(update={"axes": axes, "replicates": replicates})
         studies = {"cifar10-512-256-128": changed}
         found = Project.model_construct(**{**dict(project), "studies": studies})
-        return training_cost(found, strips(found, "cifar10-512-256-128")[0])
+        return training_cost(found, jobs(found, "cifar10-512-256-128")[0])
 
     five, ten = cost(5, False), cost(10, False)
     assert 1.8 < ten.seconds / five.seconds < 2.0
     assert ten.mem_mb == five.mem_mb
-    # Seven rates and half of those that may be added, three times each: 27 runs more.
+    # Seven rates, and half of the rates that may be added, with three replicates: 27 more runs.
     assert 5 < cost(5, True).seconds / five.seconds < 7
 
 
-def test_no_job_asks_for_less_time_than_python_may_need(table):
+def test_every_job_requests_enough_time_to_start_python(table):
     assert table["asked_minutes"].min() == 5
     assert (table["asked_minutes"] >= 3 * table["longest_minutes"]).all()
 
 
-def test_the_documented_table_is_what_the_command_prints(project, table):
+def test_the_documented_table_matches_the_command(project, table):
     text = (ROOT / "docs/cluster.md").read_text(encoding="utf-8")
     rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
     documented = {row[0]: row[1:6] for row in rows if row[0] in project.studies}
@@ -59,9 +59,9 @@ def test_the_documented_table_is_what_the_command_prints(project, table):
     }
 
 
-def test_long_jobs_have_a_queue_entry_to_themselves(project):
+def test_long_jobs_have_separate_queue_entries(project):
     found = {
-        study: {training_cost(project, strip).short for strip in strips(project, study)}
+        study: {training_cost(project, job).short for job in jobs(project, study)}
         for study in ("iris-64-32", "cifar10-512-256-128")
     }
     assert found == {"iris-64-32": {True}, "cifar10-512-256-128": {False}}

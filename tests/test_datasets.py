@@ -8,12 +8,18 @@ from sklearn.datasets import load_iris
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from bnmatrix.config import Split
-from bnmatrix.datasets import loaders
+from bnmatrix.cli import main
+from bnmatrix.config.datasets import DeclaredDataset
+from bnmatrix.config.validation import validated
+from bnmatrix.datasets.data import load_prepared, save
 from bnmatrix.datasets.download import download
-from bnmatrix.datasets.preparation import load_prepared, prepare, save, split
+from bnmatrix.datasets.loaders import LOADERS
+from bnmatrix.datasets.preparation import prepare
 from bnmatrix.datasets.scaling import fit_scaling
+from bnmatrix.datasets.splitting import Split, split
 from bnmatrix.errors import UserError
+from bnmatrix.files import as_json
+from bnmatrix.plan.preparation import preparation
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +30,16 @@ def raw(mirror, project, tmp_path_factory):
     return folder
 
 
+def read(dataset, raw):
+    return LOADERS[dataset.loader](raw)
+
+
+def prepared_from(name, dataset, raw, validation):
+    return prepare(preparation(name, dataset, validation), read(dataset, raw))
+
+
 def test_mnist(raw, project):
-    arrays = loaders.load(project.datasets["mnist"], raw / "mnist")
+    arrays = read(project.datasets["mnist"], raw / "mnist")
     assert arrays.x.shape == (60000, 784)
     assert arrays.x.dtype == np.uint8
     # Counts by digit, as published.
@@ -34,20 +48,20 @@ def test_mnist(raw, project):
     assert np.bincount(arrays.y_test).tolist() == [
         *(980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009)
     ]
-    # The mean and standard deviation that everyone normalizes MNIST by.
+    # The well-known mean and standard deviation of MNIST.
     assert arrays.x.mean() / 255 == pytest.approx(0.1307, abs=5e-5)
     assert arrays.x.std() / 255 == pytest.approx(0.3081, abs=5e-5)
 
 
 def test_cifar10(raw, project):
-    arrays = loaders.load(project.datasets["cifar10"], raw / "cifar10")
+    arrays = read(project.datasets["cifar10"], raw / "cifar10")
     assert arrays.x.shape == (50000, 3072)
     assert np.bincount(arrays.y).tolist() == [5000] * 10
     assert np.bincount(arrays.y_test).tolist() == [1000] * 10
     # Height, width, channel: channel means as published (red, green, blue).
     means = arrays.x.reshape(-1, 3).mean(axis=0) / 255
     assert means == pytest.approx([0.4914, 0.4822, 0.4465], abs=5e-5)
-    # A pixel and the one below it are alike; planes taken for rows would not be.
+    # A pixel is similar to the pixel below it. If rows were mistaken for planes, it would not be.
     images = arrays.x[:500].reshape(-1, 32, 32, 3).astype(float)
     assert np.abs(np.diff(images, axis=1)).mean() < 20
 
@@ -58,19 +72,38 @@ def test_a_file_of_another_kind_is_refused(raw, project, tmp_path):
     labels = gzip.compress(bytes([0, 0, 8, 3]) + bytes(12))
     (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(labels)
     with pytest.raises(UserError, match=r"t10k-labels-idx1-ubyte\.gz: not an idx file of 1-dim"):
-        loaders.load(project.datasets["mnist"], tmp_path)
+        read(project.datasets["mnist"], tmp_path)
 
 
 def test_data_must_be_as_declared(project, tmp_path):
     wrong = project.datasets["iris"].model_copy(update={"classes": ["setosa", "versicolor"]})
     with pytest.raises(UserError, match=r"number of classes: the data has 3, .* says 2"):
-        loaders.load(wrong, tmp_path)
+        prepared_from("iris", wrong, tmp_path, Split(fraction=0.2))
+
+
+def test_the_message_about_an_unknown_loader_lists_the_loaders(project):
+    entry = project.datasets["iris"].model_dump() | {"loader": "sklearn_irs"}
+    with pytest.raises(UserError, match=r"must be one of .*did you mean 'sklearn_iris'\?"):
+        validated(DeclaredDataset, entry, "config/datasets.yaml: datasets → iris")
+
+
+def test_the_command_prepares_by_a_specification_alone(project, tmp_path, monkeypatch):
+    """The command reads no configuration, so that an edited description does not run it again."""
+    monkeypatch.chdir(tmp_path)
+    iris, validation = project.datasets["iris"], Split(fraction=0.1, take="last")
+    spec = preparation("iris", iris, validation)
+    described = iris.model_copy(update={"title": "Flowers", "margin": 0.2, "homepage": "x"})
+    assert preparation("iris", described, validation) == spec
+    text = as_json(spec.model_dump(mode="json"))
+    assert main(["prepare", "--spec", text, "--raw", ".", "--output", "there.npz"]) == 0
+    save(prepared_from("iris", iris, tmp_path, validation), tmp_path / "here.npz")
+    assert (tmp_path / "there.npz").read_bytes() == (tmp_path / "here.npz").read_bytes()
 
 
 def test_iris_is_split_as_in_the_source(project, tmp_path):
     """The test rows are those of train_test_split(random_state=42); validation is the last 10 %."""
     dataset = project.datasets["iris"]
-    prepared = prepare(dataset, loaders.load(dataset, tmp_path), Split(fraction=0.1, take="last"))
+    prepared = prepared_from("iris", dataset, tmp_path, Split(fraction=0.1, take="last"))
     x, y = load_iris(return_X_y=True)
     x_train, x_test, y_train, y_test = train_test_split(x, y, test_size=0.2, random_state=42)
     np.testing.assert_array_equal(prepared.x_test, x_test)
@@ -81,8 +114,9 @@ def test_iris_is_split_as_in_the_source(project, tmp_path):
 
 
 def test_mnist_is_split_as_in_the_source(raw, project, tmp_path):
-    arrays = loaders.load(project.datasets["mnist"], raw / "mnist")
-    prepared = prepare(project.datasets["mnist"], arrays, Split(fraction=0.2, seed=42))
+    mnist = project.datasets["mnist"]
+    arrays = read(mnist, raw / "mnist")
+    prepared = prepare(preparation("mnist", mnist, Split(fraction=0.2, seed=42)), arrays)
     x_train, x_validation = train_test_split(arrays.x, test_size=0.2, random_state=42)
     np.testing.assert_array_equal(prepared.x_train, x_train)
     np.testing.assert_array_equal(prepared.x_validation, x_validation)

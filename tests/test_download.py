@@ -1,4 +1,4 @@
-"""Downloads against a server on loopback that can be made to misbehave."""
+"""Downloads from a server on loopback with faults."""
 
 import hashlib
 import http.server
@@ -12,10 +12,10 @@ import time
 
 import pytest
 
-from bnmatrix.config import Dataset
 from bnmatrix.datasets import download as module
 from bnmatrix.datasets.availability import availability, check_mirror, have_raw
-from bnmatrix.datasets.download import download, verify
+from bnmatrix.datasets.download import download
+from bnmatrix.datasets.raw_files import Downloadable, verify
 from bnmatrix.errors import UserError
 from bnmatrix.files import atomic_path
 
@@ -23,11 +23,11 @@ CONTENT = os.urandom(300_000)
 
 
 class Server:
-    """A file server whose faults are switched on by a test."""
+    """A file server with faults that tests switch on."""
 
     def __init__(self):
         self.files: dict[str, bytes] = {}
-        self.cut_after: list[int] = []  # bytes after which each further transfer breaks off
+        self.cut_after: list[int] = []  # number of bytes after which transfers break off
         self.ranges = True
         self.requests: list[tuple[str, str, str | None]] = []
         server = self
@@ -99,16 +99,11 @@ def described(name, content, hosts=()):
 
 
 def dataset(*hosts, archive=None, files=None):
-    return Dataset(
+    return Downloadable(
         title="Test",
-        loader="idx",
         folder="test",
         files=files or [described("a.gz", CONTENT, hosts)],
         archive=archive,
-        examples={"train": 10, "test": 1},
-        shape=[1],
-        classes=["x"],
-        homepage="http://localhost",
     )
 
 
@@ -136,7 +131,7 @@ def test_from_a_host(server, tmp_path):
     assert not server.requests, "what is there is not fetched again"
 
 
-def test_next_host_when_the_first_has_not_got_it(server, tmp_path):
+def test_next_host_if_the_first_lacks_the_file(server, tmp_path):
     server.files["/second/a.gz"] = CONTENT
     dead = "http://127.0.0.1:9/nothing"
     assert get(dataset(dead, f"{server.url}/first", f"{server.url}/second"), tmp_path) == CONTENT
@@ -152,7 +147,7 @@ def test_resumes_a_broken_transfer(server, tmp_path):
 def test_resumes_in_a_later_run(server, tmp_path):
     server.files["/a.gz"] = CONTENT
     server.cut_after = [131_072, 10, 10, 10]
-    with pytest.raises(UserError, match="131072 of 300000 bytes are kept, to go on from"):
+    with pytest.raises(UserError, match="131072 of 300000 bytes are kept, to resume from"):
         get(dataset(server.url), tmp_path)
     assert left(tmp_path) == ["partial/a.gz.part"], "a cut-off file is not left in place"
     assert get(dataset(server.url), tmp_path) == CONTENT
@@ -184,7 +179,9 @@ def test_starts_over_where_a_host_cannot_resume(server, tmp_path):
 )
 def test_a_bad_file_is_named_and_removed(server, tmp_path, content, message):
     server.files["/bad/a.gz"] = content
-    with pytest.raises(UserError, match=rf"Test cannot be had:\n  a.gz: .*/bad/a.gz: {message}"):
+    with pytest.raises(
+        UserError, match=rf"Test cannot be downloaded:\n  a.gz: .*/bad/a.gz: {message}"
+    ):
         get(dataset(f"{server.url}/bad"), tmp_path)
     assert left(tmp_path) == []
     server.files["/good/a.gz"] = CONTENT
@@ -270,7 +267,7 @@ def test_a_bad_archive_is_never_opened(server, tmp_path):
     assert left(tmp_path) == []
 
 
-def test_what_cannot_be_had_says_where_it_was_looked_for(server, tmp_path):
+def test_the_message_about_unavailable_data_names_the_places(server, tmp_path):
     data = dataset("http://127.0.0.1:9/x", server.url)
     answer = availability(data, str(tmp_path), tmp_path / "raw")
     assert not answer.available
@@ -281,7 +278,7 @@ def test_what_cannot_be_had_says_where_it_was_looked_for(server, tmp_path):
     assert "has 5 bytes instead of 300000" in availability(data, None, tmp_path / "raw").reason
 
 
-def test_a_host_that_never_answers_keeps_nobody_waiting(tmp_path, monkeypatch):
+def test_a_host_that_never_answers_times_out(tmp_path, monkeypatch):
     import requests
 
     over = threading.Event()
@@ -350,7 +347,7 @@ def test_full_disk(server, small_disk, tmp_path):
     assert left(small_disk) == []
 
 
-def test_atomic_path_leaves_what_was_there(tmp_path):
+def test_atomic_path_keeps_the_old_file_on_failure(tmp_path):
     (tmp_path / "a.txt").write_text("before")
     with pytest.raises(RuntimeError), atomic_path(tmp_path / "a.txt") as path:
         path.write_text("half")

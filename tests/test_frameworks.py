@@ -1,7 +1,6 @@
-"""Keras and PyTorch: the same numbers where the conventions are the same, and what each changes."""
+"""Keras and PyTorch: equal numbers under equal conventions, and the effect of each convention."""
 
 import importlib.util
-import json
 import subprocess
 import sys
 from typing import Any
@@ -10,20 +9,22 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT, settings
+from support import SEED, configured, job_spec, small_digits
 
-from bnmatrix.config import Project
+from bnmatrix.config.project import Project
+from bnmatrix.datasets.data import Prepared, save
 from bnmatrix.datasets.loaders import sklearn_digits
-from bnmatrix.datasets.preparation import Prepared, save
 from bnmatrix.errors import UserError
-from bnmatrix.packing import load, machine_of, unpack
-from bnmatrix.project import load_project
-from bnmatrix.registry import ACTIVATIONS, CONVENTIONS, TORCH_KNOWS
+from bnmatrix.plan.jobs import jobs
+from bnmatrix.plan.loading import load_project
+from bnmatrix.plan.variants import variants
 from bnmatrix.statistics.frameworks import compare_frameworks
-from bnmatrix.training.framework import configured
-from bnmatrix.training.minibatches import Stretch
-from bnmatrix.variants import strips, variants
+from bnmatrix.tables.job_files import load, machine_of, unpack
+from bnmatrix.training.convention_table import CONVENTIONS
+from bnmatrix.training.conventions import TORCH_KNOWS
+from bnmatrix.training.minibatches import Segment
+from bnmatrix.training.spec import Tuning
 
-SEED = 7
 STEPS = (1, 10, 100)
 
 
@@ -31,7 +32,7 @@ STEPS = (1, 10, 100)
 def torch():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed: make torch")
     for name in ("keras", "torch"):
-        configured(name, threads=1)
+        configured(name)
     return torch
 
 
@@ -40,12 +41,19 @@ def digits() -> Prepared:
     arrays = sklearn_digits(None)
     x, y = arrays.x, arrays.y
     return Prepared(
-        *(x[:1000], y[:1000], x[1000:1200], y[1000:1200], x[1200:1500], y[1200:1500]), 10, 16.0
+        x_train=x[:1000],
+        y_train=y[:1000],
+        x_validation=x[1000:1200],
+        y_validation=y[1000:1200],
+        x_test=x[1200:1500],
+        y_test=y[1200:1500],
+        classes=10,
+        maximum=16.0,
     )
 
 
 def weights(trainer: Any) -> dict[str, np.ndarray]:
-    """Return a network's numbers by layer and name, in Keras's layout."""
+    """Return the weights of a network by layer and name, in Keras's layout."""
     import keras
 
     found = {}
@@ -58,8 +66,10 @@ def weights(trainer: Any) -> dict[str, np.ndarray]:
                     found[f"{place} {variable.name}"] = variable.numpy().copy()
         return found
     names = {
-        **{"weight": "gamma", "bias": "beta"},
-        **{"running_mean": "moving_mean", "running_var": "moving_variance"},
+        "weight": "gamma",
+        "bias": "beta",
+        "running_mean": "moving_mean",
+        "running_var": "moving_variance",
     }
     layers = [layer for layer in trainer.network if list(layer.parameters())]
     for place, layer in enumerate(layers):
@@ -74,25 +84,23 @@ def weights(trainer: Any) -> dict[str, np.ndarray]:
 
 
 def program_for(own, prepared):
-    from bnmatrix.training.runs import Program
+    from bnmatrix.training.program import Program
 
-    return Program(own, prepared, SEED, configured(own["framework"], threads=1).trainer)
+    return Program(own, prepared, SEED, configured(own.framework))
 
 
 def trained(prepared, framework, change=None, **chosen):
-    """Return (sums of the stretch, weights, loss and accuracy in inference) after STEPS steps."""
-    own = settings(
-        **{"hidden_layers": [32, 16], "batch_size": 32, "normalization_groups": 4, **chosen},
-        framework=framework,
-    )
+    """Return (sums of the segment, weights, loss and accuracy in inference) after STEPS steps."""
+    usual = {"hidden_layers": [32, 16], "batch_size": 32, "normalization_groups": 4}
+    own = settings(**(usual | chosen), framework=framework)
     program = program_for(own, prepared)
-    program.start(own, own["learning_rate"], 1)
+    program.start(own, own.learning_rate, 1)
     if change:
         change(program.trainer)
     order = np.random.default_rng(0).permutation(np.resize(np.arange(1000), 3200)).astype(np.int32)
     found, at = [], 0
     for steps in STEPS:
-        sums = program.trainer.train(Stretch(order, at, steps, tail=False, evaluate=False))
+        sums = program.trainer.train(Segment(order, at, steps, tail=False, evaluate=False))
         found.append(
             (sums, weights(program.trainer), program.trainer.evaluate(*program.validation))
         )
@@ -104,16 +112,25 @@ CASES = {
     "none, adam": {},
     "batch before, adam": {"normalization": "batch"},
     "batch after, sgd": {
-        **{"normalization": "batch", "placement": "after"},
-        **{"optimizer": "sgd", "learning_rate": 0.1, "normalization_momentum": 0.9},
+        "normalization": "batch",
+        "placement": "after",
+        "optimizer": "sgd",
+        "learning_rate": 0.1,
+        "normalization_momentum": 0.9,
     },
     "layer, sgd with momentum": {
-        **{"normalization": "layer", "optimizer": "momentum", "learning_rate": 0.01},
+        "normalization": "layer",
+        "optimizer": "momentum",
+        "learning_rate": 0.01,
     },
     "group, adam": {"normalization": "group"},
     "no biases, sigmoid, sgd": {
-        **{"normalization": "batch", "biases": False, "activation": "sigmoid"},
-        **{"optimizer": "sgd", "learning_rate": 0.1, "normalization_epsilon": 0.01},
+        "normalization": "batch",
+        "biases": False,
+        "activation": "sigmoid",
+        "optimizer": "sgd",
+        "learning_rate": 0.1,
+        "normalization_epsilon": 0.01,
     },
     "softmax twice": {"loss": "softmax_twice"},
     "the source's input scaling": {"input_scaling": {"mean": 0.1307, "deviation": 0.3081}},
@@ -135,31 +152,37 @@ def test_from_equal_weights_both_take_the_same_steps(digits, case):
         assert other[2][1] == pytest.approx(keras[2][1], abs=0.0051), f"accuracy, {steps}"
         assert keras[1].keys() == other[1].keys()
         for name, value in keras[1].items():
-            # A bias before batch normalization has no effect, and a gradient of rounding errors,
-            # which Adam makes steps of.
+            # A bias before batch normalization has no effect. Its gradient consists of rounding
+            # errors, which Adam turns into steps.
             idle = name.endswith("bias") and chosen.get("normalization") == "batch"
             if idle:
                 continue
             off = np.abs(other[1][name] - value)
             where = f"{name} after {steps} steps"
-            # Rounding errors grow from step to step; Adam makes steps of the smallest gradients.
+            # Rounding errors grow with each step; Adam turns even tiny gradients into steps.
             if steps == 1:
                 np.testing.assert_allclose(other[1][name], value, 1e-4, 1e-5, err_msg=where)
             near = 2e-3 if steps == 100 else 5e-4
             assert np.linalg.norm(off) <= near * np.linalg.norm(value) + 1e-5, where
 
 
-def test_every_activation_is_keras_s(torch):
+def test_activations_equal_those_of_keras(torch):
     import keras
 
-    from bnmatrix.training.torch.trainer import _ACTIVATIONS
+    from bnmatrix.training.torch.network import activation_layer
 
     x = np.linspace(-4, 4, 81, dtype=np.float32)
-    assert set(_ACTIVATIONS) == set(ACTIVATIONS) == set(TORCH_KNOWS["activation"])
-    for name, layer in _ACTIVATIONS.items():
-        ours = layer()(torch.from_numpy(x)).numpy()
+    for name in TORCH_KNOWS["activation"]:
+        ours = activation_layer(name)(torch.from_numpy(x)).numpy()
         theirs = keras.ops.convert_to_numpy(keras.activations.get(name)(x))
         np.testing.assert_allclose(ours, theirs, atol=2e-6, err_msg=name)
+
+
+@pytest.mark.usefixtures("torch")
+def test_pytorch_has_the_declared_normalizations():
+    from bnmatrix.training.torch.network import NORMALIZATION_LAYERS
+
+    assert {"none", *NORMALIZATION_LAYERS} == set(TORCH_KNOWS["normalization"])
 
 
 def _momentum(trainer):
@@ -186,7 +209,7 @@ def _adam(trainer):
     import torch
 
     class Fixed(torch.optim.Adam):
-        """As PyTorch has it: whatever the loop sets, ε is 1e-8."""
+        """PyTorch's ε: always 1e-8, independently of the loop."""
 
         def step(self, closure=None):
             self.param_groups[0]["eps"] = 1e-8
@@ -211,7 +234,7 @@ def _biases(trainer):
             layer.weight.data.copy_(kernel)
 
 
-#: For each convention, PyTorch's own in place of Keras's, and where that shows.
+#: For each convention, PyTorch's version, and a setting in which the difference is visible.
 BROKEN = {
     "Momentum of moving averages": (_momentum, "moving_mean", {}),
     "Moving variance": (_unbiased, "moving_variance", {}),
@@ -223,8 +246,8 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", [convention.what for convention in CONVENTIONS])
-def test_each_convention_had_to_be_matched(torch, digits, name):
-    """With PyTorch's own in its place, the two no longer agree."""
+def test_each_convention_matters(torch, digits, name):
+    """With PyTorch's version of the convention, the frameworks no longer agree."""
     change, shows, further = BROKEN[name]
     chosen = {"normalization": "batch"} | further
     keras, matched = (trained(digits, framework, **chosen) for framework in ("keras", "torch"))
@@ -242,11 +265,11 @@ def test_each_convention_had_to_be_matched(torch, digits, name):
     assert off(broken) > (0.01 if idle else 10 * off(matched)), name
 
 
-def test_pytorch_s_conventions_are_those_of_its_layers(torch, digits):
+def test_pytorchs_conventions_equal_those_of_its_layers(torch, digits):
     own = settings(
         hidden_layers=[32], normalization="batch", framework="torch", conventions="torch"
     )
-    assert own["initializer"] is None
+    assert own.value("initializer") is None
     program = program_for(own, digits)
     program.start(own, 1e-3, 1)
     layer = next(x for x in program.trainer.network if isinstance(x, torch.nn.BatchNorm1d))
@@ -257,7 +280,7 @@ def test_pytorch_s_conventions_are_those_of_its_layers(torch, digits):
     assert 0 < float(dense.bias.detach().abs().max()) <= 1 / 8
     group = program.trainer.optimizer.param_groups[0]
     order = np.arange(1000, dtype=np.int32)
-    program.trainer.train(Stretch(order, 0, 3, tail=False, evaluate=False))
+    program.trainer.train(Segment(order, 0, 3, tail=False, evaluate=False))
     assert group["eps"] == 1e-8
     kernel = dense.weight.detach().clone()
     program.start(own, 1e-3, 2)
@@ -271,8 +294,7 @@ def test_pytorch_s_conventions_are_those_of_its_layers(torch, digits):
 @pytest.mark.usefixtures("torch")
 def test_runs_are_the_same_each_time_with_dropout_too(digits):
     own = settings(
-        **{"hidden_layers": [32], "normalization": "batch", "dropout": 0.3, "epochs": 2},
-        framework="torch",
+        hidden_layers=[32], normalization="batch", dropout=0.3, epochs=2, framework="torch"
     )
     runs = [program_for(own, digits).run(own, 1e-3, replicate) for replicate in (1, 1, 2)]
     assert runs[0].history == runs[1].history
@@ -283,31 +305,35 @@ def test_runs_are_the_same_each_time_with_dropout_too(digits):
 
 @pytest.mark.usefixtures("torch")
 def test_the_softmax_applied_twice_cannot_be_fitted(digits):
-    """The loss stays above ln(e + 9) − 1, with every prediction right and sure."""
+    """The loss stays above ln(e + 9) − 1, even if every prediction is right with probability 1."""
     for framework in ("keras", "torch"):
         own = settings(
-            **{"hidden_layers": [64], "epochs": 60, "learning_rate": 0.01, "batch_size": 100},
-            **{"framework": framework, "loss": "softmax_twice"},
+            hidden_layers=[64],
+            epochs=60,
+            learning_rate=0.01,
+            batch_size=100,
+            framework=framework,
+            loss="softmax_twice",
         )
         last = program_for(own, digits).run(own, 0.01, 1).history[-1]
         assert last["train_accuracy_as_trained"] > 0.85
         assert 1.4611 < last["train_loss_as_trained"] < 1.65
 
 
-def test_without_pytorch_its_variants_are_left_out(project):
+def test_variants_in_pytorch_are_left_out_without_pytorch(project):
     without = Project.model_construct(**{**dict(project), "frameworks": ("keras",)})
     with_it = Project.model_construct(**{**dict(project), "frameworks": ("keras", "torch")})
     study = "mnist-256-128"
     both, one = variants(with_it, study), variants(without, study)
-    assert {v.settings["framework"] for v in both} == {"keras", "torch"}
-    assert {v.settings["framework"] for v in one} == {"keras"}
+    assert {v.settings.framework for v in both} == {"keras", "torch"}
+    assert {v.settings.framework for v in one} == {"keras"}
     assert variants(without, study, every=True) == both
-    assert len(strips(without, study)) == len(one)
-    # Those that stay have the names and the seeds that they have beside the others.
-    assert [v for v in both if v.settings["framework"] == "keras"] == one
+    assert len(jobs(without, study)) == len(one)
+    # The remaining variants have the same names and seeds as with the others.
+    assert [v for v in both if v.settings.framework == "keras"] == one
 
 
-def test_what_pytorch_does_not_do_is_refused(tmp_path):
+def test_settings_without_support_in_pytorch_are_refused(tmp_path):
     (tmp_path / "config").mkdir()
     for path in (ROOT / "config").glob("*.yaml"):
         (tmp_path / "config" / path.name).write_text(path.read_text(encoding="utf-8"))
@@ -322,11 +348,11 @@ def test_what_pytorch_does_not_do_is_refused(tmp_path):
         ({"more": "optimizer: rmsprop"}, "one of sgd, momentum, adam \\(not rmsprop\\)"),
         (
             {"more": "epochs: 1", "measures": "measures: {order: [last]}"},
-            "measures: order: with `framework: keras` alone",
+            "measures: order: need `framework: keras`",
         ),
         (
             {"framework": "keras", "more": "conventions: torch"},
-            "`torch` goes with `framework: torch`",
+            "`torch` needs `framework: torch`",
         ),
         ({"framework": "pytorch", "more": "epochs: 1"}, "must be one of keras, torch"),
         (
@@ -367,56 +393,47 @@ def test_frameworks_are_compared_in_pairs():
     assert compare_frameworks(runs.drop(columns="framework"), 10, 0.002).empty
 
 
-def run_job(folder, framework, absent=(), **changes):
+def run_job(folder, framework, absent=()):
     """Run the command of rule train on a small part of digits; return the finished process.
 
     Args:
-        folder: where its tables go.
-        framework: what its variant is trained in.
+        folder: the folder for its tables.
+        framework: the framework of its variant.
         absent: packages whose import fails, as if they were not installed.
-        changes: what differs from the usual spec.
     """
-    arrays = sklearn_digits(None)
-    x, y = arrays.x, arrays.y
     folder.mkdir()
-    save(
-        Prepared(*(x[:300], y[:300], x[300:400], y[300:400], x[400:600], y[400:600]), 10, 16.0),
-        folder / "digits.npz",
+    save(small_digits(), folder / "digits.npz")
+    spec = job_spec(
+        {"hidden_layers": [16], "normalization": "batch", "framework": framework, "tuned": True},
+        replicates=2,
+        tuning=Tuning(rates=(0.001, 0.01, 0.1), replicates=1, widen=0),
+        predictions=True,
     )
-    own = settings(hidden_layers=[16], normalization="batch", framework=framework, tuned=True)
-    spec = {
-        **{"study": "s", "dataset": "digits", "axes": ["normalization", "batch_size"]},
-        **{"replicates": 2, "seed": 1, "measures": {}, "predictions": True},
-        "tuning": {
-            **{"rates": [0.001, 0.01, 0.1], "replicates": 1},
-            **{"objective": "final", "widen": 0},
-        },
-        "variants": [{"variant": "v", "baseline": None, "settings": own}],
-    } | changes
     code = (
         "import sys\n"
         f"sys.modules.update(dict.fromkeys({list(absent)!r}))\n"
         "from bnmatrix.cli import main\n"
         "sys.exit(main(sys.argv[1:]))"
     )
-    return subprocess.run(
-        [
-            *(sys.executable, "-c", code, "train", "--spec", json.dumps(spec)),
-            *("--data", str(folder / "digits.npz"), "--threads", "1", "--gpus", "0"),
-            *("--folder", str(folder), "--log", str(folder / "log")),
-        ],
-        cwd=ROOT / "workflow",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    options = {
+        "spec": spec.model_dump_json(),
+        "data": folder / "digits.npz",
+        "threads": 1,
+        "gpus": 0,
+        "folder": folder,
+        "log": folder / "log",
+    }
+    command = [sys.executable, "-c", code, "train"]
+    for name, value in options.items():
+        command += [f"--{name}", str(value)]
+    return subprocess.run(command, cwd=ROOT / "src", capture_output=True, text=True, check=False)
 
 
 OTHERS = {"torch": ("tensorflow", "keras"), "keras": ("torch", "triton")}
 
 
 @pytest.mark.parametrize("framework", OTHERS)
-def test_a_job_needs_its_own_framework_alone(tmp_path, framework):
+def test_a_job_needs_only_its_framework(tmp_path, framework):
     """PyTorch's build for CUDA cannot share a process with TensorFlow."""
     if framework == "torch" and not importlib.util.find_spec("torch"):
         pytest.skip("PyTorch is not installed: make torch")
@@ -430,13 +447,13 @@ def test_a_job_needs_its_own_framework_alone(tmp_path, framework):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("torch")
-def test_a_job_in_pytorch_leaves_what_one_in_keras_does(tmp_path):
-    """The command of rule train, twice: the same bytes; the same tables as Keras's."""
+def test_a_job_in_pytorch_writes_the_same_tables_as_one_in_keras(tmp_path):
+    """Two jobs give the same bytes, and the same tables as a job in Keras."""
     tables = {}
     for name, framework in (("a", "torch"), ("b", "torch"), ("c", "keras")):
         done = run_job(tmp_path / name, framework)
         assert done.returncode == 0, done.stdout
-        packed = load([tmp_path / name / "results.arrow"], ["v"])
+        packed = load([tmp_path / name / "results.arrow"], ["v0"])
         tables[name] = {
             table: unpack(packed, table).to_pandas()
             for table in ("runs", "history", "tuning", "predictions")

@@ -1,26 +1,27 @@
-"""Initial weights: the distributions of Keras's initializers, in every framework the same."""
+"""Initial weights: the distributions of Keras's initializers, equal in all frameworks."""
 
 import numpy as np
 import pytest
+from conftest import settings
 from scipy import stats
 
-from bnmatrix import registry
-from bnmatrix.training.initializers import INITIALIZERS, initial_weights
+from bnmatrix.training.initializers import INITIALIZERS, NormalInitializer, initial_weights
+from bnmatrix.training.seeds import Streams
 
 SHAPE = (60, 40)
 
 
 def drawn(initializer, shape=SHAPE, draws=25):
-    """Return the weights of so many layers of one shape."""
-    return np.stack(initial_weights(initializer, [shape] * draws, seed=1, replicate=1))
+    """Return the weights of several layers of one shape."""
+    return np.stack(initial_weights(initializer, [shape] * draws, Streams(1, 1)))
 
 
-@pytest.mark.parametrize("name", [*INITIALIZERS, {"normal": 0.3}], ids=str)
-def test_the_distribution_is_keras_s(keras_framework, name):  # noqa: ARG001
-    """60 000 weights of ours and of Keras's: one distribution, by Kolmogorov and Smirnov's test."""
+@pytest.mark.parametrize("name", [*INITIALIZERS, NormalInitializer(normal=0.3)], ids=str)
+def test_distributions_equal_those_of_keras(keras_framework, name):  # noqa: ARG001
+    """The Kolmogorov–Smirnov test finds no difference between 60 000 weights of each."""
     import keras
 
-    if isinstance(name, dict):
+    if isinstance(name, NormalInitializer):
         theirs = [keras.initializers.RandomNormal(stddev=0.3, seed=n) for n in range(25)]
     else:
         theirs = [type(keras.initializers.get(name))(seed=n) for n in range(25)]
@@ -30,7 +31,7 @@ def test_the_distribution_is_keras_s(keras_framework, name):  # noqa: ARG001
     assert stats.ks_2samp(ours.ravel(), other.ravel()).pvalue > 1e-4
     assert ours.std() == pytest.approx(other.std(), rel=0.02)
     assert np.abs(ours).max() == pytest.approx(np.abs(other).max(), rel=0.25)
-    # A distribution that is a little wider is told apart.
+    # The test detects a slightly wider distribution.
     assert stats.ks_2samp(ours.ravel() * 1.1, other.ravel()).pvalue < 1e-4
 
 
@@ -47,18 +48,19 @@ def test_orthogonal_matrices_have_no_preferred_direction():
     assert stats.binomtest(int((first > 0).sum()), len(first)).pvalue > 1e-4
 
 
-def test_weights_follow_from_seed_replicate_and_layer_alone():
+def test_weights_depend_only_on_seed_replicate_and_layer():
     shapes = [(6, 5), (5, 4), (4, 3)]
-    first = initial_weights("he_normal", shapes, seed=1, replicate=1)
-    again = initial_weights("he_normal", [(6, 5), (5, 9), (4, 3)], seed=1, replicate=1)
+    first = initial_weights("he_normal", shapes, Streams(1, 1))
+    again = initial_weights("he_normal", [(6, 5), (5, 9), (4, 3)], Streams(1, 1))
     np.testing.assert_array_equal(first[0], again[0])
     np.testing.assert_array_equal(first[2], again[2])
     for seed, replicate in ((2, 1), (1, 2)):
-        other = initial_weights("he_normal", shapes, seed, replicate)
+        other = initial_weights("he_normal", shapes, Streams(seed, replicate))
         assert not np.array_equal(first[0], other[0])
-    equal = initial_weights("he_normal", [(6, 5)] * 2, seed=1, replicate=1)
+    equal = initial_weights("he_normal", [(6, 5)] * 2, Streams(1, 1))
     assert not np.array_equal(*equal)
 
 
-def test_studies_can_choose_each():
-    assert set(registry.INITIALIZERS) == set(INITIALIZERS)
+@pytest.mark.parametrize("name", INITIALIZERS)
+def test_studies_can_choose_each(name):
+    assert settings(initializer=name).initializer == name

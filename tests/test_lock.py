@@ -1,4 +1,4 @@
-"""The locked environment: one set of versions in all its files, each file named by its hash."""
+"""The locked environment: all files have the same versions, with hashes."""
 
 import importlib.util
 import re
@@ -45,7 +45,7 @@ def test_no_index_is_named():
 
 def test_development_adds_to_the_locked_versions():
     tool = lock_tool()
-    # Without markers: what development needs everywhere may be needed in places by the pipeline.
+    # Markers are ignored: the pipeline may need some packages only on some platforms.
     run, dev = (
         {pin.partition(" ;")[0] for pin in tool.pins(text(f"requirements{part}.txt"))}
         for part in ("", "-dev")
@@ -54,7 +54,7 @@ def test_development_adds_to_the_locked_versions():
 
 
 def test_all_environments_agree_on_versions():
-    """That for clusters adds to the main one; that for GPUs has another build of TensorFlow."""
+    """The cluster lock adds packages; the GPU lock has another build of TensorFlow."""
     tool = lock_tool()
     assert len(LOCKS) == 5
 
@@ -65,7 +65,7 @@ def test_all_environments_agree_on_versions():
     main, cluster, gpu = pinned(""), pinned("-cluster"), pinned("-gpu")
     torch = pinned("-torch")
     assert main.items() < torch.items()
-    # What every build of PyTorch needs; itself, and what only CUDA's needs, pip finds.
+    # The dependencies of every build of PyTorch. pip resolves PyTorch and the packages of CUDA.
     assert set(torch) - set(main) == {"filelock", "fsspec", "mpmath", "networkx", "sympy"}
     assert main.items() < cluster.items()
     assert {name for name in cluster if "plugin-slurm" in name or "plugin-s3" in name}

@@ -1,15 +1,21 @@
-"""What is measured of a network, against NumPy and finite differences on a tiny one."""
+"""Measures of a tiny network, against NumPy and finite differences."""
 
 import copy
+import dataclasses
+import subprocess
+import sys
 
 import numpy as np
 import pytest
-from conftest import settings
+from conftest import ROOT, settings
+from support import configured, job_spec
 
-from bnmatrix.datasets.preparation import Prepared
-from bnmatrix.training import seeds
-from bnmatrix.training.minibatches import stretches
-from bnmatrix.variants import as_json
+from bnmatrix.datasets.data import Prepared
+from bnmatrix.training.measures.catalog import MEASURES
+from bnmatrix.training.measures.measuring import Measuring
+from bnmatrix.training.measures.step_time import step_time
+from bnmatrix.training.minibatches import segments
+from bnmatrix.training.seeds import Purpose, Streams
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 
@@ -19,15 +25,21 @@ BATCH = 16
 EPSILON = 1e-3
 GROUPS = 4
 
+#: Measures that are taken in runs.
+IN_RUNS = [name for name in MEASURES if name != step_time.name]
+
 KINDS = [
-    *(("none", "before"), ("batch", "before"), ("batch", "after")),
-    *(("layer", "before"), ("group", "after")),
+    ("none", "before"),
+    ("batch", "before"),
+    ("batch", "after"),
+    ("layer", "before"),
+    ("group", "after"),
 ]
 
 
 @pytest.fixture(scope="module")
 def prepared() -> Prepared:
-    """Forty examples to train on, and tests enough that accuracies tell modes apart."""
+    """Forty training examples, and enough test examples to distinguish accuracies of modes."""
     rng = np.random.default_rng(3)
     x = rng.normal(size=(40 + 20 + 200, 5)) * [1, 2, 0.5, 1, 3] + [0, 1, 0, -2, 0]
     y = np.argmax(x @ rng.normal(size=(5, 3)) + rng.normal(size=(len(x), 3)), axis=1)
@@ -35,58 +47,65 @@ def prepared() -> Prepared:
     return Prepared(x[:40], y[:40], x[40:60], y[40:60], x[60:], y[60:], 3, 0.0)
 
 
-#: Programs by settings and data: each is compiled once, and starts afresh for every test.
+#: Programs by settings and data. Each is compiled once, and every test starts a new run.
 PROGRAMS = {}
 
 
 def program_for(prepared, normalization="none", placement="before", **changes):
-    from bnmatrix.training.keras.trainer import Trainer
-    from bnmatrix.training.runs import Program
+    from bnmatrix.training.program import Program
 
     chosen = {
-        **{"hidden_layers": [8, 8], "batch_size": BATCH, "activation": "tanh"},
-        **{"optimizer": "sgd", "learning_rate": RATE, "input_scaling": "raw", "epochs": 3},
-        **{"normalization": normalization, "placement": placement},
-        **{"normalization_groups": GROUPS, "normalization_epsilon": EPSILON},
+        "hidden_layers": [8, 8],
+        "batch_size": BATCH,
+        "activation": "tanh",
+        "optimizer": "sgd",
+        "learning_rate": RATE,
+        "input_scaling": "raw",
+        "epochs": 3,
+        "normalization": normalization,
+        "placement": placement,
+        "normalization_groups": GROUPS,
+        "normalization_epsilon": EPSILON,
     }
     chosen = settings(**(chosen | changes))
-    key = as_json(chosen), len(prepared.y_test)
+    key = repr(chosen), len(prepared.y_test)
     if key not in PROGRAMS:
-        PROGRAMS[key] = Program(chosen, prepared, SEED, Trainer)
+        PROGRAMS[key] = Program(chosen, prepared, SEED, configured("keras"))
     return PROGRAMS[key]
 
 
-def begun(program, replicate=1, rate=RATE):
-    """Return what a replicate is measured on before its first step."""
-    from bnmatrix.training.keras.measures import Probe
+def begun(program, replicate=1, learning_rate=RATE):
+    """Return the object that measures a replicate, before the first step."""
+    from bnmatrix.training.keras.probe import Probe
 
-    program.start(program.trainer.settings, rate, replicate)
-    order = seeds.generator(SEED, replicate, seeds.Purpose.PROBE).permutation(program.examples)
-    return Probe(program.trainer, program.test, order)
+    streams = program.start(program.trainer.settings, learning_rate, replicate)
+    probe = Probe(program.trainer)
+    order = streams.generator(Purpose.PROBE).permutation(program.examples)
+    probe.begin(program.test, order)
+    return probe
 
 
 def trained(program, replicate=1):
-    """Train a replicate for three epochs, and return what is measured on."""
+    """Train a replicate for three epochs, and return the object that measures it."""
     chosen = program.trainer.settings
-    probe = begun(program, replicate, chosen["learning_rate"])
-    for stretch in stretches(chosen, program.examples, SEED, replicate):
-        program.trainer.train(stretch)
+    probe = begun(program, replicate, chosen.learning_rate)
+    for segment in segments(chosen, program.examples, Streams(SEED, replicate)):
+        program.trainer.train(segment)
     return probe
 
 
 def measured(name, probe):
     """Return a measure's values, by name and part."""
-    from bnmatrix.training.keras.measures import MEASURES
-
-    return {(measure, part): value for measure, part, value in MEASURES[name](probe)}
+    values = MEASURES[name].function(probe)
+    return {(measure, part): value for measure, part, value in values}
 
 
 class Plain:
-    """A network written down in NumPy, in double precision, with the weights of another."""
+    """A network in NumPy, in double precision, with the weights of another network."""
 
     def __init__(self, network, kind, placement, activation=np.tanh):
         self.kind, self.placement, self.activation = kind, placement, activation
-        #: For each dense layer: weights, biases, and γ and β of what follows.
+        #: For each dense layer: weights, biases, and γ and β of the normalization after it.
         self.blocks = []
         #: For each batch normalization: moving mean and variance.
         self.moving = []
@@ -114,7 +133,7 @@ class Plain:
         return (values - mean) / np.sqrt(variance + EPSILON)
 
     def logits(self, x, statistics=None):
-        """Return logits under given statistics, or those of ``x``; keep what layers were given."""
+        """Return logits with given statistics or those of ``x``; store the inputs of layers."""
         self.inputs, self.used = [], []
         values = x
         for number, (kernel, bias, *scales) in enumerate(self.blocks):
@@ -142,7 +161,7 @@ class Plain:
         return -logarithms[np.arange(len(y)), y].mean()
 
     def gradient(self, weights, x, y):
-        """Return the gradient of the mean loss in one of the arrays, by central differences."""
+        """Return the gradient of the mean loss with respect to an array, by central differences."""
         found, step = np.zeros_like(weights), 1e-5
         for index in np.ndindex(weights.shape):
             kept = weights[index]
@@ -158,7 +177,7 @@ class Plain:
 
 
 def minibatch(probe):
-    """Return the mini-batch that is measured on, as the network gets it."""
+    """Return the mini-batch of the measures, scaled as for the network."""
     return probe.x.numpy().astype(np.float64), probe.y.numpy()
 
 
@@ -179,11 +198,10 @@ def test_gradient_norms(prepared, kind, placement):
 
 
 def test_gradients_are_of_the_mean_loss_in_training_mode(prepared):
-    """The loss is that of the mini-batch's own statistics; moving averages have no part in it."""
+    """The loss uses the statistics of the mini-batch, not moving averages."""
     probe = trained(program_for(prepared, "batch"))
     plain, (x, y) = Plain(probe.network, "batch", "before"), minibatch(probe)
-    weights = [variable.value for variable in probe.network.trainable_variables]
-    loss, found = probe.gradients(weights)
+    loss, found = probe.loss_and_gradients()
     assert loss == pytest.approx(plain.loss(x, y), rel=1e-5)
     expected = [gradient for block in plain.gradients(x, y) for gradient in block]
     for ours, theirs in zip(found, expected, strict=True):
@@ -191,8 +209,8 @@ def test_gradients_are_of_the_mean_loss_in_training_mode(prepared):
 
 
 @pytest.mark.parametrize(("kind", "placement"), KINDS)
-def test_covariate_shift_is_santurkars(prepared, kind, placement):
-    """A step of SGD in all layers below, and the layer's gradient before and after it."""
+def test_covariate_shift_follows_santurkar_et_al(prepared, kind, placement):
+    """The layer's gradient is compared before and after a step of SGD in all layers below."""
     probe = trained(program_for(prepared, kind, placement))
     plain, (x, y) = Plain(probe.network, kind, placement), minibatch(probe)
     before = plain.gradients(x, y)
@@ -212,7 +230,7 @@ def test_covariate_shift_is_santurkars(prepared, kind, placement):
 
 
 def test_covariate_shift_follows_the_optimizer(prepared):
-    """Layers below move as the optimizer moves them: with momentum, by what it carries on."""
+    """Layers below move as the optimizer moves them, including its momentum."""
     probe = trained(program_for(prepared, "batch", optimizer="momentum"))
     plain, (x, y) = Plain(probe.network, "batch", "before"), minibatch(probe)
     before = plain.gradients(x, y)
@@ -232,7 +250,7 @@ def test_covariate_shift_follows_the_optimizer(prepared):
     [*((*kind, "tanh") for kind in KINDS), ("none", "before", "relu")],
 )
 def test_input_drift(prepared, kind, placement, activation):
-    """Means and variances of what each layer is given, on all examples, at two times."""
+    """Means and variances of the inputs of each layer are compared at two times."""
     program = program_for(prepared, kind, placement, activation=activation, learning_rate=0.1)
     probe = trained(program)
     function = {"tanh": np.tanh, "relu": lambda values: np.maximum(values, 0)}[activation]
@@ -243,7 +261,7 @@ def test_input_drift(prepared, kind, placement, activation):
         moments.append([(v.mean(axis=0), v.var(axis=0)) for v in plain.inputs[1:]])
         found.append(measured("covariate_shift", probe))
         if number == 1:
-            program.trainer.train(next(stretches(program.trainer.settings, 40, SEED, 9)))
+            program.trainer.train(next(segments(program.trainer.settings, 40, Streams(SEED, 9))))
     assert not any("drift" in measure for measure, _ in found[0])
     for number, (old, new) in enumerate(zip(*moments, strict=True), start=2):
         varies = (old[1] > 1e-9) & (new[1] > 1e-9)
@@ -254,13 +272,14 @@ def test_input_drift(prepared, kind, placement, activation):
         assert found[1]["input_variance_drift", number] == pytest.approx(variance, rel=1e-3)
 
 
-def test_inputs_that_do_not_vary_have_no_drift_to_speak_of(prepared):
-    """All units of a layer dead: no gradient has a direction and no input a spread to drift in.
+def test_inputs_that_do_not_vary_have_no_drift(prepared):
+    """If all units of a layer are dead, gradients have no direction, and inputs do not vary.
 
-    Counting that as "no shift" would reward a network for being dead.
+    Counting this as "no shift" would reward a dead network.
     """
     probe = trained(program_for(prepared, activation="relu"))
-    probe.dense[0].bias.assign(np.full(8, -1e6, np.float32))
+    kernel = probe.layer_weights()[0][0]
+    probe.set_layer_weights(0, [kernel, np.full(8, -1e6, np.float32)])
     measured("covariate_shift", probe)
     found = measured("covariate_shift", probe)
     for name in ("input_mean_drift", "input_variance_drift", "shift_cosine"):
@@ -271,7 +290,7 @@ def test_inputs_that_do_not_vary_have_no_drift_to_speak_of(prepared):
 
 @pytest.mark.parametrize(("kind", "placement"), KINDS)
 def test_smoothness(prepared, kind, placement):
-    """Losses and gradients ½, 1, 2 and 4 learning rates along the gradient."""
+    """Losses and gradients are computed at ½, 1, 2 and 4 learning rates along the gradient."""
     probe = trained(program_for(prepared, kind, placement))
     plain, (x, y) = Plain(probe.network, kind, placement), minibatch(probe)
     start = plain.gradients(x, y)
@@ -299,9 +318,9 @@ def test_smoothness(prepared, kind, placement):
     assert measured("smoothness", probe) == pytest.approx(expected, rel=5e-3)
 
 
-def test_distances_are_in_learning_rates_of_the_run(prepared):
-    """A tuned or other rate of the same program counts, not the one it was compiled with."""
-    probe = begun(program_for(prepared), rate=RATE / 100)
+def test_distances_use_the_learning_rate_of_the_run(prepared):
+    """The learning rate of the run counts, not the rate with which the program was compiled."""
+    probe = begun(program_for(prepared), learning_rate=RATE / 100)
     plain, (x, y) = Plain(probe.network, "none", "before"), minibatch(probe)
     losses = [plain.loss(x, y)]
     start = plain.gradients(x, y)
@@ -317,14 +336,15 @@ def test_distances_are_in_learning_rates_of_the_run(prepared):
 
 @pytest.mark.parametrize("placement", ["before", "after"])
 def test_inference_modes(prepared, placement):
-    """The same weights in NumPy, under moving averages, mini-batches', all and single ones'."""
+    """Accuracies in NumPy with statistics from moving averages, mini-batches and all examples."""
     probe = trained(program_for(prepared, "batch", placement, normalization_momentum=0.9))
     plain = Plain(probe.network, "batch", placement)
     for _, _, _, beta in plain.blocks[:2]:
         assert np.abs(beta).max() > 1e-3
-    full = len(probe.test[0]) // BATCH
-    assert full * BATCH < len(probe.test[0]), "examples that fill no mini-batch are left out"
-    x, y = (tensor.numpy()[: full * BATCH] for tensor in probe.test)
+    test_x, test_y = prepared.x_test, prepared.y_test
+    full = len(test_x) // BATCH
+    assert full * BATCH < len(test_x), "examples that fill no mini-batch are left out"
+    x, y = test_x[: full * BATCH].astype(np.float32), test_y[: full * BATCH]
     expected = {"moving": plain.accuracy(x, y, plain.moving)}
 
     parts = [slice(n * BATCH, (n + 1) * BATCH) for n in range(full)]
@@ -351,12 +371,10 @@ def test_inference_modes(prepared, placement):
 @pytest.mark.parametrize("placement", ["before", "after"])
 def test_population_statistics(prepared, placement):
     """One pass over all training examples gives each layer's mean and biased variance."""
-    from bnmatrix.training.keras.measures import set_population_statistics
-
     probe = trained(program_for(prepared, "batch", placement))
     plain = Plain(probe.network, "batch", placement)
     plain.logits(prepared.x_train)
-    set_population_statistics(probe)
+    probe.set_population_statistics(len(prepared.x_train))
     replaced = Plain(probe.network, "batch", placement)
     for ours, theirs in zip(replaced.moving, plain.used, strict=True):
         np.testing.assert_allclose(ours[0], theirs[0], rtol=1e-4, atol=1e-5)
@@ -368,8 +386,9 @@ def test_population_statistics(prepared, placement):
 )
 def test_networks_without_statistics_have_one_mode(prepared, kind, dropout):
     """192 test examples fill 12 mini-batches."""
-    fewer = Prepared(**{**prepared.__dict__, "x_test": prepared.x_test[:192]})
-    fewer = Prepared(**{**fewer.__dict__, "y_test": prepared.y_test[:192]})
+    fewer = dataclasses.replace(
+        prepared, x_test=prepared.x_test[:192], y_test=prepared.y_test[:192]
+    )
     probe = trained(program_for(fewer, kind, dropout=dropout))
     found = measured("inference_modes", probe)
     assert [mode for _, mode in found] == ["moving", "batch", "single", "population"]
@@ -378,7 +397,7 @@ def test_networks_without_statistics_have_one_mode(prepared, kind, dropout):
 
 @pytest.mark.parametrize("kind", ["none", "batch", "layer", "group"])
 def test_order_difference(prepared, kind):
-    """What the same network in plain Keras gives for the mini-batch and the mini-batch reversed."""
+    """The same network in plain Keras, for the mini-batch and the reversed mini-batch."""
     import keras
     from keras.layers import Activation, BatchNormalization, Dense, GroupNormalization
     from keras.layers import LayerNormalization as Layer
@@ -390,12 +409,9 @@ def test_order_difference(prepared, kind):
         "layer": lambda: [Layer()],
         "group": lambda: [GroupNormalization(GROUPS)],
     }[kind]
-    network = keras.Sequential(
-        [
-            *(keras.Input((5,)), Dense(8), *layers(), Activation("tanh")),
-            *(Dense(8), *layers(), Activation("tanh"), Dense(3)),
-        ]
-    )
+    first = [keras.Input((5,)), Dense(8), *layers(), Activation("tanh")]
+    second = [Dense(8), *layers(), Activation("tanh")]
+    network = keras.Sequential([*first, *second, Dense(3)])
     network.set_weights(probe.network.get_weights())
     x = probe.x.numpy()
     usual = network(x, training=True).numpy()
@@ -410,8 +426,8 @@ def test_order_difference(prepared, kind):
         assert found == 0
 
 
-def test_order_says_nothing_of_dropout(prepared):
-    """Masks belong to places, not to examples, and are no effect of the order of sums."""
+def test_order_difference_excludes_dropout(prepared):
+    """Dropout's masks belong to positions, and are not an effect of the order of sums."""
     probe = trained(program_for(prepared, "batch", dropout=0.5))
     assert measured("order", probe)["order_difference", "all"] < 1e-5
 
@@ -419,46 +435,48 @@ def test_order_says_nothing_of_dropout(prepared):
 @pytest.mark.parametrize(
     ("optimizer", "dropout"), [("momentum", 0.0), ("adam", 0.0), ("adam", 0.3)]
 )
-def test_measures_leave_everything_as_it_was(prepared, optimizer, dropout):
-    """Weights, moving averages, the optimizer's state and dropout's generators, bit by bit."""
-    from bnmatrix.training.keras.measures import MEASURES
-
+def test_measures_do_not_change_the_state(prepared, optimizer, dropout):
+    """Weights, moving averages, optimizer state and dropout's generators stay identical."""
     probe = trained(program_for(prepared, "batch", optimizer=optimizer, dropout=dropout))
     before = probe.trainer.state()
     # Three dense layers, two normalizations of four arrays, and two dropouts' generators.
     own = 3 * 2 + 2 * 4 + 2 * bool(dropout)
     assert len(before) == own + len(probe.trainer.optimizer.variables)
-    for name in [*MEASURES, *MEASURES]:
+    for name in IN_RUNS * 2:
         measured(name, probe)
         for old, new in zip(before, probe.trainer.state(), strict=True):
             np.testing.assert_array_equal(old, new, err_msg=name)
 
 
 def test_measures_repeat(prepared):
-    """Taken twice in the same place, all are the same; only drift speaks of the time before."""
-    from bnmatrix.training.keras.measures import MEASURES
-
+    """Two measurements at the same step are equal, except drift, which needs an earlier one."""
     probe = trained(program_for(prepared, "batch"))
-    for name in MEASURES:
+    for name in IN_RUNS:
         first, second = measured(name, probe), measured(name, probe)
         assert {key: second[key] for key in first} == first
         assert all(second[key] == 0 for key in second.keys() - first.keys())
 
 
-def test_all_measures_are_registered():
-    from bnmatrix.registry import MEASURES as names
-    from bnmatrix.training.keras.measures import MEASURES
-
-    assert [*MEASURES, "step_time"] == list(names)
+def test_measures_yield_what_they_declare(prepared):
+    """The checks of studies rely on these declarations."""
+    probe = trained(program_for(prepared, "batch"))
+    for name in IN_RUNS:
+        # Measured twice, because drift needs an earlier measurement.
+        both = {**measured(name, probe), **measured(name, probe)}
+        assert {measure for measure, _ in both} == set(MEASURES[name].yields), name
 
 
 def test_all_arms_are_measured_on_the_same_examples(prepared):
-    """A replicate's mini-batch is drawn for it, whatever the variant; a smaller one begins it."""
+    """A replicate has the same mini-batch in all variants; a smaller one is its beginning."""
     probes = {
         (kind, size, replicate): begun(program_for(prepared, kind, batch_size=size), replicate)
         for kind, size, replicate in [
-            *(("none", 16, 1), ("batch", 16, 1), ("layer", 16, 1)),
-            *(("none", 16, 2), ("batch", 16, 2), ("batch", 8, 1)),
+            ("none", 16, 1),
+            ("batch", 16, 1),
+            ("layer", 16, 1),
+            ("none", 16, 2),
+            ("batch", 16, 2),
+            ("batch", 8, 1),
         ]
     }
     first, second = probes["none", 16, 1], probes["none", 16, 2]
@@ -470,7 +488,7 @@ def test_all_arms_are_measured_on_the_same_examples(prepared):
     np.testing.assert_array_equal(probes["batch", 8, 1].x, first.x[:8])
     assert (first.x.numpy() != second.x.numpy()).any()
     assert sorted(first.order.numpy()) == list(range(40))
-    first_epoch = next(stretches(probes["none", 16, 1].trainer.settings, 40, SEED, 1)).order
+    first_epoch = next(segments(probes["none", 16, 1].trainer.settings, 40, Streams(SEED, 1))).order
     assert (first.order.numpy() != first_epoch).any()
     for row, label in zip(first.x.numpy(), first.y.numpy(), strict=True):
         place = np.abs(prepared.x_train - row).sum(axis=1).argmin()
@@ -478,23 +496,25 @@ def test_all_arms_are_measured_on_the_same_examples(prepared):
         assert prepared.y_train[place] == label
 
 
-def test_step_times(prepared, monkeypatch):
-    """A row a round for each variant, in this loop and in Keras's."""
-    from bnmatrix.training.keras import step_time
+def timed(rounds, steps):
+    """Return Keras, which times steps in ``rounds`` rounds of ``steps`` steps."""
+    from bnmatrix.training.keras.probe import Probe
+    from bnmatrix.training.keras.turns import turns
 
-    monkeypatch.setattr(step_time, "ROUNDS", 3)
-    monkeypatch.setattr(step_time, "STEPS", 4)
-    variants = {
-        "plain": settings(hidden_layers=[8], batch_size=16),
-        "normalized": settings(hidden_layers=[8], batch_size=16, normalization="batch"),
-        "tuned": settings(hidden_layers=[8], batch_size=40, tuned=True, optimizer="momentum"),
-    }
-    spec = {
-        "seed": SEED,
-        "variants": [{"variant": name, "settings": own} for name, own in variants.items()],
-    }
-    found = step_time.step_times(spec, prepared)
-    assert list(found) == list(variants)
+    measuring = Measuring(Probe, turns, rounds=rounds, steps=steps)
+    return dataclasses.replace(configured("keras"), measuring=measuring)
+
+
+def test_step_times(prepared):
+    """One row per round and variant, for the training loop here and that of Keras."""
+    spec = job_spec(
+        {"batch_size": 16},
+        {"batch_size": 16, "normalization": "batch"},
+        {"batch_size": 40, "tuned": True, "optimizer": "momentum"},
+        measures={"step_time": ["last"]},
+    )
+    found = timed(3, 4).measuring.after_runs(spec, prepared)
+    assert list(found) == [variant.name for variant in spec.variants]
     for rows in found.values():
         assert [(row["replicate"], row["part"]) for row in rows] == [
             (number, part) for number in (1, 2, 3) for part in ("loop", "fit")
@@ -503,21 +523,23 @@ def test_step_times(prepared, monkeypatch):
         assert all(row["value"] > 0 for row in rows)
 
 
-def test_step_times_of_a_strip_are_a_table_of_their_own(prepared, monkeypatch):
-    from bnmatrix.training.keras import step_time
-    from bnmatrix.training.keras.framework import KERAS
-    from bnmatrix.training.replicates import train_strip
+def test_step_times_of_a_job_have_a_separate_table(prepared):
+    from bnmatrix.training.job import train_job
 
-    monkeypatch.setattr(step_time, "ROUNDS", 2)
-    monkeypatch.setattr(step_time, "STEPS", 3)
-    chosen = settings(hidden_layers=[8], batch_size=16)
-    spec = {
-        **{"study": "test", "dataset": "d", "axes": ["normalization", "batch_size"], "seed": 0},
-        **{"replicates": 1, "tuning": None, "measures": {"step_time": ["last"]}},
-        "predictions": False,
-        "variants": [{"variant": "v", "baseline": None, "settings": chosen}],
-    }
-    tables = train_strip(spec, prepared, KERAS, threads=1).tables
+    spec = job_spec({"batch_size": 16}, measures={"step_time": ["last"]})
+    tables = train_job(spec, prepared, timed(2, 3), threads=1).tables
     assert list(tables["step_times"]["part"]) == ["loop", "fit"] * 2
-    assert (tables["step_times"]["variant"] == "v").all()
+    assert (tables["step_times"]["variant"] == "v0").all()
     assert tables["measurements"].empty
+
+
+def test_studies_are_checked_without_a_framework():
+    """Snakemake reads the names of measures at each start."""
+    code = (
+        "import sys, bnmatrix.training.measures.catalog; "
+        "sys.exit(bool({'tensorflow', 'keras', 'torch', 'pandas', 'sklearn'} & set(sys.modules)))"
+    )
+    environment = {"PYTHONPATH": str(ROOT / "src"), "PATH": ""}
+    assert (
+        subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
+    )

@@ -1,4 +1,4 @@
-"""Which examples are seen when, for every combination of drawing and length."""
+"""The order of examples, for every combination of drawing and length."""
 
 from itertools import pairwise
 
@@ -6,20 +6,21 @@ import numpy as np
 import pytest
 from conftest import settings
 
-from bnmatrix.training.minibatches import steps_per_epoch, stretches
+from bnmatrix.training.minibatches import segments, steps_per_epoch
+from bnmatrix.training.seeds import Streams
 
 
-def seen(stretch, batch_size):
-    """Return the examples of a stretch, in order."""
-    full = stretch.order[stretch.start * batch_size : stretch.stop * batch_size]
-    tail = stretch.order[len(stretch.order) // batch_size * batch_size :] if stretch.tail else []
+def seen(segment, batch_size):
+    """Return the examples of a segment, in order."""
+    full = segment.order[segment.start * batch_size : segment.stop * batch_size]
+    tail = segment.order[len(segment.order) // batch_size * batch_size :] if segment.tail else []
     return [*full, *tail]
 
 
 @pytest.mark.parametrize(("n", "batch_size"), [(100, 32), (96, 32), (5, 5), (7, 1)])
 def test_each_epoch_sees_each_example_once(n, batch_size):
     chosen = settings(batch_size=batch_size, epochs=3)
-    parts = list(stretches(chosen, n, 0, 1))
+    parts = list(segments(chosen, n, Streams(0, 1)))
     assert len(parts) == 3
     assert all(part.evaluate for part in parts)
     for part in parts:
@@ -29,12 +30,14 @@ def test_each_epoch_sees_each_example_once(n, batch_size):
 
 
 def test_steps_cross_epochs_and_keep_the_same_order():
-    """Training by steps sees what training by epochs sees, cut at each evaluation."""
+    """Training by steps uses the same mini-batches as training by epochs."""
     by_epoch = [
-        i for p in stretches(settings(batch_size=32, epochs=4), 100, 0, 1) for i in seen(p, 32)
+        i
+        for p in segments(settings(batch_size=32, epochs=4), 100, Streams(0, 1))
+        for i in seen(p, 32)
     ]
     chosen = settings(batch_size=32, steps=14, evaluate_every=3)
-    parts = list(stretches(chosen, 100, 0, 1))
+    parts = list(segments(chosen, 100, Streams(0, 1)))
     by_step = [i for p in parts for i in seen(p, 32)]
     assert by_step == by_epoch[: len(by_step)]
     assert sum(p.steps for p in parts) == 14
@@ -48,7 +51,7 @@ def test_steps_cross_epochs_and_keep_the_same_order():
 
 def test_with_replacement():
     chosen = settings(batch_size=30, epochs=50, minibatches="with_replacement")
-    parts = list(stretches(chosen, 100, 0, 1))
+    parts = list(segments(chosen, 100, Streams(0, 1)))
     assert steps_per_epoch(100, 30, "with_replacement") == 3
     assert all(part.steps == 3 and not part.tail for part in parts)
     drawn = np.concatenate([seen(part, 30) for part in parts])
@@ -60,7 +63,7 @@ def test_with_replacement():
 
 
 def test_replicates_see_different_orders():
-    orders = [next(stretches(settings(), 100, 0, k)).order for k in (1, 2)]
+    orders = [next(segments(settings(), 100, Streams(0, k))).order for k in (1, 2)]
     assert (orders[0] != orders[1]).any()
 
 
@@ -74,11 +77,11 @@ LENGTHS = [
 @pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize("pauses", [{1}, {0, 2, 3, 4, 7, 8, 13}, set(range(17)), {500}])
 def test_pauses_change_no_minibatch_and_no_evaluation(length, pauses):
-    """Stretches also end at pauses; what is seen, and when it is evaluated, stays the same."""
+    """Segments also end at pauses; mini-batches and evaluations stay the same."""
 
     def run(pauses):
         examples, ends, evaluated, step = [], [], [], 0
-        for part in stretches(settings(batch_size=32, **length), 100, 0, 1, pauses):
+        for part in segments(settings(batch_size=32, **length), 100, Streams(0, 1), pauses):
             assert part.steps > 0
             examples += seen(part, 32)
             step += part.steps

@@ -1,35 +1,19 @@
-"""Data of one's own: what is read, what is refused and how it is said, and the way to its page."""
+"""A user's own data: reading, refusals and messages."""
 
-import hashlib
 import io
-import os
-import subprocess
-import sys
-import threading
 import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
-from conftest import ROOT
+from own_data import GOOD, arrays_of, look, prepared
 from PIL import Image
 from sklearn.datasets import load_iris, load_wine
 
-from bnmatrix.config import OwnDataset, Split, validated
-from bnmatrix.datasets.inspection import INSPECTED_VARIABLE, for_jobs, inspected
-from bnmatrix.datasets.loaders import load
-from bnmatrix.datasets.preparation import load_prepared, prepare, save
 from bnmatrix.datasets.scaling import fit_scaling
+from bnmatrix.datasets.splitting import Split
 from bnmatrix.errors import UserError
-from bnmatrix.project import load_project
-
-GOOD = "width,height,colour,kind\n" + "".join(
-    f"{row},{row % 7},{'red' if row % 3 else 'blue'},{'p' if row % 2 else 'n'}\n"
-    for row in range(40)
-)
 
 
 @pytest.fixture(autouse=True)
@@ -38,23 +22,10 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def look(content=GOOD, name="own.csv", **entry):
-    """Write a file and look into it, as reading the configuration does."""
-    if content is not None:
-        Path(name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    keys = {"path": name, "target": "kind"} | entry
-    keys = {key: value for key, value in keys.items() if value is not None}
-    return inspected("own", validated(OwnDataset, keys, "datasets → own"), Path("data"))
-
-
-def arrays_of(dataset):
-    return load(dataset, Path("data/raw/own"))
-
-
 # ------------------------------------------------------------------------------ tables
 
 
-def test_a_table_is_read_as_it_stands():
+def test_a_table_is_read_without_options():
     x, y = load_iris(return_X_y=True)
     frame = pd.DataFrame(x, columns=list("abcd")).assign(kind=y)
     for name in ("own.csv", "own.tsv", "own.csv.gz", "own.parquet"):
@@ -111,9 +82,7 @@ def test_splits_have_equal_shares_of_each_class_and_follow_the_seed():
     parts = {}
     for seed in (1, 1, 2):
         dataset = look(None, target="target", seed=seed)
-        made = prepare(
-            dataset, arrays_of(dataset), Split(fraction=0.2, take="stratified", seed=seed)
-        )
+        made = prepared(dataset, Split(fraction=0.2, take="stratified", seed=seed))
         shares = [np.bincount(y) / len(y) for y in (made.y_train, made.y_validation, made.y_test)]
         for share in shares:
             np.testing.assert_allclose(share, np.bincount(frame["target"]) / 178, atol=0.03)
@@ -132,7 +101,7 @@ def test_groups_are_never_in_two_parts():
     frame.to_csv("own.csv", index=False)
     dataset = look(None, group="patient")
     assert dataset.shape == [2]
-    made = prepare(dataset, arrays_of(dataset), Split(fraction=0.2, take="stratified"))
+    made = prepared(dataset)
     parts = [set(x[:, 0]) for x in (made.x_train, made.x_validation, made.x_test)]
     assert not parts[0] & parts[1] | parts[0] & parts[2] | parts[1] & parts[2]
     assert sum(map(len, parts)) == len(set(patients))
@@ -140,7 +109,7 @@ def test_groups_are_never_in_two_parts():
     assert 45 <= len(made.x_validation) <= 85
 
 
-def test_a_test_part_of_its_own():
+def test_a_separate_test_part():
     Path("test.csv").write_text(GOOD.replace("blue", "green"))
     dataset = look(test_path="test.csv")
     arrays = arrays_of(dataset)
@@ -157,10 +126,10 @@ def test_groups_of_arrays_are_kept_together_too():
     np.savez("own.npz", x=x, y=y, groups=groups)
     dataset = look(None, "own.npz", target=None, test_fraction=0.4)
     assert dataset.grouped
-    made = prepare(dataset, arrays_of(dataset), Split(fraction=0.1, take="stratified"))
+    made = prepared(dataset, Split(fraction=0.1, take="stratified"))
     parts = [set(x[:, 0]) for x in (made.x_train, made.x_validation, made.x_test)]
     assert not parts[0] & parts[1] | parts[0] & parts[2] | parts[1] & parts[2]
-    # As many as were asked for, as far as groups allow.
+    # The requested number, as far as groups allow.
     assert len(made.x_test) == pytest.approx(120, abs=10)
     assert len(made.x_validation) == pytest.approx(18, abs=5)
     assert dataset.train_and_test() == (300 - len(made.x_test), len(made.x_test))
@@ -174,7 +143,7 @@ def test_groups_in_both_of_two_files_are_refused():
         look(None, group="patient", test_path="test.csv")
 
 
-def test_what_pandas_writes_of_its_index_is_no_feature():
+def test_the_index_column_of_pandas_is_not_a_feature():
     frame = pd.DataFrame({"a": np.random.default_rng(0).random(60), "kind": np.arange(60) % 2})
     frame.sort_values("kind").to_parquet("own.parquet")
     assert look(None, "own.parquet").shape == [1]
@@ -281,7 +250,11 @@ REFUSED = {
     ),
     "too few groups": (GOOD, {"group": "colour"}, "group 'colour' has 2 values"),
     "no such file": (GOOD, {"path": "owm.csv"}, "owm.csv: there is no such file or folder"),
-    "a file of no known kind": (GOOD, {"path": "own.xls"}, "'own.xls': cannot tell what this is"),
+    "a file of no known kind": (
+        GOOD,
+        {"path": "own.xls"},
+        "'own.xls': cannot tell what kind of data this is",
+    ),
     "a checksum that does not hold": (
         GOOD,
         {"sha256": "0" * 64},
@@ -293,7 +266,7 @@ REFUSED = {
         "url: needs `sha256`",
     ),
     "a key of another kind": (GOOD, {"image_size": [8, 8]}, "image_size: is for images"),
-    "no target": (GOOD, {"target": None}, "target: which column holds the classes?"),
+    "no target": (GOOD, {"target": None}, "target: give the column that holds the classes"),
     "an unknown key": (GOOD, {"targt": "kind"}, "unknown key (did you mean 'target'?)"),
     "no Parquet file": (GOOD, {"path": "own.parquet"}, "own.parquet: not a Parquet file"),
 }
@@ -367,7 +340,7 @@ def test_bad_arrays_are_refused():
         look(None, "own.npz", target=None)
 
 
-def test_what_does_not_fit_in_memory_is_refused_before_it_is_read():
+def test_data_larger_than_memory_is_refused_before_reading():
     # A file of holes: 4 TB to read, nothing on disk.
     header = np.lib.format.open_memmap("x.npy", "w+", "<f4", (10_000_000, 100_000))
     del header
@@ -450,241 +423,8 @@ def test_folders_without_classes_or_with_others_are_refused():
         look(None, "pets/", target=None)
 
 
-# ------------------------------------------------------------------------------ looking once
-
-
-def test_what_was_found_is_remembered_until_the_file_changes(monkeypatch):
-    first = look()
-    code = (
-        "import sys; from pathlib import Path; from bnmatrix.config import OwnDataset;"
-        "from bnmatrix.datasets.inspection import inspected;"
-        "found = inspected('own', OwnDataset(path='own.csv', target='kind'), Path('data'));"
-        "print(found.examples.train, {'numpy', 'pandas', 'pyarrow'} & set(sys.modules))"
-    )
-    again = subprocess.run(
-        [sys.executable, "-c", code],
-        env=os.environ | {"PYTHONPATH": str(ROOT / "workflow")},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert again.stdout == "40 set()\n"
-    changed = look(GOOD + "1,2,red,p\n")
-    assert changed.examples.train == 41
-    assert changed.fingerprint != first.fingerprint
-    # A job elsewhere, where the file is not.
-    monkeypatch.setenv(INSPECTED_VARIABLE, for_jobs({"own": changed}))
-    Path("own.csv").unlink()
-    assert look(None) == changed
-
-
-def test_prepared_data_is_the_same_each_time():
-    dataset = look(GOOD.replace("3,3,blue", "3,,blue"))
-    for name in ("a.npz", "b.npz"):
-        split = Split(fraction=0.2, take="stratified")
-        save(prepare(dataset, arrays_of(dataset), split), Path(name))
-    assert Path("a.npz").read_bytes() == Path("b.npz").read_bytes()
-    assert np.isnan(load_prepared(Path("a.npz")).x_train).sum() <= 1
-
-
-# ------------------------------------------------------------------------------ studies
-
-
-def configure(folder, dataset, study=None, content=GOOD):
-    """Return a project that has the packaged configuration, and a study of one's own."""
-    config = folder / "config"
-    config.mkdir(exist_ok=True)
-    for path in (ROOT / "config").glob("*.yaml"):
-        text = path.read_text(encoding="utf-8")
-        own = {"datasets.yaml": {"own": dataset}, "studies.yaml": {"own": study}}.get(path.name)
-        text += (
-            yaml.safe_dump(own, sort_keys=False).replace("\n", "\n  ").join(["\n  ", ""])
-            if own
-            else ""
-        )
-        (config / path.name).write_text(text, encoding="utf-8")
-    if content:
-        Path("own.csv").write_text(content, encoding="utf-8")
-    return load_project(root=folder)
-
-
-def rows(number, classes=2):
-    return "a,b,kind\n" + "".join(f"{i},{i % 7},{i % classes}\n" for i in range(number))
-
-
-def test_a_study_needs_only_its_name(folder):
-    project = configure(folder, {"path": "own.csv", "target": "kind"}, None, rows(300))
-    study = project.study("own")
-    assert study.dataset == "own"
-    assert study.axes == {"normalization": ["none", "batch"], "batch_size": [4, 8, 16, 32]}
-    assert study.settings["folds"] == 5
-    assert study.settings["tuned"] is True
-    assert study.reasons.keys() >= {"hidden_layers", "batch_size", "epochs", "tuned", "folds"}
-    # What a claim has for one's own data is judged on it, and others are not.
-    judged = [name for name, claim in project.claims.items() if claim.own]
-    assert {"generalization", "small-batch", "train-inference"} <= set(judged)
-    own = project.claims["generalization"].own[0]
-    assert (own.studies, own.margin) == (["own"], 0.01)
-    small = project.claims["small-batch"].own[0]
-    assert small.arguments == {"axis": "batch_size", "at": 4, "reference": 32}
-
-
-def test_defaults_follow_size_and_shape(folder):
-    few = configure(folder, {"path": "own.csv", "target": "kind"}, None, rows(300)).study("own")
-    many = configure(folder, {"path": "own.csv", "target": "kind"}, None, rows(40_000)).study("own")
-    assert max(many.axes["batch_size"]) > max(few.axes["batch_size"])
-    assert many.settings["epochs"] < few.settings["epochs"]
-    assert many.settings["hidden_layers"] == [256, 128]
-    assert "folds" not in many.settings
-    assert "tuned" not in many.settings
-    assert many.replicates < few.replicates
-
-
-def test_what_is_said_of_a_study_goes_before_defaults(folder):
-    entry = {
-        "title": "Mine",
-        "settings": {"steps": 30, "evaluate_every": 10, "learning_rate": 0.01, "folds": None},
-        "axes": {"batch_size": [5], "activation": ["relu", "tanh"]},
-        "replicates": 3,
-    }
-    project = configure(folder, {"path": "own.csv", "target": "kind"}, entry, rows(300))
-    study = project.study("own")
-    assert study.title == "Mine"
-    assert list(study.axes) == ["normalization", "batch_size", "activation"]
-    assert study.axes["batch_size"] == [5]
-    assert study.replicates == 3
-    assert not {"epochs", "tuned"} & set(study.settings)
-    assert not {"epochs", "tuned", "folds", "batch_size"} & set(study.reasons)
-
-
-def test_errors_name_the_entry(folder):
-    with pytest.raises(UserError) as error:
-        configure(folder, {"path": "own.csv", "target": "knd"})
-    assert str(error.value).startswith("config/datasets.yaml: datasets → own: own.csv: target:")
-    with pytest.raises(UserError, match="is split by groups, and cannot be cross-validated"):
-        configure(
-            folder,
-            {"path": "own.csv", "target": "kind", "group": "a"},
-            {"settings": {"folds": 5}},
-            rows(300),
-        )
-    with pytest.raises(UserError, match="batch_size: 900 is more than the 192 training examples"):
-        configure(
-            folder,
-            {"path": "own.csv", "target": "kind"},
-            {"axes": {"batch_size": [900]}},
-            rows(300),
-        )
-
-
-def test_what_is_wrong_with_an_entry_is_said(folder):
-    dataset = {"path": "own.csv", "target": "kind"}
-    for study, message in (
-        ({"settings": "abc"}, "own: settings: Input should be a valid dictionary"),
-        ({"axes": ["batch_size"]}, "own: axes: Input should be a valid dictionary"),
-        ({"axes": {"batch_size": [16, "32"]}}, "batch_size.*valid integer"),
-        ({"dataset": ["own"]}, "dataset"),
-        ({"settings": {"folds": 400}}, "folds: 400 is more than the 150 examples"),
-        ({"settings": {"folds": 200}}, "folds: 200 is more than the 150 examples"),
-    ):
-        with pytest.raises(UserError, match=message):
-            configure(folder, dataset, study, rows(300))
-    configure(folder, dataset, {"axes": None, "settings": None}, rows(300))
-    configure(folder, dataset, None, rows(300))
-    studies = folder / "config/studies.yaml"
-    text = studies.read_text(encoding="utf-8")
-    studies.write_text(text.replace("\n  own:", "\n  onw:"), encoding="utf-8")
-    with pytest.raises(UserError, match="there is no data set 'onw' \\(did you mean 'own'\\?\\)"):
-        load_project(root=folder)
-    studies.write_text(f"{text}\n  iris-64-32:\n    dataset: own\n", encoding="utf-8")
-    with pytest.raises(UserError, match=r"'iris-64-32' stands in line .* and again in line"):
-        load_project(root=folder)
-
-
-def test_data_that_no_chosen_study_needs_is_not_looked_into(folder, monkeypatch):
-    configure(folder, {"path": "own.csv", "target": "kind"}, None, rows(300))
-    Path("own.csv").unlink()
-    project = load_project({"studies": ["iris-64-32"]}, root=folder)
-    assert project.chosen == ["iris-64-32"]
-    with pytest.raises(UserError, match="not looked into, since no study of it is among"):
-        project.study("own")
-    # Nor in jobs, which are not told what was chosen.
-    monkeypatch.setenv(INSPECTED_VARIABLE, for_jobs(project.datasets))
-    assert "own" in load_project({}, root=folder).unavailable
-
-
-def test_own_data_can_be_trained_in_pytorch_and_measured_otherwise(folder):
-    dataset = {"path": "own.csv", "target": "kind"}
-    project = configure(folder, dataset, {"settings": {"framework": "torch"}}, rows(300))
-    assert project.study("own").measures == {}
-    assert not project.claims["train-inference"].own
-    assert project.claims["generalization"].own
-    # Of further axes, claims are judged at the first value, where it applies.
-    both = {"axes": {"framework": ["keras", "torch"], "placement": ["after", "before"]}}
-    claims = configure(folder, dataset, both, rows(300)).claims
-    where = {"framework": ["keras", None], "placement": ["after", None]}
-    assert claims["regularization"].own[0].where == where
-    project = configure(folder, dataset, {"measures": {"gradients": [0]}}, rows(300))
-    assert not project.claims["order"].own
-
-
-def test_an_address_that_cannot_be_had_leaves_the_study_out(folder, monkeypatch):
-    content = rows(300).encode()
-    entry = {
-        "url": "http://127.0.0.1:9/own.csv",
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "target": "kind",
-    }
-    project = configure(folder, entry)
-    assert "own" not in project.studies
-    assert "own cannot be had" in project.unavailable["own"]
-    with pytest.raises(UserError, match="own cannot be had"):
-        project.study("own")
-    # A mirror has it.
-    (folder / "mirror/own").mkdir(parents=True)
-    (folder / "mirror/own/own.csv").write_bytes(content)
-    monkeypatch.setenv("BNMATRIX_MIRROR", str(folder / "mirror"))
-    assert configure(folder, entry).datasets["own"].examples.train == 300
-
-
-def test_an_address_is_downloaded_and_verified_once(folder):
-    """From a server on loopback: without a declared size, and refused when it is another file."""
-    asked = []
-    content = rows(300).encode()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            asked.append(self.path)
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    entry = {
-        "url": f"http://127.0.0.1:{server.server_port}/data/own.csv",
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "target": "kind",
-    }
-    try:
-        project = configure(folder, entry)
-        assert project.datasets["own"].examples.train == 300
-        assert (folder / "data/raw/own/own.csv").read_bytes() == content
-        assert configure(folder, entry).datasets == project.datasets
-        assert asked == ["/data/own.csv"]
-        wrong = configure(folder, entry | {"sha256": "0" * 64})
-        assert "own" not in wrong.studies
-        assert "its SHA-256 is" in wrong.unavailable["own"]
-    finally:
-        server.shutdown()
-
-
 def test_zip_members_stay_inside():
-    """Nothing is extracted, so that no name can lead anywhere."""
+    """Nothing is extracted, so that names of members cannot reach other folders."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("../../outside/cat/1.png", b"x")

@@ -1,14 +1,14 @@
-"""The files of training jobs: what goes in comes out, in the order of the matrix."""
+"""The files of training jobs: all rows return, in the order of the variants."""
 
 import pandas as pd
 import pytest
 
-from bnmatrix.packing import load, machine_of, save, unpack
-from bnmatrix.results import TABLES
+from bnmatrix.tables.job_files import load, machine_of, save, unpack
+from bnmatrix.tables.schema import TABLES
 
 
 def job(variants, groups, tuning=True):
-    """Return the tables of a job: two runs a variant, three evaluations each."""
+    """Return the tables of a job, with two runs per variant and three evaluations per run."""
     keys = {"study": "s", "dataset": "d"}
 
     def rows(table, count, of=None):
@@ -60,7 +60,7 @@ def test_every_row_comes_back_in_the_order_of_the_matrix(folders, table, count):
     for name in "abcd":
         own = found[found["variant"] == name]
         assert list(own["replicate"]) == [1 + number % 2 for number in range(count)]
-    # An axis that means nothing to some variants is empty there.
+    # An axis is empty for variants in which it has no effect.
     assert list(found["normalization_groups"].dropna().unique()) == [8]
     assert set(found[found["normalization"] == "group"]["variant"]) == {"a"}
 
@@ -73,7 +73,7 @@ def test_variants_without_rows(folders):
     assert list(empty.columns)[-len(TABLES["predictions"]) :] == list(TABLES["predictions"])
 
 
-def test_times_are_apart_and_carry_the_machine(folders):
+def test_times_have_a_separate_file_with_the_machine(folders):
     assert len(read(folders, "timings", "times")) == 24
     assert machine_of(folders[1] / "times.arrow") == {"node": "y"}
 

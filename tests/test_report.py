@@ -1,4 +1,4 @@
-"""Sentences, figures and pages, from tables made here."""
+"""Sentences, figures and pages from synthetic tables."""
 
 import hashlib
 import json
@@ -11,119 +11,92 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT
-from test_statistics import runs_table
+from tables import (
+    AXES,
+    comparisons_of,
+    history_of,
+    labels_of,
+    predictions_of,
+    runs_of,
+    timings_of,
+    variant,
+)
 
-from bnmatrix.config import Printed
-from bnmatrix.project import load_project
-from bnmatrix.report import drawing, figures, labels
-from bnmatrix.report.explorer import curves, explorer_page
-from bnmatrix.report.pages import heat_map, latex, latex_table, math, overview_page, study_page
-from bnmatrix.report.text import answer, overall
-from bnmatrix.report.theory import theory_page
+from bnmatrix.config.studies import Printed, Study
+from bnmatrix.plan.loading import load_project
+from bnmatrix.report import wording
+from bnmatrix.report.figures import drawing
+from bnmatrix.report.figures.confusion import confused as draw_confused
+from bnmatrix.report.figures.confusion import confusion as draw_confusion
+from bnmatrix.report.figures.study import StudyTables, draw_all
+from bnmatrix.report.figures.time_and_accuracy import time_and_accuracy
+from bnmatrix.report.labels import VariantLabels, with_labels
+from bnmatrix.report.pages.explorer import curves, explorer_page
+from bnmatrix.report.pages.latex import latex, latex_study
+from bnmatrix.report.pages.overview import StudyResults, heat_map, overview_page
+from bnmatrix.report.pages.records import records
+from bnmatrix.report.pages.rendering import math
+from bnmatrix.report.pages.study import study_page
+from bnmatrix.report.pages.text import answer, overall
+from bnmatrix.report.pages.theory import theory_page
 from bnmatrix.statistics.comparisons import compare, summarize
 from bnmatrix.statistics.confusions import best_variant, confusion, most_confused
 from bnmatrix.statistics.frameworks import compare_frameworks
-from bnmatrix.tables import axes_of, read_runs, write_csv
-
-
-def comparisons(*effects, pairs=5):
-    """Return comparisons at batch sizes 16, 32, …: each (effect, low, high), as fractions."""
-    return pd.DataFrame(
-        {
-            "normalization": "batch",
-            "batch_size": [16 * 2**i for i in range(len(effects))],
-            "endpoint": "test_accuracy",
-            "pairs": pairs,
-            "effect": [e[0] for e in effects],
-            "sd": 0.01,
-            "ci_low": [e[1] for e in effects],
-            "ci_high": [e[2] for e in effects],
-            "p_value": 0.0625,
-            "probability_of_improvement": 1.0,
-            "baseline_mean": 0.9,
-            "variant_mean": [0.9 + e[0] for e in effects],
-            "variant": [f"v{i}" for i in range(len(effects))],
-            "baseline": [f"b{i}" for i in range(len(effects))],
-        }
-    )
-
+from bnmatrix.statistics.resolution import examples_needed, resolution, sampling_error
+from bnmatrix.statistics.timings import evaluation_seconds, run_seconds, step_seconds
+from bnmatrix.tables.csv import read_runs, write_csv
 
 UP, DOWN, OPEN = (0.02, 0.01, 0.03), (-0.05, -0.06, -0.04), (0.001, -0.01, 0.012)
 
 
-def test_the_answer_says_what_the_intervals_say():
-    assert answer(comparisons(UP, OPEN, DOWN)) == [
+def labelled(*effects, pairs=5):
+    table = comparisons_of(*effects, pairs=pairs)
+    return with_labels(table, labels_of(table))
+
+
+def test_the_answer_follows_the_intervals():
+    assert answer(labelled(UP, OPEN, DOWN), AXES) == [
         "In five paired replicates a cell, batch normalization raised test accuracy at batch size "
         "16 (+2.00, [+1.00, +3.00]), lowered test accuracy at batch size 64 (−5.00, "
-        "[−6.00, −4.00]) and made no difference that can be told from chance at batch size 32 "
+        "[−6.00, −4.00]) and made no difference distinguishable from chance at batch size 32 "
         "(+0.10, [−1.00, +1.20]). In brackets: the mean difference in points and its 95 % interval."
     ]
-    both = answer(comparisons(UP, UP))[0]
+    both = answer(labelled(UP, UP), AXES)[0]
     assert "at batch sizes 16 (+2.00, [+1.00, +3.00]) and 32 (+2.00, [+1.00, +3.00])." in both
-    nothing = answer(comparisons(OPEN))[0]
+    nothing = answer(labelled(OPEN), AXES)[0]
     assert "raised" not in nothing
     assert "lowered" not in nothing
-    single = answer(comparisons((0.02, np.nan, np.nan), pairs=1))[0]
-    assert "left no interval" in single
+    single = answer(labelled((0.02, np.nan, np.nan), pairs=1), AXES)[0]
+    assert "has no interval" in single
     assert "raised" not in single
-    assert "9 cells (mean differences from +2.00 to +2.00)" in answer(comparisons(*[UP] * 9))[0]
-    assert "nothing to compare" in answer(comparisons(UP).iloc[:0])[0]
+    assert "9 cells (mean differences from +2.00 to +2.00)" in answer(labelled(*[UP] * 9), AXES)[0]
+    assert "nothing to compare" in answer(labelled(UP).iloc[:0], AXES)[0]
 
 
 def test_the_overall_answer_counts():
-    text = overall({"A": comparisons(UP, OPEN), "B": comparisons(DOWN), "C": comparisons(UP)[:0]})
-    assert "Of 3 comparisons, normalization raised test accuracy in one, lowered it in one" in text
-    assert "in one. Mean differences" in text
+    text = overall({"A": labelled(UP, OPEN), "B": labelled(DOWN), "C": labelled(UP)[:0]})
+    assert "Of 3 comparisons, normalization raised test accuracy in one and lowered it in" in text
+    assert "in one; one is too close to call. Mean differences" in text
     assert "go from −5.00, [−6.00, −4.00] (B, batch size 16) to +2.00, [+1.00, +3.00] (A" in text
 
 
 def test_numbers():
-    assert labels.points(0.00213) == "+0.21"
-    assert labels.points(-0.00004) == "0.00"
-    assert labels.points(float("nan")) == "n/a"
-    assert labels.percent(0.97234) == "97.23 %"
-    assert labels.p_text(0.0625) == "0.0625"
-
-
-def history_of(runs):
-    rows = []
-    for _, run in runs.iterrows():
-        for epoch in (1, 2, 3):
-            rows.append(
-                {name: run[name] for name in (*("study", "dataset"), *axes_of(runs), "replicate")}
-                | {
-                    "epoch": epoch,
-                    "step": epoch * 10,
-                    "train_loss": 1 / epoch,
-                    "train_accuracy": 0.5 + epoch / 10,
-                    "validation_loss": 1.2 / epoch,
-                    "validation_accuracy": 0.4 + epoch / 10 + run["replicate"] / 100,
-                    "variant": run["variant"],
-                }
-            )
-    return pd.DataFrame(rows)
+    assert wording.points(0.00213) == "+0.21"
+    assert wording.points(-0.00004) == "0.00"
+    assert wording.points(float("nan")) == "n/a"
+    assert wording.percent(0.97234) == "97.23 %"
+    assert wording.p_text(0.0625) == "0.0625"
 
 
 CLASSES = ["a < b", 'the "second"', "漢字"]
 FIGURES = ("learning-curves", "accuracy", "differences", "gap", "confusion", "confused")
 
 
-def predictions_of(runs):
-    """Return predictions of the first variant: of six examples, the last two confused."""
-    first = runs[runs["variant"] == runs["variant"].iloc[0]]
-    return pd.DataFrame(
-        [
-            {"replicate": replicate, "example": n, "label": n % 3, "probability": 0.9}
-            | {"predicted": (n + (n > 3 and replicate > n - 4)) % 3, "variant": row["variant"]}
-            for replicate, (_, row) in enumerate(first.iterrows(), start=1)
-            for n in range(6)
-        ]
-    )
-
-
 def draw(folder, runs, printed=(), images=None, predictions=None, history=None):
     found = predictions_of(runs) if predictions is None else predictions
-    tables = figures.StudyTables(
+    labels = labels_of(runs)
+    tables = StudyTables(
+        labels=labels,
         runs=runs,
         history=history_of(runs) if history is None else history,
         summary=summarize(runs, 2),
@@ -134,20 +107,15 @@ def draw(folder, runs, printed=(), images=None, predictions=None, history=None):
         printed=printed,
         images=images,
     )
-    figures.draw_all(folder, tables)
-    drawing.save(figures.time_and_accuracy(runs, timings_of(runs)), folder / "time.svg")
-
-
-def timings_of(runs):
-    timings = history_of(runs)[["replicate", "epoch", "step", "variant"]]
-    return timings.assign(training_seconds=0.5, evaluation_seconds=0.1)
+    draw_all(folder, tables)
+    drawing.save(time_and_accuracy(runs, timings_of(runs), labels), folder / "time.svg")
 
 
 def test_figures_are_the_same_bytes_and_have_text(tmp_path):
     printed = [Printed(normalization="none", batch_size=8, test_accuracy=0.8)]
     images = np.random.default_rng(0).random((6, 4, 4))
     for name in ("a", "b"):
-        draw(tmp_path / name, runs_table(), printed, images)
+        draw(tmp_path / name, runs_of(), printed, images)
     for figure in FIGURES:
         for kind in ("svg", "pdf", "csv"):
             bytes_of = (tmp_path / f"a/{figure}.{kind}").read_bytes()
@@ -168,13 +136,13 @@ def label_of(path):
 
 
 def test_descriptions_say_what_figures_show(tmp_path):
-    runs = runs_table()
+    runs = runs_of()
     draw(tmp_path, runs)
     for _, row in compare(runs, 2).iterrows():
-        assert labels.points(row["effect"]) in label_of(tmp_path / "differences.svg")
+        assert wording.points(row["effect"]) in label_of(tmp_path / "differences.svg")
     for _, row in summarize(runs, 2).iterrows():
-        assert labels.percent(row["test_accuracy_mean"], 1) in label_of(tmp_path / "accuracy.svg")
-    # Of each class two examples; one of the second is taken for the third in all runs.
+        assert wording.percent(row["test_accuracy_mean"], 1) in label_of(tmp_path / "accuracy.svg")
+    # Each class has two examples. All runs predict class three for one example of class two.
     assert '50.0 % of the "second" as 漢字 and 33.3 % of 漢字 as a < b.' in label_of(
         tmp_path / "confusion.svg"
     )
@@ -182,8 +150,8 @@ def test_descriptions_say_what_figures_show(tmp_path):
 
 
 def test_confusions():
-    """Worked by hand: three runs, six examples, example 4 wrong in all runs and 5 in two."""
-    found = predictions_of(runs_table())
+    """By hand: three runs, six examples; example 4 is wrong in all runs, example 5 in two."""
+    found = predictions_of(runs_of())
     matrix = confusion(found, 3).set_index(["label", "predicted"])
     assert matrix.loc[(0, 0), "share"] == 1
     assert matrix.loc[(1, 2), "share"] == pytest.approx(3 / 6)
@@ -216,7 +184,7 @@ def test_the_best_variant_is_chosen_on_validation_data():
 
 @pytest.mark.parametrize("case", ["one replicate", "all diverged", "no baseline", "many cells"])
 def test_partial_results_are_drawn(tmp_path, case):
-    runs = runs_table()
+    runs = runs_of()
     if case == "one replicate":
         runs = runs[runs["replicate"] == 1]
     elif case == "all diverged":
@@ -225,12 +193,7 @@ def test_partial_results_are_drawn(tmp_path, case):
     elif case == "no baseline":
         runs = runs[runs["normalization"] == "batch"]
     else:
-        runs = pd.concat(
-            [
-                runs.assign(batch_size=size, variant=runs["variant"] + f"-{size}")
-                for size in range(1, 30)
-            ]
-        )
+        runs = runs_of(sizes=range(1, 45))
     lost = case == "all diverged"
     history = history_of(runs)
     losses = ["train_loss", "validation_loss", "train_accuracy", "validation_accuracy"]
@@ -242,7 +205,7 @@ def test_partial_results_are_drawn(tmp_path, case):
 
 
 class Page(HTMLParser):
-    """What tests read from a page."""
+    """The parts of a page that tests read."""
 
     def __init__(self, text):
         super().__init__()
@@ -264,7 +227,7 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def results(tmp_path):
-    """Results of a study whose names would break a page that does not escape them."""
+    """Results of a study whose names break pages that do not escape them."""
     (tmp_path / "config").mkdir()
     declared = {
         "title": 'Müller & <b>Söhne</b> "quoted" 漢字',
@@ -279,7 +242,9 @@ def results(tmp_path):
             "errors": ["a < b"],
         },
     }
-    (tmp_path / "config/studies.yaml").write_text(yaml.safe_dump({"studies": {"s": declared}}))
+    (tmp_path / "config/studies.yaml").write_text(
+        yaml.safe_dump({"studies": {"s": declared}}, sort_keys=False)
+    )
     project = load_project(
         {
             "studies_file": str(tmp_path / "config/studies.yaml"),
@@ -288,7 +253,7 @@ def results(tmp_path):
             "datasets_file": str(ROOT / "config/datasets.yaml"),
         }
     )
-    runs, tables = runs_table(), tmp_path / "data/results/s"
+    runs, tables = runs_of(), tmp_path / "data/results/s"
     write_csv(summarize(runs, 3), tables / "summary.csv")
     write_csv(compare(runs, 3), tables / "comparisons.csv")
     found = predictions_of(runs)
@@ -321,10 +286,10 @@ KINDS = ("svg", "pdf", "csv")
 
 def test_pages_are_self_contained_and_escaped(results):
     project, root = results
-    left_out = [{"reason": "no <network>", "studies": ["x", "y"]}]
+    not_run = {"no <network>": ["x", "y"]}
     pages = [
         study_page(project, "s", root, LINKS),
-        overview_page(project, ["s"], left_out, 3, root, LINKS),
+        overview_page(project, ["s"], not_run, 3, root, LINKS),
         explorer_page(project, ["s"], root, LINKS),
         theory_page(project, None, LINKS),
     ]
@@ -355,9 +320,9 @@ def test_pages_are_self_contained_and_escaped(results):
 def test_numbers_on_a_page_are_those_of_the_tables(results):
     project, root = results
     text = re.sub(r"\s+", "", Page(study_page(project, "s", root, LINKS)).text)
-    table = compare(runs_table(), 3)
+    table = compare(runs_of(), 3)
     for _, row in table.iterrows():
-        cells = [labels.percent(row["baseline_mean"]), labels.percent(row["variant_mean"])]
+        cells = [wording.percent(row["baseline_mean"]), wording.percent(row["variant_mean"])]
         expected = "".join([f"batch size {row['batch_size']}", *cells]).replace(" ", "")
         assert expected in text
 
@@ -372,35 +337,43 @@ def test_tables_read_back_exactly(tmp_path):
     assert list(again["y"].fillna("")) == ["none", ""] * 500
 
 
-def test_the_matrix_has_a_cell_a_comparison():
-    """Coloured where the interval leaves zero out, the stronger the larger the difference."""
-    rows = [
-        row | {"arm": "batch normalization", "cell": f"batch size {row['batch_size']}"}
-        for row in comparisons(UP, DOWN, OPEN, (0.001, 0.0005, 0.002)).to_dict("records")
-    ]
-    study = type("Study", (), {"title": "S"})
-    found = heat_map([{"name": "s", "study": study, "comparisons": rows}])
+def results_of(name, title, comparisons, labels):
+    study = Study(title=title, question="?", dataset="d", axes={axis: [1] for axis in AXES})
+    rows = records(comparisons, labels)
+    return StudyResults(name, study, None, labels, comparisons, rows, [])
+
+
+def test_the_matrix_has_one_cell_per_comparison():
+    """A cell is coloured if the interval excludes zero, more strongly for a larger difference."""
+    table = comparisons_of(UP, DOWN, OPEN, (0.001, 0.0005, 0.002))
+    found = heat_map([results_of("s", "S", table, labels_of(table))])
     assert found["sizes"] == [16, 32, 64, 128]
     (row,) = found["rows"]
     shades = {size: cell["shade"] for size, cell in row["cells"].items()}
     assert shades == {16: "up3", 32: "down3", 64: "unsure", 128: "up1"}
-    many = [
-        own | {"cell": f"batch size 16, learning rate {n}"} for n in range(60) for own in rows[:1]
+    axes = (*AXES, "learning_rate")
+    rates = [
+        variant(axes=axes, normalization="batch", batch_size=16, learning_rate=rate)
+        for rate in range(1, 61)
     ]
+    many = pd.concat(
+        [comparisons_of(UP).assign(variant=rate.name) for rate in rates], ignore_index=True
+    )
     studies = [
-        {"name": "s", "study": study, "comparisons": many},
-        {"name": "t", "study": type("Study", (), {"title": "T"}), "comparisons": rows},
+        results_of("s", "S", many, VariantLabels(rates, axes)),
+        results_of("t", "T", table, labels_of(table)),
     ]
     found = heat_map(studies)
     assert [row["study"] for row in found["rows"]] == ["s"] * 8 + ["t"], "no study crowds one out"
+    assert [row["label"] for row in found["rows"][:2]] == ["learning rate 1", "learning rate 2"]
     assert found["more"] == {"S": 52}
     assert heat_map([]) == {"sizes": [], "rows": [], "more": {}}
 
 
 def test_the_explorer_has_the_curves():
-    history = history_of(runs_table())
+    history = history_of(runs_of())
     history.loc[history["epoch"] == 3, "train_loss"] = np.nan
-    found = curves(history)
+    found = curves(history, labels_of(history))
     assert {arm["name"] for arm in found["arms"]} == {"no normalization", "batch normalization"}
     for series in found["series"]:
         assert series["epoch"] == [1, 2, 3]
@@ -413,8 +386,9 @@ def test_the_explorer_has_the_curves():
 
 
 def test_latex_tables():
-    text = latex_table(summarize(runs_table(), 2))
-    assert text.count(r"\\") == 1 + runs_table()["variant"].nunique()
+    runs = runs_of()
+    text = latex_study(summarize(runs, 2), labels_of(runs))
+    assert text.count(r"\\") == 1 + runs["variant"].nunique()
     assert r"\toprule" in text
     assert r"95 \% interval" in text
     special = latex(pd.DataFrame({"a_b": ["50 % & $x$ #1 ~^{}"]}))
@@ -432,7 +406,7 @@ def test_formulas_are_mathml():
 
 
 def test_libraries_are_the_listed_ones():
-    folder = ROOT / "workflow/bnmatrix/report/assets/vendor"
+    folder = ROOT / "src/bnmatrix/report/pages/assets/vendor"
     listed = json.loads((folder / "vendor.json").read_text(encoding="utf-8"))
     files = {
         member.rpartition("/")[2]: digest
@@ -449,11 +423,8 @@ def test_libraries_are_the_listed_ones():
         assert f"## {name} {library['version']}" in licences
 
 
-def test_names_of_classes_are_text_whatever_is_in_them(tmp_path):
-    """Letters of any alphabet, Matplotlib's formulas and HTML, in figures."""
-    from bnmatrix.report.drawing import save
-    from bnmatrix.report.figures import confused, confusion
-
+def test_names_of_classes_are_shown_as_text(tmp_path):
+    """Figures show letters of any alphabet, Matplotlib's formulas and HTML as text."""
     classes = [r"$\frac{1}$", "猫 <b>&", "a very long name of a class that would fill a page"]
     shares = [
         {"variant": "v", "label": a, "predicted": b, "share": 0.8 if a == b else 0.1}
@@ -461,10 +432,86 @@ def test_names_of_classes_are_text_whatever_is_in_them(tmp_path):
         for b in range(3)
     ]
     wrong = [{"variant": "v", "example": 0, "label": 0, "predicted": 1, "share_wrong": 0.5}]
-    save(confusion(pd.DataFrame(shares), classes), tmp_path / "a.svg")
+    drawing.save(draw_confusion(pd.DataFrame(shares), classes), tmp_path / "a.svg")
     picture = np.zeros((1, 4, 4))
-    save(confused(pd.DataFrame(wrong), classes, picture), tmp_path / "b.svg")
+    drawing.save(draw_confused(pd.DataFrame(wrong), classes, picture), tmp_path / "b.svg")
     text = (tmp_path / "a.svg").read_text(encoding="utf-8")
     assert r"$\frac{1}$" in text
     assert "猫 &lt;b&gt;&amp;" in text
     assert "a very long name of a c…" in text
+
+
+def test_names_of_variants_come_from_typed_settings():
+    """Each type of value has words, and defaults are left out."""
+    axes = (
+        *("batch_size", "normalization", "placement", "hidden_layers", "initializer"),
+        *("input_scaling", "training_examples", "tuned", "learning_rate", "loss", "conventions"),
+    )
+    settings = {
+        "normalization": "batch",
+        "placement": "after",
+        "hidden_layers": [64, 64, 64],
+        "initializer": {"normal": 0.05},
+        "input_scaling": {"mean": -0.5, "deviation": 0.25},
+        "tuned": True,
+    }
+    labels = VariantLabels([variant(axes=axes, **settings)], axes)
+    assert labels.axes[:2] == ("normalization", "batch_size")
+    (label,) = (labels[variant(axes=axes, **settings).name],)
+    assert label.arm == "batch normalization, placement after"
+    # Defaults: all training examples, a tuned learning rate, the usual loss.
+    assert label.cell() == (
+        "batch size 32, hidden layers 3 × 64, initializer normal-0.05, "
+        "input scaling (x − -0.5) / 0.25, tuned True"
+    )
+    assert label.cell(without=("tuned", "batch_size", "initializer")) == (
+        "hidden layers 3 × 64, input scaling (x − -0.5) / 0.25"
+    )
+    assert label.short_cell().startswith("32, hidden layers")
+    assert label.value("hidden_layers") == (64, 64, 64)
+    assert label.value("learning_rate") is None
+    assert label.text("learning_rate", missing="–") == "–"
+
+
+def test_a_table_keeps_its_rows_when_it_gets_labels():
+    table = runs_of().sample(frac=1, random_state=0)
+    labelled = with_labels(table, labels_of(table))
+    assert list(labelled.index) == list(table.index)
+    expected = [f"batch size {size}" for size in table["batch_size"]]
+    assert list(labelled["cell"]) == expected
+    assert set(labelled["arm"]) == {"no normalization", "batch normalization"}
+
+
+def test_times_leave_compilation_out():
+    """By hand: two runs with three evaluations every ten steps; the first segment compiles."""
+    timings = pd.DataFrame(
+        {
+            "variant": "v",
+            "replicate": [1, 1, 1, 2, 2, 2],
+            "step": [10, 20, 30] * 2,
+            "training_seconds": [9.0, 1.0, 2.0, 3.0, 4.0, 5.0],
+        }
+    )
+    assert run_seconds(timings).loc["v"].to_dict() == {1: 12.0, 2: 12.0}
+    (row,) = evaluation_seconds(timings).to_dict("records")
+    assert row == {"variant": "v", "first": 9.0, "steady": 3.0}
+    assert step_seconds(timings)["v"] == pytest.approx(0.3)
+    (single,) = evaluation_seconds(timings[:1]).to_dict("records")
+    assert np.isnan(single["steady"])
+
+
+def test_what_intervals_can_show():
+    """By hand, with a margin of one point: one within it, one above zero, and two unclear."""
+    table = comparisons_of(
+        (0.0, -0.005, 0.005), (0.03, 0.01, 0.05), (0.0, -0.02, 0.02), (0.0, -0.04, 0.04)
+    )
+    found = resolution(table, margin=0.01)
+    assert (found.comparisons, found.equivalent, found.unclear) == (4, 1, 2)
+    assert found.half_width == pytest.approx(0.03)
+    assert found.widest == pytest.approx(0.04)
+    # An interval of a third of the width needs nine times as many examples.
+    assert examples_needed(100, 0.03, 0.01) == pytest.approx(900)
+    # Binomial: √(0.9 × 0.1 / 100) = 0.03.
+    assert sampling_error(0.9, 100) == pytest.approx(1.96 * 0.03)
+    nothing = resolution(comparisons_of((0.0, np.nan, np.nan)), margin=0.01)
+    assert (nothing.comparisons, nothing.equivalent, nothing.unclear) == (0, 0, 0)

@@ -1,4 +1,4 @@
-"""A real Slurm: the same results as here, and every fault that a cluster has."""
+"""A real Slurm: the same results as on one machine, and the faults of a cluster."""
 
 import os
 import re
@@ -9,8 +9,8 @@ import time
 
 import pandas as pd
 import pytest
+from checkout import DETERMINISTIC, Copy
 from slurm_cluster import SlurmCluster, missing, wait_for
-from test_workflow import DETERMINISTIC, Copy
 
 pytestmark = [
     pytest.mark.slow,
@@ -36,7 +36,7 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture
 def nodes(cluster):
-    """The cluster with all its nodes, nothing running."""
+    """The cluster with all nodes up and no jobs."""
     for job in cluster.queue():
         cluster.ask("scancel", job["id"])
     wait_for(lambda: not cluster.queue(), "an empty queue")
@@ -60,7 +60,7 @@ def here(tmp_path_factory):
     return copy
 
 
-#: What faults are tried on: training, and putting its runs together.
+#: The targets of tests of faults: training, and the combined runs.
 TARGET = ("--", "reports/iris-tiny.csv")
 RESULTS = (RUNS, "reports/iris-tiny.csv", "data/results/*/history.parquet")
 
@@ -114,11 +114,11 @@ def start(nodes, cluster_plugins):
 
 
 def training_on(cluster, node):
-    """Return whether a node is training."""
+    """Return whether a node trains."""
     return any("bnmatrix train" in command for command in cluster.processes(node).values())
 
 
-def test_the_same_results_on_both_nodes(nodes, start, here, tmp_path):
+def test_a_cluster_gives_the_same_results(nodes, start, here, tmp_path):
     copy = Copy(tmp_path / "copy", "iris-tiny", edit=eight_cells)
     before = len(nodes.ended())
     start(copy).ok()
@@ -128,14 +128,14 @@ def test_the_same_results_on_both_nodes(nodes, start, here, tmp_path):
     assert {job["NodeList"] for job in jobs} == set(NODES)
     # Eight cells in two entries, and all of the analysis in one.
     assert len(jobs) == 3
-    # Each asked for what its rules say, one job after another: 4 of 1400 MB and 5 minutes.
+    # Each entry requests the resources of its rules: four jobs of 1400 MB and 5 minutes in turn.
     training = [job for job in jobs if job["TimeLimit"] == "20"]
     assert [job["ProcCnt"] for job in training] == ["1", "1"]
     assert {re.search(r"mem=(\w+)", job["Tres"])[1] for job in training} == {"1400M"}
 
 
 def test_a_node_that_dies(nodes, start, here, tmp_path):
-    """Its jobs run again elsewhere: nothing is lost, and nothing counted twice."""
+    """The jobs run again on another node; nothing is lost or counted twice."""
     copy = Copy(tmp_path / "copy", "iris-tiny", edit=eight_cells)
     before = len(nodes.ended())
     run = start(copy, *TARGET)
@@ -156,7 +156,7 @@ def test_a_node_that_dies(nodes, start, here, tmp_path):
 
 
 def test_snakemake_and_the_controller_start_again(nodes, start, here, tmp_path):
-    """Snakemake is killed, later the controller restarted: what was finished stays."""
+    """Snakemake is killed, and the controller restarts later: finished results are kept."""
     copy = Copy(tmp_path / "copy", "iris-tiny", edit=eight_cells)
     run = start(copy, "--jobs", "1", *TARGET)
     wait_for(lambda: run.output().count("(Rule: train)") == 4, "half of the training", 120)
@@ -164,7 +164,7 @@ def test_snakemake_and_the_controller_start_again(nodes, start, here, tmp_path):
     run.process.wait()
     finished = {path: path.stat().st_mtime_ns for path in copy.folder.glob(RUNS)}
     assert len(finished) == 4
-    # As docs/cluster.md says.
+    # The commands of docs/cluster.md.
     name = re.search(r"SLURM run ID: (\S+)", run.output())[1]
     nodes.ask("scancel", f"--name={name}")
     wait_for(lambda: not nodes.queue(), "the queue to empty")
@@ -203,7 +203,7 @@ def test_more_memory_the_second_time(nodes, start, tmp_path):
 
 
 def test_never_enough_memory(start, tmp_path):
-    """What failed each time is reported with its log, and nothing half-made is left."""
+    """The failed job is reported with its log, and no incomplete file is left."""
     copy = Copy(tmp_path / "copy", "iris-tiny", edit=one_cell(epochs=3))
     arguments = ("--set-resources", "train:mem_mb=250*attempt", "--retries", "1", "--", ONE)
     run = start(copy, *arguments)
@@ -217,7 +217,7 @@ def test_never_enough_memory(start, tmp_path):
 
 
 def test_more_time_the_second_time(nodes, start, tmp_path):
-    """A job that takes more than its minute is ended, and tried again with ten."""
+    """A job that exceeds its limit of one minute is tried again with ten."""
     copy = Copy(
         tmp_path / "copy", "iris-tiny", edit=one_cell(steps=800_000, evaluate_every=400_000)
     )

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 import yaml
+from checkout import DETERMINISTIC, Copy, steady
 from conftest import ROOT
-from test_workflow import DETERMINISTIC, Copy, steady
 
 ACCESS = {
     **{"SNAKEMAKE_STORAGE_S3_ACCESS_KEY": "none", "SNAKEMAKE_STORAGE_S3_SECRET_KEY": "none"},
@@ -40,7 +40,7 @@ def bucket():
 
 @pytest.mark.slow
 def test_results_in_storage_are_those_on_disk(bucket, cluster_plugins, mirror, tmp_path):
-    """All of a run goes through S3, and no job sees the files of another elsewhere."""
+    """All files of a run pass through S3; jobs share no other files."""
     address, stored = bucket
 
     def shorten(studies):
@@ -53,7 +53,7 @@ def test_results_in_storage_are_those_on_disk(bucket, cluster_plugins, mirror, t
     arguments = ("--default-storage-provider", "s3", "--default-storage-prefix", "s3://bnmatrix/x")
     there.ok("--cores", "2", *arguments, PYTHONPATH=str(cluster_plugins), **environment)
     assert not (there.folder / "reports").exists()
-    # But what was downloaded, which stays where it was prepared.
+    # Except downloads, which stay on the machine that prepares the data.
     assert [path.name for path in (there.folder / "data").iterdir()] == ["raw"]
     here.ok("--cores", "2", BNMATRIX_MIRROR=str(mirror))
     wanted = here.digests(*DETERMINISTIC)
@@ -74,7 +74,7 @@ def test_profiles_are_understood(profile, bucket, cluster_plugins, tmp_path):
     copy = Copy(tmp_path, "iris-tiny")
     environment = ACCESS | {"SNAKEMAKE_STORAGE_S3_ENDPOINT_URL": bucket[0]}
     if profile == "slurm" and not shutil.which("sinfo"):
-        # The plugin asks for Slurm's commands when it is imported.
+        # The plugin runs Slurm's commands when it is imported.
         pytest.skip("no Slurm: install Debian's slurm-wlm")
     output = copy.ok(
         *("-n", "--profile", f"profiles/{profile}"),
@@ -86,14 +86,14 @@ def test_profiles_are_understood(profile, bucket, cluster_plugins, tmp_path):
 
 @pytest.mark.slow
 def test_an_image_is_read_from_the_configuration(tmp_path):
-    """Planned where there is no Apptainer."""
+    """A dry run does not need Apptainer."""
     image = "container=docker://localhost/bnmatrix:0.1.0"
     output = Copy(tmp_path, "iris-tiny").ok("-n", "--config", image)
     assert re.search(r"train +2\b", output)
 
 
 def test_every_rule_has_the_conda_environment():
-    """Rules that run a command; `all` runs none."""
+    """Rules that run a command have it; `all` runs none."""
     for path in sorted((ROOT / "workflow/rules").glob("*.smk")):
         text = path.read_text(encoding="utf-8")
         rules = len(re.findall(r"^rule \w+:", text, re.MULTILINE))
@@ -101,7 +101,7 @@ def test_every_rule_has_the_conda_environment():
 
 
 def test_profiles_differ_in_what_they_must():
-    """Groups and attempts are the same on both kinds of cluster."""
+    """Groups and attempts are equal on both types of cluster."""
     slurm, kubernetes = (
         yaml.safe_load((ROOT / f"profiles/{name}/config.yaml").read_text(encoding="utf-8"))
         for name in ("slurm", "kubernetes")

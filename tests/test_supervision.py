@@ -1,4 +1,4 @@
-"""A job that a signal ends says which, in its log and on the console."""
+"""If a signal ends a job, the log and the console name the signal."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ def work():
 
 sys.exit(supervised(work, "train", Path("job.log")))
 """
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "workflow")}
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "src")}
 
 
 def start(folder, work):
@@ -48,14 +48,14 @@ def test_the_signal_is_named(tmp_path, name):
         assert "Log: job.log" in text
     assert "working" in log
     if name == "SIGSEGV":
-        assert "in work" in log, "where Python was"
+        assert "in work" in log, "no stack of Python in the log"
     if name == "SIGKILL":
         assert "ran out of memory" in printed
-    peak = int(printed.split(" MB at most")[0].rpartition(" ")[2])
+    peak = int(printed.partition("used up to ")[2].partition(" MB")[0])
     assert 50 <= peak < 1000
 
 
-def test_what_ends_by_itself_keeps_its_status(tmp_path):
+def test_a_job_that_ends_without_a_signal_keeps_its_status(tmp_path):
     for work, status in (("pass", 0), ("return 3", 3), ("raise ValueError", 1)):
         job = start(tmp_path, work)
         printed, _ = job.communicate(timeout=60)
@@ -68,7 +68,7 @@ def test_the_child_does_not_outlive_its_parent(tmp_path, number):
     end = time.monotonic() + 30
     while not (children := psutil.Process(job.pid).children()) and time.monotonic() < end:
         time.sleep(0.05)
-    # Long enough for the child to have said whose child it is.
+    # The log file exists after the child has asked to die with its parent.
     while not (tmp_path / "job.log").exists() and time.monotonic() < end:
         time.sleep(0.05)
     job.send_signal(number)

@@ -1,9 +1,9 @@
-"""The example worked by hand on the theory page, against Keras's layer."""
+"""The worked example of the theory page, against Keras's layer."""
 
 import numpy as np
 import pytest
 
-from bnmatrix import worked_example as example
+from bnmatrix.report import worked_example as example
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 
@@ -19,7 +19,7 @@ def layer():
     return layer
 
 
-def test_each_step_is_that_of_kerass_layers(layer):
+def test_each_step_equals_that_of_keras_layers(layer):
     import keras
 
     dense = keras.layers.Dense(2)
@@ -35,7 +35,7 @@ def test_each_step_is_that_of_kerass_layers(layer):
     assert (steps.scaled < 0).any(), "ReLU must have something to do"
 
 
-def test_moving_averages_are_kerass(layer):
+def test_moving_averages_equal_those_of_keras(layer):
     for rows, averages in zip(example.MINIBATCHES, example.moving_averages(), strict=True):
         layer(example.pre_activation(example.X[list(rows)]), training=True)
         np.testing.assert_allclose(averages.moving_mean, layer.moving_mean, atol=1e-5)
@@ -46,7 +46,7 @@ def test_moving_averages_are_kerass(layer):
 
 
 def test_the_page_shows_these_numbers(project):
-    from bnmatrix.report.theory import theory_page
+    from bnmatrix.report.pages.theory import theory_page
 
     page = theory_page(project, None, ["index"])
     steps = example.normalize(example.pre_activation(example.X))

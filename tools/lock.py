@@ -1,8 +1,8 @@
 """Resolve pyproject.toml into requirements*.txt and environment.yml.
 
-The requirements carry a hash for every file and name no index: pip takes the one it is set up
-with. The conda environment carries the same versions from the same wheels, so that both give the
-same results.
+The requirements contain a hash for every file and name no package index: pip uses the index that it
+is configured with. The conda environment contains the same versions from the same wheels, so that
+both environments give the same results.
 """
 
 import re
@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 HEADER = "# Made by `make lock` from pyproject.toml. Do not edit.\n"
 CONDA = """\
 # Made by `make lock` from requirements.txt. Do not edit.
-# The versions are those of requirements.txt, and so are the files: TensorFlow's wheels are what
-# the results were made with, and mixing them with other builds of their dependencies is not.
+# Versions and files are those of requirements.txt: the published results were computed with
+# TensorFlow's wheels, and not with other builds of their dependencies.
 name: bnmatrix
 channels:
   - conda-forge
@@ -29,7 +29,17 @@ dependencies:
 
 
 def compile_lock(output: str, *arguments: str) -> None:
-    """Resolve into ``output``, keeping the versions that it has where they still fit."""
+    """Resolve pyproject.toml into a file of requirements.
+
+    Versions that the file already names are kept if they still satisfy pyproject.toml.
+
+    Args:
+        output: the file, relative to the root of the repository.
+        arguments: further arguments for ``uv pip compile``.
+
+    Raises:
+        subprocess.CalledProcessError: uv finds no solution.
+    """
     subprocess.run(
         [
             *("uv", "pip", "compile", "pyproject.toml", "--quiet", "--universal"),
@@ -45,21 +55,26 @@ def compile_lock(output: str, *arguments: str) -> None:
 
 
 def pins(requirements: str) -> list[str]:
-    """Return the ``name==version ; marker`` part of each requirement."""
+    """Return the part ``name==version ; marker`` of each requirement."""
     lines = [line for line in requirements.splitlines() if line[:1].isalnum()]
     return [line.removesuffix("\\").strip() for line in lines]
 
 
 def torch_requirement() -> str:
-    """Return the version of PyTorch that pyproject.toml names."""
+    """Return the requirement ``torch==version`` of pyproject.toml."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return project["optional-dependencies"]["torch"][0]
 
 
 def without_torch(text: str, requirements: str) -> str:
-    """Return a lock without PyTorch, and without what only its build for CUDA needs.
+    """Return a lock without PyTorch and without the packages that only its CUDA build needs.
 
-    Each build has a hash of its own; what all of them need is Python alone, and on every platform.
+    Each build of PyTorch has its own hash, so that a lock cannot name it. The packages that all
+    builds need are pure Python and have no marker; those of the CUDA build are marked for Linux.
+
+    Args:
+        text: the lock with PyTorch.
+        requirements: the lock of the main environment; all its packages are kept.
     """
     kept = {pin.split("==")[0] for pin in pins(requirements)}
     blocks = re.split(r"(?m)^(?=[A-Za-z0-9])", text)
@@ -73,12 +88,12 @@ def without_torch(text: str, requirements: str) -> str:
 
 
 def conda_environment(requirements: str) -> str:
-    """Return environment.yml with the versions of ``requirements``."""
+    """Return the content of environment.yml with the versions of ``requirements``."""
     return CONDA + "".join(f'      - "{pin}"\n' for pin in pins(requirements))
 
 
 def main() -> None:
-    """Write the files."""
+    """Write all locks and environment.yml; with ``--torch``, print the requirement of PyTorch."""
     if "--torch" in sys.argv:
         print(torch_requirement())
         return
@@ -88,7 +103,7 @@ def main() -> None:
         ("dev", "--group", "dev"),
         ("cluster", "--extra", "cluster"),
         ("torch", "--extra", "torch"),
-        # TensorFlow's build for processors alone gives way to the one for both.
+        # The GPU build of TensorFlow replaces the CPU build.
         ("gpu", "--extra", "gpu", "--override", "tools/gpu-overrides.txt"),
     ):
         compile_lock(f"requirements-{name}.txt", *chosen, "-c", "requirements.txt", *upgrade)

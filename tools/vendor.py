@@ -1,6 +1,7 @@
-"""Fetch the JavaScript libraries that pages carry, as ``vendor.json`` lists them.
+"""Download the JavaScript libraries of the pages, in the versions that ``vendor.json`` lists.
 
-Needs npm. A file whose SHA-256 is not the listed one is refused; ``--update`` lists what came.
+Needs npm. A file with another SHA-256 than the listed one is an error; ``--update`` writes the
+SHA-256 of the downloaded files to ``vendor.json`` instead.
 """
 
 import hashlib
@@ -11,11 +12,15 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parent.parent / "workflow/bnmatrix/report/assets/vendor"
+FOLDER = Path(__file__).resolve().parent.parent / "src/bnmatrix/report/pages/assets/vendor"
 
 
 def main() -> None:
-    """Fetch every library, and write its files and its licence."""
+    """Download every library and write its files and licences into the folder ``vendor``.
+
+    Raises:
+        SystemExit: a file has another SHA-256 than the listed one.
+    """
     listed = json.loads((FOLDER / "vendor.json").read_text(encoding="utf-8"))
     licences = ["# Licences of the files here", "", "Written by `python tools/vendor.py`."]
     for name, library in listed.items():

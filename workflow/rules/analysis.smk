@@ -1,8 +1,5 @@
-JUDGE_CODE = code("claims.py", "registry.py", "units.py", "statistics/*.py", "tables.py")
-
-
 rule aggregate:
-    """Put the tables of a study's strips together."""
+    """Combine the tables of a study's jobs."""
     input:
         results=runs_of("results.arrow"),
         times=runs_of("times.arrow"),
@@ -24,11 +21,12 @@ rule aggregate:
         mem_mb=each_attempt(1000),
         runtime=each_attempt(10),
     params:
-        code=code("tables.py", "results.py", "packing.py", "provenance.py"),
+        code=fingerprint("aggregate"),
+        declared=declared,
         results=lambda wildcards, output: os.path.dirname(output.history),
         folder=lambda wildcards, input: str(Path(input.results[0]).parents[2]),
         processed=lambda wildcards, input: str(Path(input.data[0]).parents[1]),
-        config=CONFIG,
+        config=PLAN.config,
     shell:
         "python -m bnmatrix aggregate --config {params.config:q} --log {log:q}"
         " --study {wildcards.study:q} --folder {params.folder:q} --processed {params.processed:q}"
@@ -36,7 +34,7 @@ rule aggregate:
 
 
 rule compare:
-    """Summarize a study's variants, compare each with its baseline, and see what is confused."""
+    """Summarize a study's variants, compare them with their baselines, and count confusions."""
     input:
         runs="reports/{study}.csv",
         predictions="data/results/{study}/predictions.parquet",
@@ -54,23 +52,21 @@ rule compare:
         mem_mb=each_attempt(1000),
         runtime=each_attempt(10),
     params:
-        code=code("statistics/*.py", "tables.py"),
-        margin=lambda wildcards: PROJECT.dataset_of(wildcards.study).margin,
-        config=CONFIG,
+        code=fingerprint("compare"),
+        declared=declared,
+        results=lambda wildcards, output: os.path.dirname(output.summary),
+        config=PLAN.config,
     shell:
         "python -m bnmatrix compare --config {params.config:q} --log {log:q}"
-        " --study {wildcards.study:q} --runs {input.runs:q} --summary {output.summary:q}"
-        " --comparisons {output.comparisons:q} --predictions {input.predictions:q}"
-        " --examples 18 --confusion {output.confusion:q} --confused {output.confused:q}"
-        " --frameworks {output.frameworks:q}"
+        " --study {wildcards.study:q} --runs {input.runs:q} --results {params.results:q}"
 
 
 rule combine:
-    """Put the tables of all studies together."""
+    """Combine the tables of all studies."""
     input:
-        tables=expand("reports/{study}.csv", study=STUDIES),
-        timings=expand("data/results/{study}/timings.csv", study=STUDIES),
-        provenances=expand("data/results/{study}/provenance.json", study=STUDIES),
+        tables=expand("reports/{study}.csv", study=PLAN.studies),
+        timings=expand("data/results/{study}/timings.csv", study=PLAN.studies),
+        provenances=expand("data/results/{study}/provenance.json", study=PLAN.studies),
     output:
         runs=report(
             "reports/runs.csv",
@@ -88,15 +84,16 @@ rule combine:
         mem_mb=each_attempt(1000),
         runtime=each_attempt(10),
     params:
-        code=code("tables.py"),
+        code=fingerprint("combine"),
+        reports=lambda wildcards, output: os.path.dirname(output.runs),
     shell:
         "python -m bnmatrix combine --log {log:q} --tables {input.tables:q}"
         " --timing-tables {input.timings:q} --provenances {input.provenances:q}"
-        " --runs {output.runs:q} --timings {output.timings:q} --provenance {output.provenance:q}"
+        " --reports {params.reports:q}"
 
 
 rule judge_study:
-    """Judge the claims on a study of one's own data alone, for its page."""
+    """Judge the claims on a single study of a user's own data, for the page of the study."""
     input:
         runs="reports/{study}.csv",
         tables=lambda wildcards: tables_of([wildcards.study]),
@@ -110,20 +107,20 @@ rule judge_study:
         mem_mb=each_attempt(1000),
         runtime=each_attempt(10),
     params:
-        code=JUDGE_CODE,
-        declared=CLAIMS_DECLARED,
+        code=fingerprint("judge_study"),
+        declared=PLAN.declared_claims,
         root=lambda wildcards, output: str(Path(output.claims).parents[3]),
-        config=CONFIG,
+        config=PLAN.config,
     shell:
         "python -m bnmatrix judge-study --config {params.config:q} --log {log:q}"
         " --study {wildcards.study:q} --results {params.root:q} --output {output.claims:q}"
 
 
 rule judge:
-    """Judge the claims, and set replications beside what was published."""
+    """Judge the claims, and compare replications with published results."""
     input:
-        runs=expand("reports/{study}.csv", study=CLAIM_STUDIES),
-        tables=tables_of(CLAIM_STUDIES),
+        runs=expand("reports/{study}.csv", study=PLAN.claim_studies),
+        tables=tables_of(PLAN.claim_studies),
     output:
         claims=report(
             "reports/claims.csv",
@@ -145,11 +142,11 @@ rule judge:
         mem_mb=each_attempt(2000),
         runtime=each_attempt(20),
     params:
-        code=JUDGE_CODE,
-        declared=CLAIMS_DECLARED,
-        studies=as_json(CLAIM_STUDIES),
+        code=fingerprint("judge"),
+        declared=PLAN.declared_claims,
+        studies=as_json(PLAN.claim_studies),
         root=lambda wildcards, output: str(Path(output.claims).parents[1]),
-        config=CONFIG,
+        config=PLAN.config,
     shell:
         "python -m bnmatrix judge --config {params.config:q} --log {log:q}"
         " --studies {params.studies:q} --results {params.root:q}"

@@ -1,7 +1,8 @@
 rule download:
-    """Get a data set's files from the mirror or the public hosts, and verify them."""
+    """Download a data set's files from the mirror or the public hosts, and verify them."""
     output:
-        # Beside it are the files; only preparation, on the same machine, wants them.
+        # The downloaded files are in the same folder. Only rule prepare reads them, on the same
+        # machine.
         local("data/raw/{dataset}/SHA256SUMS"),
     log:
         "logs/download/{dataset}.log",
@@ -11,10 +12,11 @@ rule download:
         mem_mb=each_attempt(500),
         runtime=each_attempt(60),
     params:
+        code=fingerprint("download"),
         checksums=checksums,
         raw=lambda wildcards, output: os.path.dirname(output[0]),
         partial=lambda wildcards: f"data/partial/{wildcards.dataset}",
-        config=CONFIG,
+        config=PLAN.config,
     shell:
         "python -m bnmatrix download --config {params.config:q} --log {log:q}"
         " --dataset {wildcards.dataset:q} --raw {params.raw:q} --partial {params.partial:q}"
@@ -34,26 +36,11 @@ rule prepare:
         mem_mb=each_attempt(1500),
         runtime=each_attempt(10),
     params:
-        code=code("datasets/loaders.py", "datasets/preparation.py"),
-        own=reading_code,
-        checksums=checksums,
-        declared=lambda wildcards: declared(
-            wildcards.dataset,
-            "loader",
-            "examples",
-            "shape",
-            "classes",
-            "maximum",
-            "test_split",
-            "own",
-            "fingerprint",
-        ),
-        validation=lambda wildcards: as_json(validation_splits(wildcards.dataset)[wildcards.split]),
+        code=lambda wildcards: fingerprint(preparation_of(wildcards).stage),
+        spec=lambda wildcards: as_json(preparation_of(wildcards).model_dump(mode="json")),
         raw=lambda wildcards, input: (
             os.path.dirname(input.raw[0]) if input.raw else f"data/raw/{wildcards.dataset}"
         ),
-        config=CONFIG,
     shell:
-        "python -m bnmatrix prepare --config {params.config:q} --log {log:q}"
-        " --dataset {wildcards.dataset:q} --validation {params.validation:q}"
+        "python -m bnmatrix prepare --log {log:q} --spec {params.spec:q}"
         " --raw {params.raw:q} --output {output:q}"

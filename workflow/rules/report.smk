@@ -1,16 +1,16 @@
-FIGURE_CODE = code(
-    "report/figures.py",
-    "report/drawing.py",
-    "report/labels.py",
-    "registry.py",
-    "tables.py",
-    "units.py",
-    "variants.py",
-)
+# The figures of a study, with their names in Snakemake's own report.
+FIGURES = {
+    "differences": "paired differences",
+    "accuracy": "accuracy against batch size",
+    "learning-curves": "learning curves",
+    "gap": "generalization gap",
+    "confusion": "confusion matrix",
+    "confused": "most confused examples",
+}
 
 
 rule plot:
-    """Draw a study's figures, as SVG and PDF with their data as CSV."""
+    """Draw the figures of a study as SVG and PDF, and write their data as CSV."""
     input:
         runs="reports/{study}.csv",
         history="data/results/{study}/history.parquet",
@@ -30,13 +30,11 @@ rule plot:
         mem_mb=each_attempt(1000),
         runtime=each_attempt(10),
     params:
-        code=FIGURE_CODE,
+        code=fingerprint("plot"),
         results=lambda wildcards, input: os.path.dirname(input.history),
         folder=lambda wildcards, output: os.path.dirname(output.files[0]),
-        source=lambda wildcards: as_json(
-            PROJECT.study(wildcards.study).model_dump(include={"source"})
-        ),
-        config=CONFIG,
+        declared=declared,
+        config=PLAN.config,
     shell:
         "python -m bnmatrix plot --config {params.config:q} --log {log:q}"
         " --study {wildcards.study:q} --runs {input.runs:q} --results {params.results:q}"
@@ -44,7 +42,7 @@ rule plot:
 
 
 rule plot_time:
-    """Draw test accuracy against the time that training took, which differs from run to run."""
+    """Draw test accuracy against training time, which differs from run to run."""
     input:
         runs="reports/{study}.csv",
         timings="data/results/{study}/timings.csv",
@@ -59,42 +57,13 @@ rule plot_time:
         mem_mb=each_attempt(1000),
         runtime=each_attempt(10),
     params:
-        code=FIGURE_CODE,
+        code=fingerprint("plot_time"),
+        declared=declared,
+        config=PLAN.config,
     shell:
-        "python -m bnmatrix plot-time --log {log:q} --runs {input.runs:q}"
+        "python -m bnmatrix plot-time --config {params.config:q} --log {log:q}"
+        " --study {wildcards.study:q} --runs {input.runs:q}"
         " --timings {input.timings:q} --output {output.figure:q}"
-
-
-PAGE_CODE = code(
-    "report/*.py",
-    "report/templates/*",
-    "report/assets/*",
-    "report/assets/vendor/*",
-    "registry.py",
-    "tables.py",
-    "units.py",
-    "variants.py",
-    "worked_example.py",
-)
-
-# What pages say of studies and data sets beside their results.
-WORDS = digest(
-    as_json(
-        [
-            {
-                name: PROJECT.study(name).model_dump(include={"title", "question", "tuning"})
-                for name in STUDIES
-            },
-            {name: dataset.title for name, dataset in PROJECT.datasets.items()},
-            CLAIMS_DECLARED,
-        ]
-    ).encode()
-)
-
-# The pages that every page links to.
-LINKS = as_json(
-    ["index", "explorer", "theory", *(["claims", "replications"] if CLAIM_STUDIES else [])]
-)
 
 
 rule page:
@@ -125,13 +94,12 @@ rule page:
         mem_mb=each_attempt(500),
         runtime=each_attempt(10),
     params:
-        code=PAGE_CODE,
-        links=LINKS,
-        study=lambda wildcards: PROJECT.study(wildcards.study).model_dump_json(),
-        dataset=lambda wildcards: PROJECT.dataset_of(wildcards.study).model_dump_json(),
+        code=fingerprint("page"),
+        links=as_json(PLAN.pages),
+        declared=declared,
         root=lambda wildcards, input: str(Path(input.summary).parents[3]),
         claims=lambda wildcards, input: as_json(bool(input.claims)),
-        config=CONFIG,
+        config=PLAN.config,
     shell:
         "python -m bnmatrix page --config {params.config:q} --log {log:q}"
         " --study {wildcards.study:q} --links {params.links:q} --results {params.root:q} --output {output.page:q}"
@@ -139,22 +107,24 @@ rule page:
 
 
 rule plot_claims:
-    """Draw what was measured for each claim, and the tuning of learning rates."""
+    """Draw the figures of claims, and of the tuning of learning rates."""
     input:
-        runs=expand("reports/{study}.csv", study=CLAIM_STUDIES),
-        tables=tables_of(CLAIM_STUDIES),
+        runs=expand("reports/{study}.csv", study=PLAN.claim_studies),
+        tables=tables_of(PLAN.claim_studies),
     output:
         *[
-            figure("claims", name, PROJECT.claims[name].title, caption="claims")
-            for name in PLOTTED_CLAIMS
+            figure("claims", name, PLAN.project.claims[name].title, caption="claims")
+            for name in PLAN.plotted_claims
         ],
         *[
-            figure("claims", f"tuning-{study}", f"tuning: {PROJECT.study(study).title}", "claims")
-            for study in TUNED_STUDIES
+            figure(
+                "claims", f"tuning-{study}", f"tuning: {PLAN.project.study(study).title}", "claims"
+            )
+            for study in PLAN.tuned_studies
         ],
         files=expand(
             "reports/figures/claims/{name}.{kind}",
-            name=[*PLOTTED_CLAIMS, *(f"tuning-{study}" for study in TUNED_STUDIES)],
+            name=[*PLAN.plotted_claims, *(f"tuning-{study}" for study in PLAN.tuned_studies)],
             kind=["pdf", "csv"],
         ),
     log:
@@ -165,35 +135,26 @@ rule plot_claims:
         mem_mb=each_attempt(2000),
         runtime=each_attempt(20),
     params:
-        code=code(
-            "report/claim_figures.py",
-            "statistics/endpoints.py",
-            "report/drawing.py",
-            "report/labels.py",
-            "registry.py",
-            "tables.py",
-            "units.py",
-            "variants.py",
-        ),
-        declared=WORDS,
-        studies=as_json(CLAIM_STUDIES),
+        code=fingerprint("plot_claims"),
+        declared=PLAN.declared_claims,
+        studies=as_json(PLAN.claim_studies),
         root=lambda wildcards, input: str(Path(input.runs[0]).parents[1]),
         folder=lambda wildcards, output: os.path.dirname(output.files[0]),
-        config=CONFIG,
+        config=PLAN.config,
     shell:
         "python -m bnmatrix plot-claims --config {params.config:q} --log {log:q}"
         " --studies {params.studies:q} --results {params.root:q} --output {params.folder:q}"
 
 
 rule claims_page:
-    """Render the page of the claims, and that of the replications."""
+    """Render the page of the claims and the page of the replications."""
     input:
         claims="reports/claims.csv",
         timing="reports/claims-timing.csv",
         replications="reports/replications.csv",
         analyses="data/results/claims/analyses.csv",
         timed_replications="data/results/claims/replications-timing.csv",
-        tuning=expand("data/results/{study}/tuning.parquet", study=TUNED_STUDIES),
+        tuning=expand("data/results/{study}/tuning.parquet", study=PLAN.tuned_studies),
         figures=rules.plot_claims.output,
     output:
         page=report(
@@ -212,12 +173,12 @@ rule claims_page:
         mem_mb=each_attempt(1000),
         runtime=each_attempt(10),
     params:
-        code=PAGE_CODE,
-        links=LINKS,
-        declared=WORDS,
-        studies=as_json(CLAIM_STUDIES),
+        code=fingerprint("claims_page"),
+        links=as_json(PLAN.pages),
+        declared=PLAN.declared_claims,
+        studies=as_json(PLAN.claim_studies),
         root=lambda wildcards, input: str(Path(input.claims).parents[1]),
-        config=CONFIG,
+        config=PLAN.config,
     shell:
         "python -m bnmatrix claims-page --config {params.config:q} --log {log:q}"
         " --studies {params.studies:q} --links {params.links:q} --results {params.root:q}"
@@ -225,11 +186,11 @@ rule claims_page:
 
 
 rule overview:
-    """Render the overview of all studies, and of those that were left out."""
+    """Render the overview of all studies, including those that were left out."""
     input:
-        summaries=expand("data/results/{study}/summary.csv", study=MATRIX),
-        comparisons=expand("data/results/{study}/comparisons.csv", study=MATRIX),
-        claims="reports/claims.csv" if CLAIM_STUDIES else [],
+        summaries=expand("data/results/{study}/summary.csv", study=PLAN.matrix),
+        comparisons=expand("data/results/{study}/comparisons.csv", study=PLAN.matrix),
+        claims="reports/claims.csv" if PLAN.claim_studies else [],
         provenance="reports/provenance.json",
     output:
         report(
@@ -246,25 +207,25 @@ rule overview:
         mem_mb=each_attempt(500),
         runtime=each_attempt(10),
     params:
-        code=PAGE_CODE,
-        links=LINKS,
-        studies=as_json(MATRIX),
-        left_out=as_json(LEFT_OUT),
-        claims=as_json(bool(CLAIM_STUDIES)),
-        asked=ASKED,
-        declared=WORDS,
+        code=fingerprint("overview"),
+        links=as_json(PLAN.pages),
+        studies=as_json(PLAN.matrix),
+        not_run=as_json(PLAN.not_run),
+        asked=PLAN.asked,
+        claims=as_json(bool(PLAN.claim_studies)),
+        declared=PLAN.declared_claims,
         root=lambda wildcards, input: str(Path(input.provenance).parents[1]),
-        config=CONFIG,
+        config=PLAN.config,
     shell:
         "python -m bnmatrix overview --config {params.config:q} --log {log:q}"
-        " --studies {params.studies:q} --left-out {params.left_out:q} --claims {params.claims:q}"
-        " --asked {params.asked} --links {params.links:q} --results {params.root:q} --output {output:q}"
+        " --studies {params.studies:q} --not-run {params.not_run:q} --asked {params.asked} --claims {params.claims:q}"
+        " --links {params.links:q} --results {params.root:q} --output {output:q}"
 
 
 rule explorer:
-    """Render the page on which studies, normalizations and batch sizes are set side by side."""
+    """Render the page on which readers choose and compare learning curves."""
     input:
-        history=expand("data/results/{study}/history.parquet", study=MATRIX),
+        history=expand("data/results/{study}/history.parquet", study=PLAN.matrix),
     output:
         report(
             "reports/explorer.html",
@@ -280,21 +241,21 @@ rule explorer:
         mem_mb=each_attempt(1000),
         runtime=each_attempt(10),
     params:
-        code=PAGE_CODE,
-        links=LINKS,
-        declared=WORDS,
-        studies=as_json(MATRIX),
+        code=fingerprint("explorer"),
+        links=as_json(PLAN.pages),
+        declared=PLAN.declared_claims,
+        studies=as_json(PLAN.matrix),
         root=lambda wildcards, output: str(Path(output[0]).parents[1]),
-        config=CONFIG,
+        config=PLAN.config,
     shell:
         "python -m bnmatrix explorer --config {params.config:q} --log {log:q}"
         " --studies {params.studies:q} --links {params.links:q} --results {params.root:q} --output {output:q}"
 
 
 rule theory:
-    """Render the page that explains batch normalization, with the verdicts on what it says."""
+    """Render the page that explains batch normalization, with verdicts on its statements."""
     input:
-        claims="reports/claims.csv" if CLAIM_STUDIES else [],
+        claims="reports/claims.csv" if PLAN.claim_studies else [],
     output:
         report(
             "reports/theory.html",
@@ -310,12 +271,12 @@ rule theory:
         mem_mb=each_attempt(500),
         runtime=each_attempt(10),
     params:
-        code=PAGE_CODE,
-        links=LINKS,
-        declared=WORDS,
-        claims=as_json(bool(CLAIM_STUDIES)),
+        code=fingerprint("theory"),
+        links=as_json(PLAN.pages),
+        declared=PLAN.declared_claims,
+        claims=as_json(bool(PLAN.claim_studies)),
         root=lambda wildcards, output: str(Path(output[0]).parents[1]),
-        config=CONFIG,
+        config=PLAN.config,
     shell:
         "python -m bnmatrix theory --config {params.config:q} --log {log:q}"
         " --claims {params.claims:q} --links {params.links:q} --results {params.root:q} --output {output:q}"

@@ -1,36 +1,31 @@
 rule train:
-    """Train a strip: the variants of a study that share a job, and all their replicates, with one thread."""
+    """Train all replicates of the variants of a job, with one thread."""
     input:
         data=prepared_data,
     output:
-        results="data/runs/{study}/{strip}/results.arrow",
-        times="data/runs/{study}/{strip}/times.arrow",
+        results="data/runs/{study}/{job}/results.arrow",
+        times="data/runs/{study}/{job}/times.arrow",
     log:
-        "logs/train/{study}/{strip}.log",
+        "logs/train/{study}/{job}.log",
     benchmark:
-        "logs/train/{study}/{strip}.benchmark.tsv"
-    # On a cluster, short jobs share a queue entry (group-components of a profile says how many).
+        "logs/train/{study}/{job}.benchmark.tsv"
+    # On a cluster, short jobs share a queue entry (`group-components` of a profile sets how many).
     group:
-        training_group
+        lambda wildcards: "training" if training_cost(wildcards).short else None
     conda:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: attempt * training_cost_of(wildcards).mem_mb,
-        runtime=lambda wildcards, attempt: attempt * training_cost_of(wildcards).minutes,
+        mem_mb=lambda wildcards, attempt: attempt * training_cost(wildcards).mem_mb,
+        runtime=lambda wildcards, attempt: attempt * training_cost(wildcards).minutes,
     params:
-        code=code(
-            "training/*.py",
-            "datasets/preparation.py",
-            "datasets/scaling.py",
-            "results.py",
-            "packing.py",
-        ),
-        # Behind the runs of a study that measures, or of variants in PyTorch, and of no other.
-        further=further_code,
-        # Everything that decides the runs, and nothing else.
-        spec=lambda wildcards: as_json(strip_of(wildcards).spec(PROJECT)),
-        # Of a profile (set-resources: train:gpu=1): a GPU adds in another order than a processor.
+        # The libraries that compute affect results as the code does.
+        versions=lambda wildcards: as_json(library_versions(job_of(wildcards).framework)),
+        code=lambda wildcards: fingerprint(job_of(wildcards).spec(PLAN.project).stage),
+        # Everything that decides the results of the runs, except the data.
+        spec=lambda wildcards: job_of(wildcards).spec(PLAN.project).as_json(),
+        # A profile can set a GPU (set-resources: train:gpu=1). It is a param, because a GPU adds
+        # numbers in another order than a processor.
         gpus=lambda wildcards, resources: resources.get("gpu", 0),
         folder=lambda wildcards, output: os.path.dirname(output.results),
     shell:

@@ -1,0 +1,245 @@
+"""The command line: each stage of the pipeline is a command, run by a rule or by hand.
+
+This module only reads options. :mod:`bnmatrix.stages` contains what the commands do.
+"""
+
+import argparse
+import importlib
+import json
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from bnmatrix import logs
+from bnmatrix.errors import UserError
+from bnmatrix.supervision import supervised
+
+log = logging.getLogger("bnmatrix")
+
+_RESULTS = "folder that holds data/results and reports"
+_CONFIG = "the configuration as JSON; if not given, config/config.yaml is read"
+
+#: Converts the text of an option to its value.
+_Kind = Callable[[str], object]
+
+#: Options that several commands share, with type and help text.
+_OPTIONS: dict[str, tuple[_Kind, str]] = {
+    "study": (str, "name of the study"),
+    "dataset": (str, "name of the data set"),
+    "results": (Path, _RESULTS),
+    "runs": (Path, "table of the study's runs (CSV)"),
+    "timings": (Path, "table of the study's timings (CSV)"),
+    "studies": (json.loads, "names of studies, as a JSON list"),
+    "links": (json.loads, "pages that every page links to, as a JSON list"),
+    "claims": (json.loads, "true if claims were judged, false if not"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return the exit status.
+
+    A command with a log file runs in a child process, so that the parent can report a signal that
+    ends it.
+    """
+    options = vars(_parser().parse_args(arguments))
+    command, log_file = options.pop("command"), options.pop("log")
+    if log_file:
+        return supervised(lambda: _run(command, options, log_file), command, Path(log_file))
+    return _run(command, options, None)
+
+
+def _run(command: str, options: dict[str, object], log_file: str | None) -> int:
+    logs.set_up(log_file)
+    try:
+        _stage(command, options)(**options)
+    except UserError as error:
+        log.error("Error: %s", error)
+        return 1
+    except Exception:
+        log.exception("%s failed", command)
+        return 1
+    return 0
+
+
+def _stage(command: str, options: dict[str, object]) -> Callable[..., None]:
+    """Return the function of a command's stage, and parse the specification in ``options``, if any.
+
+    Only the modules that the stage needs are imported.
+    """
+    name = command.replace("-", "_")
+    if command in _SPECIFICATIONS:
+        specification = _SPECIFICATIONS[command](str(options["spec"]))
+        options["spec"], name = specification, specification.stage
+    run: Callable[..., None] = importlib.import_module(f"bnmatrix.stages.{name}").run
+    return run
+
+
+class _Specification(Protocol):
+    """The specification of a job, which names the stage that runs it."""
+
+    @property
+    def stage(self) -> str:
+        """A module of :mod:`bnmatrix.stages`."""
+
+
+def _job(text: str) -> _Specification:
+    from bnmatrix.training.spec import JobSpec
+
+    return _validated(JobSpec.model_validate_json, text)
+
+
+def _preparation(text: str) -> _Specification:
+    from pydantic import TypeAdapter
+
+    from bnmatrix.datasets.built_in import Preparation
+    from bnmatrix.datasets.own.spec import OwnPreparation
+
+    specs: TypeAdapter[Preparation | OwnPreparation] = TypeAdapter(Preparation | OwnPreparation)
+    return _validated(specs.validate_json, text)
+
+
+def _validated(validate: Callable[[str], _Specification], text: str) -> _Specification:
+    """Validate a specification: ``text`` if it is JSON, or the content of the file that it names.
+
+    Raises:
+        UserError: there is no such file, or its content is no specification.
+    """
+    from pydantic import ValidationError
+
+    try:
+        content = text if text.startswith("{") else Path(text).read_text(encoding="utf-8")
+        return validate(content)
+    except OSError as error:
+        raise UserError(f"--spec {text}: cannot be read: {error.strerror}") from None
+    except ValidationError as error:
+        raise UserError(f"--spec: not a specification: {error}") from None
+
+
+#: Functions that parse the specifications of commands. They import libraries, and therefore run
+#: after the fork.
+_SPECIFICATIONS: dict[str, Callable[[str], _Specification]] = {
+    "train": _job,
+    "prepare": _preparation,
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bnmatrix", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+
+    def command(name: str, text: str, *shared: str, config: bool = True) -> _Command:
+        added = commands.add_parser(name, help=text, description=text)
+        added.add_argument("--log", help="log file; if not given, messages go to the terminal")
+        if config:
+            added.add_argument("--config", help=_CONFIG)
+        for option in shared:
+            kind, words = _OPTIONS[option]
+            added.add_argument(f"--{option}", required=True, type=kind, help=words)
+        return _Command(added)
+
+    _add_data_and_training(command)
+    _add_statistics(command)
+    _add_report(command)
+    _add_tools(command)
+    return parser
+
+
+@dataclass(frozen=True)
+class _Command:
+    """A command to which options can be added."""
+
+    parser: argparse.ArgumentParser
+
+    def option(self, name: str, words: str, kind: _Kind = Path, many: bool = False) -> "_Command":
+        """Add a required option."""
+        self.parser.add_argument(
+            f"--{name}", required=True, type=kind, help=words, nargs="+" if many else None
+        )
+        return self
+
+
+def _add_data_and_training(command: Callable[..., _Command]) -> None:
+    added = command("download", "Download a data set's files and verify them.", "dataset")
+    added.option("raw", "folder for the files")
+    added.option("partial", "folder for unfinished transfers")
+
+    added = command("prepare", "Verify, read and split a data set.", config=False)
+    added.option("spec", "what to prepare, as JSON or as a file that holds it", str)
+    added.option("raw", "folder of the data set's files")
+    added.option("output", "file to write (.npz)")
+
+    added = command("train", "Train all replicates of a job's variants.", config=False)
+    added.option("spec", "what to train, as JSON or as a file that holds it", str)
+    added.option("data", "the prepared data (.npz)")
+    added.option("threads", "threads to use", int)
+    added.option("gpus", "number of GPUs of the job; 0: use the processor only", int)
+    added.option("folder", "folder for the job's tables")
+
+
+def _add_statistics(command: Callable[..., _Command]) -> None:
+    added = command("aggregate", "Combine the tables of a study's jobs.", "study", "runs")
+    added.option("folder", "folder of the runs of all studies")
+    added.option("processed", "folder of the prepared data")
+    added.option("results", "folder for the study's other tables")
+
+    added = command("compare", "Summarize and compare a study's variants.", "study", "runs")
+    added.option("results", "folder of the study's other tables")
+
+    command("judge", "Judge the claims and the replications.", "studies", "results")
+
+    added = command("judge-study", "Judge the claims on one study.", "study", "results")
+    added.option("output", "table to write (CSV)")
+
+    added = command("combine", "Combine the tables of several studies.", config=False)
+    added.option("tables", "tables of runs, one per study", many=True)
+    added.option("timing-tables", "tables of timings, one per study", many=True)
+    added.option("provenances", "provenances, one per study", many=True)
+    added.option("reports", "folder for runs.csv, timings.csv and provenance.json")
+
+
+def _add_report(command: Callable[..., _Command]) -> None:
+    added = command("plot", "Draw a study's figures.", "study", "runs")
+    added.option("results", "folder of the study's other tables")
+    added.option("prepared", "the study's prepared data (.npz)", many=True)
+    added.option("output", "folder for the figures")
+
+    added = command("plot-time", "Draw accuracy against training time.", "study", "runs", "timings")
+    added.option("output", "the figure (.svg)")
+
+    added = command("plot-claims", "Draw the figures of claims and tuning.", "studies", "results")
+    added.option("output", "folder for the figures")
+
+    pages = {
+        "claims-page": ("Render the page of all claims.", ("studies",)),
+        "page": ("Render the page of a study.", ("study", "claims")),
+        "overview": ("Render the overview of all studies.", ("studies", "claims")),
+        "explorer": ("Render the page of learning curves.", ("studies",)),
+        "theory": ("Render the page that explains batch normalization.", ("claims",)),
+    }
+    for name, (text, options) in pages.items():
+        added = command(name, text, *options, "links", "results")
+        added.option("output", "the page")
+        if name == "overview":
+            words = "studies that were not run, by reason, as a JSON mapping"
+            added.option("not-run", words, json.loads)
+            added.option("asked", "number of studies that were asked for", int)
+
+
+def _add_tools(command: Callable[..., _Command]) -> None:
+    added = command("agreement", "Compare results with published ones.", config=False)
+    added.option("reports", "folder of runs.csv and claims.csv")
+    added.option("published", "folder of the published results")
+    added.option("output", "folder for the comparison")
+
+    added = command("costs", "Print the expected and measured costs of training jobs.")
+    added.option("logs", "folder of the training jobs' logs and benchmark files")
+
+    added = command("schemas", "Write the JSON schemas of the files under config/.", config=False)
+    added.option("folder", "folder for the schemas")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""What to run: ``config/config.yaml`` and ``--config``."""
+
+from typing import Literal
+
+from bnmatrix.models import Count, Model
+
+#: Names of files in ``reports/``, which a study cannot have.
+RESERVED_NAMES = (
+    "index",
+    "runs",
+    "timings",
+    "claims",
+    "claims-timing",
+    "replications",
+    "provenance",
+    "agreement-runs",
+    "agreement-claims",
+    "theory",
+    "explorer",
+    "README",
+)
+
+
+class RunConfig(Model):
+    """What to run (`config.yaml` and `--config`)."""
+
+    studies: Literal["all"] | list[str] = "all"
+    """`all`, or the names of studies."""
+    replicates: Count | None = None
+    """Number of replicates of each variant; by default, the number that each study declares."""
+    mirror: str | None = None
+    """A directory or address with copies of the data sets, which is tried before the public hosts;
+    by default, the value of the environment variable BNMATRIX_MIRROR."""
+    require_all: bool = False
+    """Whether unavailable data is an error; by default, studies of unavailable data are left
+    out."""
+    container: str | None = None
+    """An image made from the Dockerfile, such as `docker://registry.example.org/bnmatrix:0.1.0`;
+    jobs run in it with `--sdm apptainer`."""
+    datasets_file: str = "config/datasets.yaml"
+    """File that declares the data sets."""
+    studies_file: str = "config/studies.yaml"
+    """File that declares the studies."""
+    claims_file: str | None = "config/claims.yaml"
+    """File that declares the claims; null: no claims, for example with another `studies_file`."""
+    replications_file: str | None = "config/replications.yaml"
+    """File that declares the published experiments that studies repeat; null: none."""
+
+
+#: Keys of :class:`RunConfig` that name the other files of the configuration.
+CONFIG_FILES = {"datasets_file", "studies_file", "claims_file", "replications_file"}

@@ -1,0 +1,1 @@
+"""From studies to jobs: variants, specifications of jobs, and their costs."""

@@ -1,0 +1,174 @@
+"""Estimates of the memory and time of training jobs, from their data and networks.
+
+Clusters end jobs that exceed their requests. Therefore the requests are well above the measured
+costs (``python -m bnmatrix costs --logs logs/train`` prints both).
+"""
+
+import csv
+import itertools
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bnmatrix.config.datasets import Dataset
+from bnmatrix.config.project import Project
+from bnmatrix.plan.jobs import Job, jobs
+from bnmatrix.plan.sizes import parts
+from bnmatrix.training.minibatches import total_steps
+from bnmatrix.training.settings import Settings
+from bnmatrix.training.spec import Tuning
+
+# Fitted to the jobs of a complete run on one core of a virtual AMD EPYC (Zen 5) at full load.
+_START_SECONDS = 6.0
+_COMPILE_SECONDS = 2.0  # per program: a network at one batch size, with training and evaluation
+_COMPILE_LAYER_SECONDS = 0.4
+_STEP_SECONDS = 20e-6
+_TORCH_START_SECONDS, _TORCH_STEP_SECONDS, _TORCH_MB = 2.0, 150e-6, 400
+_FLOPS = 8e10
+_MEASURE_SECONDS = 0.3  # per run with measures
+# For each variant of which the measure ``step_time`` times steps, in the training loop of this
+# package and in the slower ``fit`` of Keras.
+_TIMED_STEPS = 3400
+_TIMED_STEP_SECONDS = 2e-3
+
+_BASE_MB = 1300  # TensorFlow, Keras, some compiled programs, and the Snakemake process of the job
+_MEASURING_MB = 800  # further programs, and copies of weights and gradients
+#: Number of copies of the data that a job holds at the same time, as 32-bit numbers.
+_COPIES = 2
+
+#: Columns of the measured costs of a study (see :func:`measured`).
+MEASURED = ("measured_core_minutes", "measured_longest_minutes", "measured_mb")
+
+#: Ratio of requested to expected time, for slower processors, busy nodes and slow file systems.
+_SAFETY = 4
+#: The shortest request, in minutes. On a shared file system, Python can take this long to start.
+_LEAST_MINUTES = 5
+
+#: Jobs that are expected to take fewer seconds share a queue entry.
+_SHORT_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The expected time of a job, and the resources that it requests.
+
+    Attributes:
+        seconds: expected time on one core, in seconds.
+        mem_mb: requested memory, in MB.
+    """
+
+    seconds: float
+    mem_mb: int
+
+    @property
+    def minutes(self) -> int:
+        """Requested time, in minutes."""
+        return max(_LEAST_MINUTES, math.ceil(self.seconds * _SAFETY / 60))
+
+    @property
+    def short(self) -> bool:
+        """Whether the job should share a queue entry with other jobs."""
+        return self.seconds < _SHORT_SECONDS
+
+
+def training_cost(project: Project, job: Job) -> Cost:
+    """Return the cost of a training job."""
+    study, dataset = project.study(job.study), project.dataset_of(job.study)
+    replicates = project.replicates_of(job.study)
+    seconds = _START_SECONDS
+    for variant in job.variants:
+        settings = variant.settings
+        seconds += _COMPILE_SECONDS + _COMPILE_LAYER_SECONDS * len(settings.hidden_layers)
+        runs = replicates + (_tuning_runs(study.tuning) if settings.tuned else 0)
+        torch = settings.framework == "torch"
+        seconds += runs * _run_seconds(dataset, settings) + torch * _TORCH_START_SECONDS
+        seconds += _MEASURE_SECONDS * replicates * bool(study.measures)
+        if "step_time" in study.measures:
+            flop = 6 * _weights(dataset, settings) * settings.batch_size
+            seconds += _TIMED_STEPS * (_TIMED_STEP_SECONDS + 2 * flop / _FLOPS)
+    values = dataset.features * (dataset.examples.train + dataset.examples.test)
+    torch = any(variant.settings.framework == "torch" for variant in job.variants)
+    mem_mb = (
+        _BASE_MB
+        + torch * _TORCH_MB
+        + _COPIES * 4 * values / 1e6
+        + (_MEASURING_MB if study.measures else 0)
+    )
+    return Cost(seconds, math.ceil(mem_mb / 100) * 100)
+
+
+def _tuning_runs(tuning: Tuning) -> int:
+    """Return the number of tuning runs, if the grid is widened by half of the allowed rates."""
+    return (len(tuning.rates) + tuning.widen // 2) * tuning.replicates
+
+
+def _run_seconds(dataset: Dataset, settings: Settings) -> float:
+    """Return the seconds of one run.
+
+    A weight costs 6 FLOP per training example and 2 FLOP per evaluated example. Each step also has
+    a constant cost per layer.
+    """
+    examples, validation = parts(dataset, settings.validation, settings.folds)
+    examples = settings.training_examples or examples
+    batch = settings.batch_size
+    steps = total_steps(settings, examples)
+    evaluations = settings.epochs or steps / (settings.evaluate_every or steps)
+    weights = _weights(dataset, settings)
+    flop = 6 * weights * batch * steps + 2 * weights * evaluations * 2 * validation
+    step = _STEP_SECONDS if settings.framework == "keras" else _TORCH_STEP_SECONDS
+    return steps * step * (1 + len(settings.hidden_layers)) + flop / _FLOPS
+
+
+def _weights(dataset: Dataset, settings: Settings) -> int:
+    widths = [dataset.features, *settings.hidden_layers, len(dataset.classes)]
+    return sum(a * b for a, b in itertools.pairwise(widths))
+
+
+def expected(project: Project, studies: Iterable[str]) -> list[dict[str, Any]]:
+    """Return one row per study: the number of jobs, and their expected and requested costs."""
+    rows = []
+    for study in studies:
+        costs = [training_cost(project, job) for job in jobs(project, study)]
+        rows.append(
+            {
+                "study": study,
+                "jobs": len(costs),
+                "core_minutes": sum(cost.seconds for cost in costs) / 60,
+                "longest_minutes": max(cost.seconds for cost in costs) / 60,
+                "asked_minutes": max(cost.minutes for cost in costs),
+                "asked_mb": max(cost.mem_mb for cost in costs),
+            }
+        )
+    return rows
+
+
+def measured(logs: Path, studies: Iterable[str]) -> list[dict[str, Any]]:
+    """Return one row per study with the costs of its jobs, from Snakemake's benchmark files.
+
+    Args:
+        logs: the folder of the training jobs' logs.
+        studies: names of the studies.
+    """
+    rows = []
+    for study in studies:
+        files = sorted((logs / study).glob("*.benchmark.tsv"))
+        benchmarks = [_benchmark(file) for file in files]
+        if benchmarks:
+            rows.append(
+                {
+                    "study": study,
+                    "measured_core_minutes": sum(seconds for seconds, _ in benchmarks) / 60,
+                    "measured_longest_minutes": max(seconds for seconds, _ in benchmarks) / 60,
+                    "measured_mb": max(mem_mb for _, mem_mb in benchmarks),
+                }
+            )
+    return rows
+
+
+def _benchmark(file: Path) -> tuple[float, float]:
+    """Return the seconds and the peak memory in MB; 0 MB if the job was too short to measure."""
+    with file.open(encoding="utf-8", newline="") as lines:
+        row = next(csv.DictReader(lines, delimiter="\t"))
+    return float(row["s"]), float(row["max_rss"]) if row["max_rss"] not in ("-", "NA") else 0.0

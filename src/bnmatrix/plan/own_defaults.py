@@ -1,0 +1,165 @@
+"""Defaults of studies of a user's own data, chosen by the number of examples and features.
+
+Each default has a reason, which the page of the study shows.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from bnmatrix.config.own_data import InspectedDataset
+from bnmatrix.datasets.splitting import Split
+
+#: Data sets with fewer examples are cross-validated, because a single test part says little.
+_FEW = 2_000
+#: Number of training examples up to which the learning rate is tuned for each variant.
+_TUNED = 20_000
+#: Number of training examples from which the network is wider.
+_MANY = 20_000
+#: Number of training examples below which training is short, and variants share jobs.
+_SHORT = 5_000
+
+#: Number of steps of training at batch size 32, and the limits of the number of epochs.
+_STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS = 1_500, 10, 100
+
+_VALIDATION = Split(fraction=0.2, take="stratified")
+_FOLDS = 5
+
+
+def study_entry(
+    entry: Mapping[str, Any] | None, dataset_name: str, dataset: InspectedDataset
+) -> dict[str, Any]:
+    """Return a study's entry, with defaults that fit the data for all missing keys.
+
+    Args:
+        entry: the study's entry in the configuration, not yet validated; None if it is empty.
+        dataset_name: name of the data set.
+        dataset: the data set.
+
+    Returns:
+        The entry with all keys that :class:`bnmatrix.config.studies.Study` needs. Keys
+        that the configuration gives stay unchanged, valid or not.
+    """
+    entry = {key: value for key, value in (entry or {}).items() if value is not None}
+    given_settings, given_axes = entry.get("settings", {}), entry.get("axes", {})
+    if not isinstance(given_settings, Mapping) or not isinstance(given_axes, Mapping):
+        return {"axes": {}, "title": "", "question": "", "dataset": dataset_name} | entry
+    given = {*given_settings, *given_axes}
+    folds = given_settings.get("folds", _default_folds(dataset))
+    training = _training_examples(dataset, given_settings, folds)
+    defaults, reasons = _settings(dataset, training, folds)
+    if {"steps", "epochs"} & given:
+        defaults.pop("epochs")
+    if {"learning_rate", "tuned"} & given:
+        defaults.pop("tuned", None)
+    settings = {key: value for key, value in defaults.items() if key not in given_axes}
+    settings |= given_settings
+    default_sizes = {} if "batch_size" in given_axes else {"batch_size": _batch_sizes(training)}
+    axes = {"normalization": ["none", "batch"], **default_sizes, **given_axes}
+    reasons["batch_size"] = f"powers of two up to a quarter of {training} training examples"
+    default_reasons = {
+        key: reason
+        for key, reason in reasons.items()
+        if key not in given and (key in settings or key in axes)
+    }
+    study = _study(dataset_name, dataset, training, folds)
+    if given_settings.get("framework", "keras") == "keras" and "framework" not in axes:
+        study["measures"] = {"inference_modes": ["last"], "order": ["last"]}
+    return study | {"reasons": default_reasons} | entry | {"settings": settings, "axes": axes}
+
+
+def _default_folds(dataset: InspectedDataset) -> int | None:
+    """Return the number of folds if a data set should be cross-validated; None otherwise."""
+    few = sum(dataset.rows_by_class) < _FEW
+    return _FOLDS if few and dataset.test_split is not None and not dataset.grouped else None
+
+
+def _training_examples(
+    dataset: InspectedDataset, given_settings: Mapping[str, Any], folds: object
+) -> int:
+    """Return the number of training examples. Invalid settings are ignored."""
+    examples = dataset.train_and_test()[0]
+    if isinstance(folds, int) and folds > 1:
+        examples = sum(dataset.train_and_test())
+        examples -= math.ceil(examples / folds)
+    training = _VALIDATION.sizes(examples)[0]
+    wanted = given_settings.get("training_examples")
+    return min(training, wanted) if isinstance(wanted, int) and wanted > 0 else training
+
+
+def _study(
+    dataset_name: str, dataset: InspectedDataset, training: int, folds: object
+) -> dict[str, Any]:
+    """Return the defaults of a study's keys, except its settings and axes."""
+    if folds:
+        replicates = 20
+    elif training < _SHORT:
+        replicates = 15
+    else:
+        replicates = 10 if training <= _TUNED else 5
+    examples = dataset.examples.train + dataset.examples.test
+    study: dict[str, Any] = {
+        "title": dataset.title,
+        "question": (
+            f"Does batch normalization help on {examples} examples of {dataset.title}, and at "
+            "which batch size?"
+        ),
+        "dataset": dataset_name,
+        "replicates": replicates,
+        "tuning": {"rates": [0.000316, 0.001, 0.00316, 0.01, 0.0316]},
+    }
+    if training < _SHORT:
+        # Each job starts TensorFlow, which takes longer than such a short training.
+        study["together"] = ["normalization", "learning_rate", "tuned", "initializer"]
+    return study
+
+
+def _settings(
+    dataset: InspectedDataset, training: int, folds: object
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return default settings, and the reasons for some of them."""
+    wide, short = training >= _MANY, training < _SHORT
+    epochs = math.ceil(_STEPS * 32 / training)
+    settings: dict[str, Any] = {
+        "hidden_layers": [256, 128] if wide else [64, 64],
+        "optimizer": "adam",
+        "input_scaling": "unit" if dataset.maximum else "standardized",
+        "validation": _VALIDATION.model_dump(exclude_defaults=True),
+        "normalization_momentum": 0.9 if short else 0.99,
+        "epochs": min(max(epochs, _FEWEST_EPOCHS), _MOST_EPOCHS),
+    }
+    reasons = {
+        "hidden_layers": f"{'wide' if wide else 'small'}, for {training} training examples of "
+        f"{dataset.features} features",
+        "epochs": f"about {_STEPS} steps at batch size 32, within {_FEWEST_EPOCHS} to "
+        f"{_MOST_EPOCHS} epochs",
+        "input_scaling": "pixels" if dataset.maximum else "features of different units",
+        "validation": "a fifth of the training part, equal shares of each class",
+        "normalization_momentum": "training is short, and moving averages must have settled by its "
+        "end"
+        if short
+        else "Keras's default",
+    }
+    if training <= _TUNED:
+        settings["tuned"] = True
+        reasons["tuned"] = (
+            "each variant has its own best learning rate, by its validation accuracy, so that it "
+            "is not the rate that is compared"
+        )
+    else:
+        settings["learning_rate"] = 0.001
+        reasons["learning_rate"] = "Keras's default for Adam; tuning would take too long"
+    if folds:
+        examples = dataset.examples.train + dataset.examples.test
+        settings["folds"] = folds
+        reasons["folds"] = (
+            f"with {examples} examples a single test part says little: each is tested in turn, in "
+            "repeated cross-validation"
+        )
+    return settings, reasons
+
+
+def _batch_sizes(training: int) -> list[int]:
+    """Return up to four powers of two, the largest at most 256 and a quarter of the examples."""
+    largest = min(256, 2 ** int(math.log2(max(4, training // 4))))
+    return sorted({max(2, largest // 2**power) for power in range(4)})

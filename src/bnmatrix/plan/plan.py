@@ -1,0 +1,286 @@
+"""The plan of a run: the studies that run, those that do not, and the inputs of the rules."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from bnmatrix.config.own_data import InspectedDataset
+from bnmatrix.config.project import Project
+from bnmatrix.config.run import CONFIG_FILES
+from bnmatrix.datasets.availability import Availability, availability, check_mirror
+from bnmatrix.datasets.built_in import Preparation
+from bnmatrix.datasets.own.spec import OwnPreparation
+from bnmatrix.datasets.raw_files import File
+from bnmatrix.datasets.splitting import Split
+from bnmatrix.errors import UserError
+from bnmatrix.files import as_json
+from bnmatrix.plan.costs import Cost, training_cost
+from bnmatrix.plan.jobs import Job, group, split_name
+from bnmatrix.plan.loading import MIRROR_VARIABLE, load_project
+from bnmatrix.plan.preparation import preparation
+from bnmatrix.plan.variants import left_out_variants, variants
+from bnmatrix.training.spec import Variant
+
+NO_TORCH = "PyTorch is not installed: `make torch` adds it"
+_MIRRORED = f"{MIRROR_VARIABLE}=<directory or address with copies> snakemake"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The plan of a run.
+
+    Attributes:
+        project: the configuration.
+        available: for each data set whose files were searched, whether it is available.
+    """
+
+    project: Project
+    available: Mapping[str, Availability]
+    _variants: dict[str, list[Variant]] = field(default_factory=dict)
+    _jobs: dict[str, dict[str, Job]] = field(default_factory=dict)
+
+    @cached_property
+    def not_run(self) -> dict[str, list[str]]:
+        """The studies that the user requested and that do not run, by reason."""
+        reasons: dict[str, list[str]] = {}
+        project = self.project
+        for study in project.chosen:
+            answer = self.available.get(project.study(study).dataset)
+            if answer is not None and not answer.available:
+                reasons.setdefault(answer.reason, []).append(study)
+            elif not project.study(study).frameworks & set(project.frameworks):
+                reasons.setdefault(NO_TORCH, []).append(study)
+        for study, reason in project.unavailable.items():
+            if project.run.studies == "all" or study in project.run.studies:
+                reasons.setdefault(reason, []).append(study)
+        return reasons
+
+    @cached_property
+    def studies(self) -> list[str]:
+        """The studies that run."""
+        without = {study for studies in self.not_run.values() for study in studies}
+        return [study for study in self.project.chosen if study not in without]
+
+    @cached_property
+    def matrix(self) -> list[str]:
+        """The studies with a page and a place on the overview.
+
+        If the user requested studies by name, all of them have a page.
+        """
+        named = self.project.run.studies != "all"
+        return [s for s in self.studies if named or self.project.study(s).role == "matrix"]
+
+    @cached_property
+    def claim_studies(self) -> list[str]:
+        """The studies that claims and replications need."""
+        return [study for study in self.studies if study in self._needed]
+
+    @cached_property
+    def _needed(self) -> set[str]:
+        claims, replications = self.project.claims, self.project.replications
+        return {
+            study
+            for claim in claims.values()
+            for _, analysis in claim.analyses
+            for study in analysis.studies
+        } | {replication.study for replication in replications.values()}
+
+    @cached_property
+    def tuned_studies(self) -> list[str]:
+        """The claim studies that tune learning rates."""
+        return [
+            study
+            for study in self.claim_studies
+            if any(variant.settings.tuned for variant in self.variants(study))
+        ]
+
+    @cached_property
+    def plotted_claims(self) -> list[str]:
+        """The claims that have a figure."""
+        return [
+            name
+            for name, claim in self.project.claims.items()
+            if claim.plot and set(claim.primary.studies) & set(self.studies)
+        ]
+
+    @cached_property
+    def pages(self) -> list[str]:
+        """The pages that every page links to."""
+        return ["index", "explorer", "theory"] + (
+            ["claims", "replications"] if self.claim_studies else []
+        )
+
+    def has_verdicts(self, study: str) -> bool:
+        """Return whether the page of a study shows verdicts, as it does for a user's own data."""
+        return study in self.claim_studies and self.is_own(self.project.study(study).dataset)
+
+    def is_own(self, dataset: str) -> bool:
+        """Return whether a data set is a user's own."""
+        return isinstance(self.project.datasets[dataset], InspectedDataset)
+
+    def variants(self, study: str) -> list[Variant]:
+        """Return the variants of a study."""
+        if study not in self._variants:
+            self._variants[study] = variants(self.project, study)
+        return self._variants[study]
+
+    def jobs(self, study: str) -> dict[str, Job]:
+        """Return the jobs of a study by name."""
+        if study not in self._jobs:
+            jobs = group(self.project, study, self.variants(study))
+            self._jobs[study] = {job.name: job for job in jobs}
+        return self._jobs[study]
+
+    def job(self, study: str, name: str) -> Job:
+        """Return a job.
+
+        Raises:
+            UserError: the study has no such job. The message lists the jobs.
+        """
+        jobs = self.jobs(study)
+        if name not in jobs:
+            raise UserError(f"study '{study}' has no job '{name}'; it has {', '.join(jobs)}")
+        return jobs[name]
+
+    def cost(self, study: str, name: str) -> Cost:
+        """Return the cost of a job."""
+        return training_cost(self.project, self.job(study, name))
+
+    def preparation(self, dataset: str, split: str) -> Preparation | OwnPreparation:
+        """Return the specification of the preparation of a data set with one validation split.
+
+        Raises:
+            UserError: no study uses this data set or split. The message lists the splits.
+        """
+        splits = self.splits(dataset)
+        if split not in splits:
+            known = ", ".join(splits) or "none"
+            raise UserError(f"data set '{dataset}' has no split '{split}'; studies use {known}")
+        return preparation(dataset, self.project.datasets[dataset], splits[split])
+
+    def splits(self, dataset: str) -> dict[str, Split]:
+        """Return the validation splits of a data set that studies use, by name."""
+        return {
+            split_name(variant.settings): variant.settings.validation
+            for study in self.project.studies
+            if self.project.study(study).dataset == dataset
+            for variant in self.variants(study)
+        }
+
+    def splits_of_study(self, study: str) -> list[str]:
+        """Return the names of the validation splits of a study's variants."""
+        return sorted({split_name(variant.settings) for variant in self.variants(study)})
+
+    def downloads(self, dataset: str) -> Sequence[File]:
+        """Return the files of a data set to download.
+
+        Raises:
+            UserError: there is no such data set, or it has no files to download.
+        """
+        datasets = self.project.datasets
+        if dataset not in datasets or not datasets[dataset].files:
+            known = ", ".join(name for name in datasets if datasets[name].files)
+            raise UserError(f"data set '{dataset}' has no files to download; these have: {known}")
+        return datasets[dataset].files
+
+    def require(self, dataset: str) -> None:
+        """Check that a data set is available.
+
+        Raises:
+            UserError: the data set is not available. The message names the places that were tried.
+        """
+        answer = self.available.get(dataset)
+        if answer is not None and not answer.available:
+            raise UserError(
+                f"{answer.reason}.\nConnect to the network and run again, or set a mirror: "
+                f"{_MIRRORED} ..."
+            )
+
+    @cached_property
+    def config(self) -> str:
+        """The keys of ``config.yaml`` that commands need, as JSON.
+
+        The mirror is passed through the environment, because it does not affect results.
+        """
+        return as_json(self.project.run.model_dump(include=CONFIG_FILES))
+
+    def declared(self, studies: Iterable[str]) -> str:
+        """Return a digest of the declarations of studies and of their data sets."""
+        parts = [part for name in studies for part in self._declarations(name)]
+        return _digest(parts)
+
+    def _declarations(self, study: str) -> list[Any]:
+        models = (self.project.study(study), self.project.dataset_of(study))
+        return [study, *(model.model_dump(mode="json") for model in models)]
+
+    @cached_property
+    def declared_claims(self) -> str:
+        """A digest of all declarations that affect verdicts and pages of claims."""
+        content = self.project.model_dump(mode="json", exclude={"run", "frameworks"})
+        return _digest(content)
+
+    def warnings(self) -> list[str]:
+        """Return messages about studies and variants that do not run."""
+        messages = [self.not_run_message()] if self.not_run else []
+        for study in self.studies:
+            number = left_out_variants(self.project, study)
+            if number:
+                messages.append(f"{number} variants of {study} do not run. {NO_TORCH}")
+        return messages
+
+    def not_run_message(self) -> str:
+        """Return a message that names the studies that do not run, the reasons, and what to do."""
+        lines = [f"  {', '.join(names)}: {reason}" for reason, names in self.not_run.items()]
+        head = f"{self.asked - len(self.studies)} of {self.asked} studies do not run:"
+        if set(self.not_run) == {NO_TORCH}:
+            return "\n".join([head, *lines])
+        tail = "To add them, run `snakemake --cores 4` with a network, or\n"
+        return "\n".join([head, *lines, f"{tail}  {_MIRRORED} --cores 4"])
+
+    @property
+    def asked(self) -> int:
+        """The number of studies that were asked for."""
+        return len(self.studies) + sum(map(len, self.not_run.values()))
+
+
+def make_plan(config: Mapping[str, Any], look: bool) -> Plan:
+    """Return the plan of a run.
+
+    Args:
+        config: the merged ``config.yaml`` and ``--config`` values.
+        look: whether to check that data sets are available. The main process does; its jobs do not
+            need to.
+
+    Raises:
+        UserError: the configuration is wrong, a required data set is not available, or no study
+            can run.
+    """
+    project = load_project(config)
+    if not look:
+        return Plan(project, {})
+    check_mirror(project.run.mirror)
+    names = list(project.datasets)
+    if project.run.studies != "all":
+        names = list(dict.fromkeys(project.study(study).dataset for study in project.chosen))
+
+    def answer(dataset: str) -> Availability:
+        raw = Path("data/raw") / dataset
+        return availability(project.datasets[dataset], project.run.mirror, raw)
+
+    with ThreadPoolExecutor() as pool:
+        plan = Plan(project, dict(zip(names, pool.map(answer, names), strict=True)))
+    if plan.not_run and project.run.require_all:
+        raise UserError(
+            f"require_all is set, but some data is not available.\n{plan.not_run_message()}"
+        )
+    if not plan.studies:
+        raise UserError(f"no study can run.\n{plan.not_run_message()}")
+    return plan
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(as_json(content).encode()).hexdigest()[:16]

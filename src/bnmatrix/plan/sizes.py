@@ -1,0 +1,106 @@
+"""Sizes of the parts of data sets, and checks that the settings of variants fit them."""
+
+import math
+
+from bnmatrix.config.datasets import Dataset
+from bnmatrix.config.own_data import InspectedDataset
+from bnmatrix.config.project import Project
+from bnmatrix.datasets.splitting import Split
+from bnmatrix.errors import UserError
+from bnmatrix.training.minibatches import total_steps
+from bnmatrix.training.settings import Settings
+
+
+def parts(dataset: Dataset, validation: Split, folds: int | None) -> tuple[int, int]:
+    """Return the numbers of training examples and of validation examples.
+
+    The former does not take the setting ``training_examples`` into account.
+    """
+    examples = dataset.train_and_test()[0]
+    if folds:
+        examples = sum(dataset.train_and_test())
+        examples -= math.ceil(examples / folds)
+    return validation.sizes(examples)
+
+
+def test_share(dataset: Dataset, settings: Settings) -> float | None:
+    """Return the ratio of test to training examples if a variant is cross-validated, or None."""
+    if not settings.folds:
+        return None
+    test = math.ceil(sum(dataset.train_and_test()) / settings.folds)
+    training = parts(dataset, settings.validation, settings.folds)[0]
+    return test / (settings.training_examples or training)
+
+
+def _check_own(dataset: Dataset, settings: Settings, where: str) -> None:
+    """Check that a user's own data can be split as a variant requires."""
+    if not isinstance(dataset, InspectedDataset):
+        return
+    if dataset.grouped and settings.folds:
+        raise UserError(
+            f"{where}: folds: {dataset.title} is split by groups and cannot also be "
+            "cross-validated; leave `folds` out"
+        )
+    if dataset.grouped and settings.validation.take == "last":
+        raise UserError(
+            f"{where}: validation: {dataset.title} is split by groups, which `take: last` would "
+            "divide; use `stratified`"
+        )
+    if settings.folds and settings.folds > min(dataset.rows_by_class):
+        raise UserError(
+            f"{where}: folds: {settings.folds} is more than the {min(dataset.rows_by_class)} "
+            f"examples that a class of {dataset.title} has"
+        )
+
+
+def check_sizes(project: Project, study: str, settings: Settings, where: str) -> None:
+    """Check that a variant's settings fit its data set.
+
+    Raises:
+        UserError: a setting does not fit. The message begins with ``where``.
+    """
+    dataset = project.dataset_of(study)
+    measures = project.study(study).measures
+    if settings.framework == "torch" and measures:
+        raise UserError(
+            f"{where}: measures: {', '.join(measures)}: need `framework: keras`, not `torch`"
+        )
+    groups = settings.normalization_groups
+    if settings.normalization == "group" and any(n % groups for n in settings.hidden_layers):
+        raise UserError(
+            f"{where}: normalization_groups: {groups} groups do not divide hidden layers of "
+            f"{', '.join(map(str, settings.hidden_layers))} units"
+        )
+    _check_own(dataset, settings, where)
+    training, validation = parts(dataset, settings.validation, settings.folds)
+    if training < 1:
+        raise UserError(
+            f"{where}: validation: {validation} examples are all that {dataset.title} has for "
+            "training"
+        )
+    limit = settings.training_examples
+    if limit is not None and limit > training:
+        raise UserError(
+            f"{where}: training_examples: {limit} is more than the {training} that "
+            f"{dataset.title} has for training (after the test and validation parts)"
+        )
+    available = limit or training
+    single = available % settings.batch_size == 1 and settings.minibatches == "shuffled"
+    if settings.conventions == "torch" and settings.normalization == "batch" and single:
+        raise UserError(
+            f"{where}: batch_size: {settings.batch_size} leaves a last mini-batch of one of "
+            f"{available} examples, which PyTorch's batch normalization refuses; choose another"
+        )
+    if settings.batch_size > available:
+        raise UserError(
+            f"{where}: batch_size: {settings.batch_size} is more than the {available} training "
+            f"examples; use at most {available}"
+        )
+    total = total_steps(settings, available)
+    for measure, steps in project.study(study).measures.items():
+        late = [step for step in steps if step != "last" and step > total]
+        if late:
+            raise UserError(
+                f"{where}: measures → {measure}: training ends after {total} steps, before step "
+                f"{late[0]}"
+            )

@@ -1,0 +1,84 @@
+"""The figure of test accuracy against the time of training."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.ticker import FuncFormatter
+
+from bnmatrix.report.figures.drawing import PERCENT, Drawing
+from bnmatrix.report.figures.layout import MOST_CELLS, nothing
+from bnmatrix.report.labels import VariantLabels, arm_colours, with_labels
+from bnmatrix.report.wording import duration, percent
+from bnmatrix.statistics import timings as times
+
+#: Points above which they are drawn as a picture, which is then the smaller file.
+_MOST_POINTS = 5_000
+
+
+def time_and_accuracy(runs: pd.DataFrame, timings: pd.DataFrame, labels: VariantLabels) -> Drawing:
+    """Return the test accuracy of each run against the seconds that its training took.
+
+    Args:
+        runs: a row for each run.
+        timings: a row for each evaluation (:data:`bnmatrix.tables.schema.TIMING_COLUMNS`).
+        labels: the labels of the study's variants.
+    """
+    table = with_labels(runs, labels).join(times.run_seconds(timings), on=["variant", "replicate"])
+    table = table[table["test_accuracy"].notna() & table["seconds"].notna()]
+    if table.empty:
+        return nothing("No run was completed", table)
+    medians = times.time_and_accuracy(table)
+    names = labels.column(table, lambda variant: variant.short_cell())
+    short = dict(zip(table["cell"], names, strict=True))
+    figure, panel = plt.subplots(figsize=(6.4, 4.2))
+    picture = len(table) > _MOST_POINTS
+    for arm, colour in arm_colours(table).items():
+        rows, centre = table[table["arm"] == arm], medians.loc[arm]
+        panel.plot(
+            rows["seconds"],
+            rows["test_accuracy"],
+            color=colour,
+            ms=4,
+            alpha=0.35,
+            mew=0,
+            marker="o",
+            ls="",
+            rasterized=picture,
+        )
+        panel.plot(
+            centre["seconds"],
+            centre["test_accuracy"],
+            color=colour,
+            ms=7,
+            label=arm,
+            marker="o",
+            ls="",
+            rasterized=picture,
+        )
+        for cell, row in centre.head(MOST_CELLS).iterrows():
+            panel.annotate(
+                short[cell],
+                (row["seconds"], row["test_accuracy"]),
+                (5, 5),
+                textcoords="offset points",
+                fontsize=7.5,
+                color=colour,
+            )
+    panel.set_xscale("log")
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    panel.yaxis.set_major_formatter(PERCENT)
+    panel.set_xlabel("seconds of training a run, one thread (logarithmic)")
+    panel.set_ylabel("test accuracy (%)")
+    figure.legend(loc="outside upper center", ncols=2)
+    data = table[[*labels.axes, "replicate", "seconds", "test_accuracy"]]
+    return Drawing(figure, data, _description(medians))
+
+
+def _description(medians: pd.DataFrame) -> str:
+    """Return the medians of each arm and cell, in words."""
+    words = [
+        f"{arm}, {cell}: {percent(row.test_accuracy, 1)} in {duration(row.seconds)}"
+        for (arm, cell), row in medians.head(MOST_CELLS).iterrows()
+    ]
+    if len(medians) > MOST_CELLS:
+        words.append(f"and {len(medians) - MOST_CELLS} more")
+    return f"Test accuracy against training time, medians: {'; '.join(words)}."

@@ -1,0 +1,93 @@
+"""Figures of how learning rates were tuned."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.lines import Line2D
+
+from bnmatrix.config.project import Project
+from bnmatrix.report.figures.drawing import PERCENT, Drawing, save, set_style
+from bnmatrix.report.figures.layout import hide_unused
+from bnmatrix.report.labels import VariantLabels, arm_colours, study_labels, with_labels
+
+_COLUMNS = 4
+
+
+def draw_tuning(folder: Path, project: Project, studies: Sequence[str], results: Path) -> None:
+    """Draw and save the tuning curves of each study that tunes learning rates.
+
+    Args:
+        folder: where to save ``tuning-<study>.svg``.
+        project: the configuration.
+        studies: the studies that were run.
+        results: the folder of the studies' tables.
+    """
+    set_style()
+    for study in studies:
+        table = pd.read_parquet(results / study / "tuning.parquet")
+        if len(table):
+            objective = project.study(study).tuning.objective
+            drawing = tuning_curves(table, study_labels(project, study), objective)
+            save(drawing, folder / f"tuning-{study}.svg")
+
+
+def tuning_curves(
+    table: pd.DataFrame, labels: VariantLabels, objective: Literal["final", "average"]
+) -> Drawing:
+    """Return what tuning maximized against the learning rate: a panel a cell, a colour an arm.
+
+    The chosen rate is ringed.
+
+    Args:
+        table: a study's tuning runs (:data:`bnmatrix.tables.schema.TUNING_COLUMNS`).
+        labels: the labels of the study's variants.
+        objective: what was maximized: the validation accuracy at the end, or its average.
+    """
+    # All cells are tuned here, so that panels need not say it.
+    panel_name = labels.column(table, lambda variant: variant.cell(without=("tuned",)))
+    table = with_labels(table, labels).assign(panel=panel_name)
+    table = table.drop_duplicates(["arm", "cell", "rate"]).sort_values("rate")
+    colours = arm_colours(table)
+    names = list(dict.fromkeys(table.sort_index()["panel"]))
+    columns = min(_COLUMNS, len(names))
+    rows = math.ceil(len(names) / columns)
+    figure, grid = plt.subplots(
+        rows,
+        columns,
+        figsize=(max(6.4, 2.8 * columns), 2.3 * rows + 0.6),
+        squeeze=False,
+        sharey=True,
+        sharex=True,
+    )
+    for panel, name in zip(grid.flat, names, strict=False):
+        for arm, part in table[table["panel"] == name].groupby("arm", sort=False):
+            x, y, colour = part["rate"], part["tuning_objective"], colours[arm]
+            panel.plot(x, y, "o-", ms=3, lw=1.4, color=colour)
+            panel.plot(x[part["chosen"]], y[part["chosen"]], "o", ms=9, mfc="none", color=colour)
+        panel.set_title("\n".join(name.split(", ")), fontsize=8)
+        panel.set_xscale("log")
+        panel.yaxis.set_major_formatter(PERCENT)
+    hide_unused(grid.flat, len(names))
+    for panel in grid[-1]:
+        panel.set_xlabel("learning rate")
+    when = "average" if objective == "average" else "at the end"
+    for row in grid:
+        row[0].set_ylabel(f"validation accuracy (%)\n{when}", fontsize=8)
+    figure.legend(
+        handles=[Line2D([], [], color=c, marker="o", label=arm) for arm, c in colours.items()],
+        loc="outside upper center",
+        ncols=2,
+    )
+    words = [
+        f"{row.arm}, {row.panel}: {row.rate:g}"
+        for row in table[table["chosen"]].itertuples(index=False)
+    ]
+    return Drawing(
+        figure,
+        table[["arm", "cell", "rate", "tuning_objective", "chosen"]],
+        f"Validation accuracy against learning rate. Chosen rates: {'; '.join(words)}.",
+    )

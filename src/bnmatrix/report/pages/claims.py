@@ -1,0 +1,96 @@
+"""The page of the claims."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from bnmatrix.config.project import Project
+from bnmatrix.report.labels import study_labels
+from bnmatrix.report.pages.records import Record
+from bnmatrix.report.pages.rendering import environment, svg
+from bnmatrix.report.pages.scorecard import analysis_rows, scorecard_rows
+from bnmatrix.tables.csv import read_runs
+
+
+def claims_page(project: Project, studies: Sequence[str], root: Path, links: Sequence[str]) -> str:
+    """Return the page of all claims.
+
+    Args:
+        project: the configuration.
+        studies: the studies that were run for them.
+        root: the folder that holds ``data/results`` and ``reports``.
+        links: pages that every page links to.
+    """
+    claims = read_runs(root / "reports/claims.csv")
+    analyses = read_runs(root / "data/results/claims/analyses.csv")
+    timed = read_runs(root / "reports/claims-timing.csv")
+    entries = []
+    timed_entries = []
+    for name, claim in project.claims.items():
+        figure = root / f"reports/figures/claims/{name}.svg"
+        decided = analyses[analyses["claim"] == name]
+        timed_too = timed[timed["claim"] == name]
+        analysed = {*decided["study"], *timed_too["study"]}
+        entries.append(
+            {
+                "name": name,
+                "claim": claim,
+                "verdicts": scorecard_rows(claims[claims["claim"] == name], project),
+                "analyses": analysis_rows(decided, project),
+                "studies": [study for study in studies if study in analysed],
+                "figure": svg(figure, name) if figure.exists() else None,
+            }
+        )
+        if rows := analysis_rows(timed_too, project):
+            timed_entries.append((claim.title, rows))
+    return (
+        environment(links, "claims")
+        .get_template("claims.html.j2")
+        .render(
+            entries=entries,
+            scorecard=scorecard_rows(claims, project),
+            counts=claims["verdict"].value_counts().to_dict(),
+            tuning=_tuning(project, studies, root),
+            timed=timed_entries,
+        )
+    )
+
+
+def _tuning(project: Project, studies: Sequence[str], root: Path) -> list[Record]:
+    """Return the studies that tuned learning rates, each with its figure and what was chosen."""
+    entries = []
+    for study in studies:
+        figure = root / f"reports/figures/claims/tuning-{study}.svg"
+        if not figure.exists():
+            continue
+        table = pd.read_parquet(root / f"data/results/{study}/tuning.parquet")
+        if table.empty:
+            continue
+        entries.append(
+            {
+                "study": study,
+                "title": project.study(study).title,
+                "tuning": project.study(study).tuning,
+                "figure": svg(figure, f"tuning-{study}"),
+                "widened": int(table.drop_duplicates(["variant", "rate"])["widened"].sum()),
+                "chosen": _chosen(project, study, table),
+            }
+        )
+    return entries
+
+
+def _chosen(project: Project, study: str, table: pd.DataFrame) -> list[Record]:
+    """Return the learning rate that was chosen for each variant of a study."""
+    labels = study_labels(project, study)
+    chosen = table[table["chosen"]].drop_duplicates("variant")
+    return [
+        {
+            "arm": labels[row.variant].arm,
+            # All cells here are tuned.
+            "cell": labels[row.variant].cell(without=("tuned",)),
+            "rate": row.rate,
+            "objective": row.tuning_objective,
+        }
+        for row in chosen.itertuples(index=False)
+    ]

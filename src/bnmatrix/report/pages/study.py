@@ -1,0 +1,146 @@
+"""The page of a study."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from bnmatrix.config.own_data import InspectedDataset
+from bnmatrix.config.project import Project
+from bnmatrix.config.studies import Study
+from bnmatrix.plan.variants import left_out_variants, variants
+from bnmatrix.report.labels import VariantLabels, study_labels, with_labels
+from bnmatrix.report.pages.protocol import axis_facts, declaration, setting_facts
+from bnmatrix.report.pages.records import MOST_VARIANTS, Record, records
+from bnmatrix.report.pages.rendering import environment, svg
+from bnmatrix.report.pages.scorecard import scorecard_rows
+from bnmatrix.report.pages.text import answer, own_facts
+from bnmatrix.statistics.timings import evaluation_seconds, step_seconds
+from bnmatrix.tables.csv import read_runs
+from bnmatrix.training.convention_table import CONVENTIONS
+
+_FIGURES = ("differences", "accuracy", "learning-curves", "gap", "confusion", "confused", "time")
+
+#: Axes that distinguish frameworks. Names of cells leave them out where frameworks are compared.
+_FRAMEWORK_AXES = ("framework", "conventions")
+
+
+def study_page(
+    project: Project, name: str, root: Path, links: Sequence[str], claims: Path | None = None
+) -> str:
+    """Return the page of a study.
+
+    Args:
+        project: the configuration.
+        name: name of the study.
+        root: the folder that holds ``data/results`` and ``reports/figures``.
+        links: the pages that every page links to.
+        claims: the table of verdicts on this study alone, if it is a study of a user's own data.
+    """
+    study, dataset = project.study(name), project.dataset_of(name)
+    matrix, labels = variants(project, name), study_labels(project, name)
+    tables = root / "data/results" / name
+    summary = read_runs(tables / "summary.csv")
+    comparisons = read_runs(tables / "comparisons.csv")
+    timings = read_runs(tables / "timings.csv")
+    confusion = read_runs(tables / "confusion.csv")
+    best = summary[summary["variant"].isin(confusion["variant"])]
+    folds, tuned = matrix[0].settings.folds, any(v.settings.tuned for v in matrix)
+    return (
+        environment(links, name)
+        .get_template("study.html.j2")
+        .render(
+            name=name,
+            study=study,
+            dataset=dataset,
+            files=f"figures/{name}/",
+            figures={
+                figure: svg(root / f"reports/figures/{name}/{figure}.svg", figure)
+                for figure in _FIGURES
+            },
+            answers=answer(with_labels(comparisons, labels), labels.axes),
+            own=own_facts(dataset, comparisons, summary, folds, tuned)
+            if isinstance(dataset, InspectedDataset)
+            else None,
+            summary=_summary(summary, labels, list(study.axes)),
+            comparisons=records(comparisons, labels),
+            frameworks=_frameworks(read_runs(tables / "frameworks.csv"), labels),
+            conventions=CONVENTIONS,
+            without_torch=left_out_variants(project, name),
+            scorecard=scorecard_rows(read_runs(claims), project) if claims else [],
+            best="".join(f"{labels[v].arm}, {labels[v].cell()}" for v in best["variant"]),
+            best_runs=int((best["test_accuracy_n"] - best["diverged"]).sum()),
+            printed=_printed(study, summary),
+            axes=list(study.axes),
+            axis_facts=axis_facts(study, matrix),
+            setting_facts=setting_facts(study, matrix),
+            declaration=declaration(study),
+            cross_validated=folds is not None,
+            tuned=tuned,
+            replicates=int(summary["test_accuracy_n"].max()),
+            provenance=json.loads((tables / "provenance.json").read_text(encoding="utf-8")),
+            seconds=evaluation_seconds(timings).to_dict("records"),
+            step_seconds=_step_seconds(timings, labels),
+            most=MOST_VARIANTS,
+        )
+    )
+
+
+def _summary(summary: pd.DataFrame, labels: VariantLabels, axes: list[str]) -> list[Record]:
+    """Return the rows of a summary, with the values of the axes as texts (``axis_texts``)."""
+    return [
+        row | {"axis_texts": [labels[row["variant"]].text(axis, missing="–") for axis in axes]}
+        for row in records(summary, labels)
+    ]
+
+
+def _printed(study: Study, summary: pd.DataFrame) -> list[Record]:
+    """Return the figures that the source reports, each with the result of the same cell."""
+    if study.source is None:
+        return []
+    rows = []
+    for figure in study.source.printed:
+        same = summary[
+            (summary["normalization"] == figure.normalization)
+            & (summary["batch_size"] == figure.batch_size)
+        ]
+        rows.append({"printed": figure, "ours": same.iloc[0].to_dict() if len(same) else None})
+    return rows
+
+
+def _frameworks(table: pd.DataFrame, labels: VariantLabels) -> list[Record]:
+    """Return the rows of the comparison of frameworks, with the names of cells and arms.
+
+    Args:
+        table: one row with the mean over all cells, then one row per cell
+            (:func:`bnmatrix.statistics.frameworks.compare_frameworks`).
+        labels: the labels of the study's variants.
+    """
+    if table.empty:
+        return []
+    mean = table.iloc[0].to_dict() | {"cell": "mean of all", "arm": "all"}
+    return [mean, *records(table.iloc[1:], labels, without=_FRAMEWORK_AXES)]
+
+
+def _step_seconds(timings: pd.DataFrame, labels: VariantLabels) -> list[Record]:
+    """Return the seconds of a training step in each framework, for cells in both frameworks.
+
+    Only variants in PyTorch with Keras's conventions count, so that only the framework differs.
+    """
+    if "framework" not in labels.axes:
+        return []
+    seconds = step_seconds(timings)
+    counterparts = {
+        labels[name].variant.settings.model_copy(update={"framework": "keras"}): name
+        for name in seconds.index
+        if labels[name].value("framework") == "torch"
+    }
+    rows = []
+    for name in timings["variant"].unique():
+        variant = labels[name]
+        torch = counterparts.get(variant.variant.settings)
+        if variant.value("framework") == "keras" and torch and name in seconds:
+            label = f"{variant.arm}, {variant.cell(without=_FRAMEWORK_AXES)}"
+            rows.append({"label": label, "keras": seconds[name], "torch": seconds[torch]})
+    return rows

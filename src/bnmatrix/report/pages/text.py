@@ -1,0 +1,222 @@
+"""Sentences that describe tables of results and claim no more than the numbers show."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bnmatrix.config.own_data import InspectedDataset
+from bnmatrix.report.labels import cell_axes, value_text
+from bnmatrix.report.wording import interval, join, points
+from bnmatrix.statistics.resolution import Resolution, examples_needed, resolution, sampling_error
+
+#: Maximum number of cells that a sentence lists.
+MOST_CELLS = 5
+
+COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+_NOTHING = "There is nothing to compare: no variant has a counterpart without normalization."
+
+
+def answer(comparisons: pd.DataFrame, axes: Sequence[str]) -> list[str]:
+    """Return a sentence for each arm: the cells where it raised or lowered accuracy, or neither.
+
+    Args:
+        comparisons: one row per variant that has a baseline
+            (:func:`bnmatrix.statistics.comparisons.compare`), with labels
+            (:func:`bnmatrix.report.labels.with_labels`).
+        axes: the axes of the study.
+    """
+    if comparisons.empty:
+        return [_NOTHING]
+    only_size = cell_axes(axes) == ("batch_size",)
+    return [
+        _answer_for(str(arm), group, only_size)
+        for arm, group in comparisons.groupby("arm", sort=False)
+    ]
+
+
+def overall(tables: Mapping[str, pd.DataFrame]) -> str:
+    """Return sentences about the cells of all studies: counts of effects by sign, and their range.
+
+    Args:
+        tables: comparisons with labels, as for :func:`answer`, by title of the study.
+    """
+    filled = [table.assign(title=title) for title, table in tables.items() if len(table)]
+    if not filled:
+        return _NOTHING
+    cells = pd.concat(filled, ignore_index=True)
+    raised, lowered = int((cells["ci_low"] > 0).sum()), int((cells["ci_high"] < 0).sum())
+    unclear = len(cells) - raised - lowered
+    least, most = cells.loc[cells["effect"].idxmin()], cells.loc[cells["effect"].idxmax()]
+    return (
+        f"Of {len(cells)} comparisons, normalization raised test accuracy in {count(raised)} and "
+        f"lowered it in {count(lowered)}; {count(unclear)} {'is' if unclear == 1 else 'are'} too "
+        "close to call. Mean differences, in points with their 95 % "
+        f"intervals, go from {_effect(least)} ({least['title']}, {least['cell']}) "
+        f"to {_effect(most)} ({most['title']}, {most['cell']})."
+    )
+
+
+def _answer_for(arm: str, table: pd.DataFrame, only_size: bool) -> str:
+    raised = table["ci_low"] > 0
+    lowered = table["ci_high"] < 0
+    unmeasured = table["ci_low"].isna()
+    groups = {
+        "raised test accuracy": raised,
+        "lowered test accuracy": lowered,
+        "made no difference distinguishable from chance": ~(raised | lowered | unmeasured),
+        "has no interval, since replicates are too few or do not differ,": unmeasured,
+    }
+    parts = [
+        f"{verb} at {_where(table[rows], only_size)}" for verb, rows in groups.items() if rows.any()
+    ]
+    pairs = sorted(set(table["pairs"]))
+    n = count(pairs[0]) if len(pairs) == 1 else f"{count(pairs[0])} to {count(pairs[-1])}"
+    plural = "replicate" if pairs == [1] else "replicates"
+    return (
+        f"In {n} paired {plural} a cell, {arm} {join(parts)}. In brackets: the mean difference in "
+        "points and its 95 % interval."
+    )
+
+
+def _where(rows: pd.DataFrame, only_size: bool) -> str:
+    """Return the cells with their differences, or only the number of cells if there are many.
+
+    Args:
+        rows: comparisons.
+        only_size: whether cells differ only in the batch size.
+    """
+    if len(rows) > MOST_CELLS:
+        low, high = points(rows["effect"].min()), points(rows["effect"].max())
+        return f"{len(rows)} cells (mean differences from {low} to {high})"
+    parts = [
+        f"{value_text(row['batch_size']) if only_size else row['cell']} ({_effect(row)})"
+        for _, row in rows.iterrows()
+    ]
+    return f"batch size{'s' if len(parts) > 1 else ''} {join(parts)}" if only_size else join(parts)
+
+
+def _effect(row: pd.Series) -> str:
+    if pd.isna(row["ci_low"]):
+        return points(row["effect"])
+    return f"{points(row['effect'])}, {interval(row['ci_low'], row['ci_high'])}"
+
+
+@dataclass(frozen=True)
+class OwnFacts:
+    """What a page says about a user's own data.
+
+    Attributes:
+        notes: how the data was read.
+        classes: each class with its number of examples.
+        telling: sentences about the smallest difference that the data can show.
+    """
+
+    notes: Sequence[str]
+    classes: list[tuple[str, int]]
+    telling: list[str]
+
+
+def own_facts(
+    dataset: InspectedDataset,
+    comparisons: pd.DataFrame,
+    summary: pd.DataFrame,
+    folds: int | None,
+    tuned: bool,
+) -> OwnFacts:
+    """Return what a page says about a user's own data.
+
+    Args:
+        dataset: the data set.
+        comparisons, summary: tables of a study of the data set.
+        folds: number of folds if the study is cross-validated.
+        tuned: whether learning rates were tuned.
+    """
+    telling = []
+    resolved = resolution(comparisons, dataset.margin)
+    if resolved.comparisons:
+        best = float(summary["test_accuracy_mean"].max())
+        telling = [
+            *_resolution_sentences(dataset, resolved, folds),
+            _folds_sentence(folds, tuned) if folds else _test_part_sentence(dataset, best),
+        ]
+    classes = list(zip(dataset.classes, dataset.rows_by_class, strict=True))
+    return OwnFacts(dataset.notes, classes, telling)
+
+
+def _resolution_sentences(
+    dataset: InspectedDataset, resolved: Resolution, folds: int | None
+) -> list[str]:
+    """Return sentences about the smallest difference that the intervals can show."""
+    margin, examples = dataset.margin, sum(dataset.rows_by_class)
+    matters = f"{margin * 100:g} point{'s' if margin > 0.01 else ''}"
+    sentences = []
+    if resolved.equivalent:
+        sentences.append(
+            f"In {_share(resolved.equivalent, resolved.comparisons)} any difference is within "
+            f"{matters}, which is taken to make no practical difference."
+        )
+    if resolved.unclear and resolved.widest > margin:
+        where = _share(resolved.unclear, resolved.comparisons)
+        half = resolved.half_width
+        reach = (
+            f"intervals there reach {half * 100:.1f} points to either side (the median), where "
+            f"{matters} would matter."
+        )
+        if folds:
+            about = _rounded(examples_needed(examples, half, margin))
+            sentences.append(
+                f"In {where} {examples} examples are too few to tell: {reach} Intervals narrow "
+                f"with the square root of the number of examples: about {about} might be enough."
+            )
+        else:
+            sentences.append(
+                f"In {where} these replicates are too few to tell: {reach} More replicates narrow "
+                "them."
+            )
+    return sentences
+
+
+def _folds_sentence(folds: int, tuned: bool) -> str:
+    sentence = (
+        f"Examples are tested in turn, one of {folds} folds a replicate; intervals allow for "
+        "which of them train and which test."
+    )
+    if not tuned:
+        return sentence
+    return (
+        f"{sentence} A variant's learning rate was tuned once, on validation parts of the first "
+        "folds, some of whose examples test other replicates: accuracies may be a little "
+        "too high, in both arms alike."
+    )
+
+
+def _test_part_sentence(dataset: InspectedDataset, accuracy: float) -> str:
+    test = dataset.train_and_test()[1]
+    return (
+        "Intervals say how results vary with the initial weights and the order of the data, "
+        f"on the same {test} test examples. Another sample of as many test examples could move "
+        f"each accuracy by {sampling_error(accuracy, test) * 100:.1f} points; differences between "
+        "arms, by less."
+    )
+
+
+def _rounded(number: float) -> str:
+    """Return a number rounded to one significant digit, with spaces between thousands."""
+    digits = 10 ** (len(str(int(number))) - 1)
+    return f"{round(number / digits) * digits:,}".replace(",", " ")
+
+
+def _share(number: int, every: int) -> str:
+    """Return in words the number of comparisons out of all comparisons."""
+    if every == 1:
+        return "the one comparison"
+    if number == every:
+        return f"all {count(every)} comparisons"
+    return f"{count(number)} of {count(every)} comparisons"
+
+
+def count(number: int) -> str:
+    """Return a small number in words."""
+    return COUNTS[number] if number < len(COUNTS) else str(number)

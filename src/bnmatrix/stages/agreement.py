@@ -1,0 +1,44 @@
+"""Compare the results of this run with published results."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from bnmatrix.errors import UserError
+from bnmatrix.statistics.agreement import claims_agreement, runs_agreement
+from bnmatrix.tables.csv import read_runs, write_csv
+
+_Compare = Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]
+
+
+def run(*, reports: Path, published: Path, output: Path) -> None:
+    """Print and write how this run agrees with published results.
+
+    Rows are identical, agree within intervals, or differ.
+
+    Args:
+        reports: the folder of ``runs.csv`` and ``claims.csv``.
+        published: the folder of the published tables.
+        output: the folder for ``agreement-runs.csv`` and ``agreement-claims.csv``.
+    """
+    _agree("runs", runs_agreement, "study", reports, published, output)
+    _agree("claims", claims_agreement, "claim", reports, published, output)
+
+
+def _agree(
+    name: str, compare: _Compare, key: str, reports: Path, published: Path, output: Path
+) -> None:
+    paths = [folder / f"{name}.csv" for folder in (reports, published)]
+    for path in paths:
+        if not path.is_file():
+            raise UserError(f"{path}: there is no such file; run `snakemake --cores 4` first")
+    agreement = compare(read_runs(paths[0]), read_runs(paths[1]))
+    counts = agreement["agreement"].value_counts()
+    print(f"{name}.csv: " + ", ".join(f"{counts[word]} {word}" for word in counts.index))
+    for row in agreement[agreement["agreement"] == "differs"].to_dict("records"):
+        print("  differs: " + ", ".join(f"{k} {row[k]}" for k in row if k != "agreement"))
+    one_sided = agreement[agreement["agreement"].str.startswith("only")]
+    for word, rows in one_sided.groupby("agreement"):
+        print(f"  {word}: {', '.join(dict.fromkeys(rows[key]))}")
+    write_csv(agreement, output / f"agreement-{name}.csv")

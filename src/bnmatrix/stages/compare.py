@@ -1,0 +1,44 @@
+"""Summarize the variants of a study, compare them with their baselines, and count confusions."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from bnmatrix.plan.loading import load_project
+from bnmatrix.plan.sizes import test_share
+from bnmatrix.plan.variants import variants
+from bnmatrix.statistics.comparisons import compare, summarize
+from bnmatrix.statistics.confusions import best_variant, confusion, most_confused
+from bnmatrix.statistics.frameworks import compare_frameworks
+from bnmatrix.tables.csv import read_runs, write_csv
+
+#: Maximum number of confused test examples in the list.
+EXAMPLES = 18
+
+
+def run(study: str, *, config: str | None, runs: Path, results: Path) -> None:
+    """Write a study's summary, comparisons and confusions.
+
+    Args:
+        study: name of the study.
+        config: the configuration as JSON; if None, ``config/config.yaml`` is read.
+        runs: the study's table of runs (CSV).
+        results: the folder of the study's other tables, to read and to write.
+    """
+    project, table = load_project(config), read_runs(runs)
+    dataset = project.dataset_of(study)
+    classes = len(dataset.classes)
+    shares = {
+        variant.name: share
+        for variant in variants(project, study)
+        if (share := test_share(dataset, variant.settings)) is not None
+    }
+    summary = summarize(table, classes, shares)
+    write_csv(summary, results / "summary.csv")
+    write_csv(compare(table, classes, shares), results / "comparisons.csv")
+    frameworks = compare_frameworks(table, classes, dataset.margin, shares)
+    write_csv(frameworks, results / "frameworks.csv")
+    best = [("variant", "==", best_variant(summary, classes))]
+    predictions = pd.read_parquet(results / "predictions.parquet", filters=best)
+    write_csv(confusion(predictions, classes), results / "confusion.csv")
+    write_csv(most_confused(predictions, EXAMPLES), results / "confused.csv")

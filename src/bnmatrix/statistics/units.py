@@ -1,0 +1,67 @@
+"""How differences in an endpoint are written, by the unit of the endpoint.
+
+A unit is declared once, in one of the two tables below.
+"""
+
+import math
+
+MINUS = "\N{MINUS SIGN}"
+
+#: Unit → factor to multiply by, decimals, and the text after the number.
+_LINEAR: dict[str, tuple[int, int, str]] = {
+    "points": (100, 2, " points"),
+    "points a doubling": (100, 2, " points a doubling"),
+    "nats": (1, 3, " nats"),
+    "plain": (1, 3, ""),
+    "count": (1, 0, ""),
+}
+#: Unit → base of the logarithms that the endpoint gives.
+_FACTORS = {"factor of 2": 2, "factor of 10": 10}
+
+#: The units of endpoints.
+UNITS = (*_LINEAR, *_FACTORS)
+
+
+def quantity(value: float, unit: str) -> str:
+    """Return a difference with its unit: "+1.20 points", "×0.43"."""
+    if math.isnan(value):
+        return "n/a"
+    suffix = "" if unit in _FACTORS else _LINEAR[unit][2]
+    return number(value, unit) + suffix
+
+
+def number(value: float, unit: str) -> str:
+    """Return a difference without its unit: "+1.20"; a factor as "×0.43"."""
+    if math.isnan(value):
+        return "n/a"
+    if unit in _FACTORS:
+        try:
+            factor = _FACTORS[unit] ** value
+        except OverflowError:
+            return "×∞"
+        if 1e-3 < factor < 1e4:
+            return f"×{factor:.0f}" if factor >= 999.5 else f"×{factor:.3g}"
+        return f"×{factor:.1e}"
+    scale, digits, _ = _LINEAR[unit]
+    text = f"{abs(value * scale):.{digits}f}"
+    if float(text) == 0:
+        # Zero when rounded, but not zero.
+        return text if abs(value) < 1e-12 else f"{value * scale:+.1g}".replace("-", MINUS)
+    return f"{MINUS if value < 0 else '+'}{text}"
+
+
+def margin_text(margin: float, unit: str) -> str:
+    """Return a margin: "±0.2 points", "a factor of 1.2"."""
+    if unit in _FACTORS:
+        factor = _FACTORS[unit] ** margin
+        short = f"{factor:.3g}"
+        return f"a factor of {short if short != '1' else f'{factor:.4g}'}"
+    scale, _, suffix = _LINEAR[unit]
+    return f"±{margin * scale:g}{suffix}"
+
+
+def interval(low: float, high: float, unit: str) -> str:
+    """Return an interval of differences, without its unit."""
+    if math.isnan(low) or math.isnan(high):
+        return "no interval"
+    return f"[{number(low, unit)}, {number(high, unit)}]"

@@ -1,0 +1,1 @@
+"""The tables that stages exchange: columns, files and CSV."""

@@ -1,0 +1,108 @@
+"""The tables that a training job writes, and their columns."""
+
+import pyarrow as pa
+
+from bnmatrix.tables.status import COMPLETED as COMPLETED
+from bnmatrix.tables.status import DIVERGED as DIVERGED
+
+#: Types of columns.
+INT, REAL, TEXT, BOOL = pa.int64(), pa.float64(), pa.string(), pa.bool_()
+
+#: One row per run (a replicate of a variant). The axes are between ``dataset`` and ``replicate``.
+#: ``parameters`` is the number of the network's parameters, moving averages included; ``state``
+#: adds the variables of the optimizer.
+#: Accuracies are fractions, losses cross-entropies in nats; both are empty for a diverged run.
+RUN_KEYS = ["study", "dataset"]
+RUN_COLUMNS = {
+    "replicate": INT,
+    "status": TEXT,
+    "test_accuracy": REAL,
+    "test_loss": REAL,
+    "validation_accuracy": REAL,
+    "validation_loss": REAL,
+    "train_accuracy": REAL,
+    "train_loss": REAL,
+    "train_accuracy_as_trained": REAL,
+    "train_loss_as_trained": REAL,
+    "epochs": REAL,
+    "steps": INT,
+    "learning_rate_used": REAL,
+    "parameters": INT,
+    "state": INT,
+    "variant": TEXT,
+    "baseline": TEXT,
+}
+
+#: One row per evaluation. ``train_*_as_trained`` are means over the mini-batches since the previous
+#: evaluation, in training mode. ``train_*`` and ``validation_*`` are in inference mode; ``train_*``
+#: are computed on a fixed sample of the training data.
+HISTORY_COLUMNS = {
+    "replicate": INT,
+    "epoch": REAL,
+    "step": INT,
+    "train_loss_as_trained": REAL,
+    "train_accuracy_as_trained": REAL,
+    "train_loss": REAL,
+    "train_accuracy": REAL,
+    "validation_loss": REAL,
+    "validation_accuracy": REAL,
+    "variant": TEXT,
+}
+
+#: One row per evaluation: seconds of wall-clock time since the previous evaluation.
+TIMING_COLUMNS = {
+    "replicate": INT,
+    "epoch": REAL,
+    "step": INT,
+    "training_seconds": REAL,
+    "evaluation_seconds": REAL,
+    "variant": TEXT,
+}
+
+
+#: One row per run that tuned a learning rate. ``rate`` is the learning rate of the run.
+#: ``tuning_objective`` is what tuning maximizes: a mean over the tuning replicates with this rate.
+TUNING_COLUMNS = {
+    "replicate": INT,
+    "rate": REAL,
+    "widened": BOOL,
+    "status": TEXT,
+    "tuning_objective": REAL,
+    "chosen": BOOL,
+    "variant": TEXT,
+}
+
+#: One row per measured value: the value of ``measure`` after ``step`` steps, for the layer or mode
+#: ``part``.
+MEASUREMENT_COLUMNS = {
+    "replicate": INT,
+    "step": INT,
+    "measure": TEXT,
+    "part": TEXT,
+    "value": REAL,
+    "variant": TEXT,
+}
+
+#: One row per run and test example, in studies that keep predictions. ``example`` is the index in
+#: the test part, ``label`` and ``predicted`` are indices of classes, and ``probability`` is the
+#: predicted probability of the predicted class, to four decimals. Diverged runs have no rows.
+PREDICTION_COLUMNS = {
+    "replicate": INT,
+    "example": INT,
+    "label": INT,
+    "predicted": INT,
+    "probability": REAL,
+    "variant": TEXT,
+}
+
+#: The tables of a job, and their columns with types.
+TABLES = {
+    "runs": RUN_COLUMNS,
+    "history": HISTORY_COLUMNS,
+    "tuning": TUNING_COLUMNS,
+    "measurements": MEASUREMENT_COLUMNS,
+    "predictions": PREDICTION_COLUMNS,
+    "timings": TIMING_COLUMNS,
+    # Wall-clock times, in the form of measurements.
+    "step_times": MEASUREMENT_COLUMNS,
+}

@@ -1,0 +1,96 @@
+"""What a framework gives to training; the rest of training knows no framework."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnmatrix.datasets.data import Prepared
+from bnmatrix.datasets.scaling import Scaling
+from bnmatrix.training.minibatches import Segment
+from bnmatrix.training.rows import MeasurementRow
+from bnmatrix.training.seeds import Streams
+from bnmatrix.training.settings import Settings
+from bnmatrix.training.spec import JobSpec
+
+#: Examples on the device: features and labels, of the framework's own type.
+Placed = tuple[Any, Any]
+
+#: A measured value: what it is, of which layer or mode, and the value.
+Value = tuple[str, int | str, float]
+
+
+class Trainer(Protocol):
+    """A network and its optimizer, compiled once, that train any number of replicates."""
+
+    parameters: int
+    """How many numbers the network holds, moving averages included."""
+    size: int
+    """How many numbers training holds: those of the network and those of the optimizer."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        classes: int,
+        x: NDArray[Any],
+        y: NDArray[np.int32],
+        scaling: Scaling,
+    ) -> None: ...
+
+    def use(self, x: NDArray[Any], y: NDArray[np.int32], scaling: Scaling) -> None:
+        """Train on other examples from now on, as many as before."""
+
+    def start(self, settings: Settings, learning_rate: float, streams: Streams) -> None:
+        """Go back to before the first step, with the initial weights of a run."""
+
+    def place(self, x: NDArray[Any], y: NDArray[np.int32]) -> Placed:
+        """Put examples on the device."""
+
+    def train(self, segment: Segment) -> tuple[float, float]:
+        """Train; return the summed loss and the number of correct predictions, as trained."""
+
+    def evaluate(self, x: Any, y: Any) -> tuple[float, float]:
+        """Return the mean loss and the accuracy on placed examples, in inference mode."""
+
+    def predict(self, x: Any) -> NDArray[np.float32]:
+        """Return each class's probability for placed examples, in inference mode."""
+
+
+class Observer(Protocol):
+    """Measures the network of one trainer, run after run."""
+
+    def begin(self, test: Placed, order: NDArray[np.int64]) -> None:
+        """Get ready for a run: its placed test examples, and its order of training examples."""
+
+    def measure(self, name: str) -> Iterator[Value]:
+        """Yield the values of a measure; leave the network and its optimizer as they were."""
+
+
+class Measuring(Protocol):
+    """Measures the networks of a job, in runs and after all of them."""
+
+    def in_runs(self, measure: str) -> bool:
+        """Return whether a measure is taken in runs."""
+
+    def observer(self, trainer: Any) -> Observer:
+        """Return what measures a trainer's network in runs."""
+
+    def after_runs(self, spec: JobSpec, prepared: Prepared) -> dict[str, list[MeasurementRow]]:
+        """Return the rows of what is measured after all runs, by variant."""
+
+
+@dataclass(frozen=True)
+class Framework:
+    """What a framework gives.
+
+    Attributes:
+        trainer: its trainer.
+        packages: returns the versions of the packages that compute, by name.
+        measuring: how networks are measured; None where nothing is measured.
+    """
+
+    trainer: type[Trainer]
+    packages: Callable[[], dict[str, str]]
+    measuring: Measuring | None = None

@@ -1,0 +1,259 @@
+"""Training a job: all replicates of its variants, one after another, with few compilations."""
+
+import logging
+import math
+import platform
+import resource
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bnmatrix.datasets.data import Prepared, load_prepared
+from bnmatrix.logs import PROGRESS
+from bnmatrix.tables.job_files import save
+from bnmatrix.tables.machine import git_commit
+from bnmatrix.tables.schema import DIVERGED, TABLES
+from bnmatrix.training.framework import Framework, Measuring
+from bnmatrix.training.program import Program, Run
+from bnmatrix.training.rows import PredictionRow, RunRow, VariantRows
+from bnmatrix.training.settings import Settings
+from bnmatrix.training.spec import JobSpec, Step, Variant
+from bnmatrix.training.tuning import tune
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What training a job gives.
+
+    Attributes:
+        tables: the tables of :data:`bnmatrix.tables.schema.TABLES`, by name.
+        machine: where and with what it ran, time and memory taken.
+    """
+
+    tables: dict[str, pd.DataFrame]
+    machine: dict[str, Any]
+
+
+def run_job(spec: JobSpec, data: Path, framework: Framework, threads: int, folder: Path) -> None:
+    """Train a job's variants on prepared data, and write its tables into ``folder``."""
+    outcome = train_job(spec, load_prepared(data), framework, threads)
+    save(folder, outcome.tables, outcome.machine | {"commit": git_commit(Path(__file__).parent)})
+
+
+def train_job(spec: JobSpec, prepared: Prepared, framework: Framework, threads: int) -> Outcome:
+    """Train every replicate of a job's variants and score each on the test part, at its end.
+
+    Args:
+        spec: what to train.
+        prepared: the data, split.
+        framework: what trains all of its variants.
+        threads: threads that the framework was configured with.
+    """
+    began = time.perf_counter()
+    measures = _measures_in_runs(spec, framework.measuring)
+    rows: dict[str, VariantRows] = {}
+    for members in by_program(spec.variants):
+        program = Program(members[0].settings, prepared, spec.seed, framework)
+        for variant in members:
+            rows[variant.name] = _train_variant(spec, variant, program, measures)
+    if framework.measuring:
+        for name, values in framework.measuring.after_runs(spec, prepared).items():
+            rows[name].step_times = values
+    machine = {
+        "processor": processor(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "packages": framework.packages(),
+        "threads": threads,
+        "seconds": round(time.perf_counter() - began, 3),
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+    return Outcome({name: _table(name, spec, rows) for name in TABLES}, machine)
+
+
+def by_program(variants: Iterable[Variant]) -> list[list[Variant]]:
+    """Return the variants in groups: those of a group are trained by one compiled program."""
+    groups: dict[Settings, list[Variant]] = {}
+    for variant in variants:
+        groups.setdefault(variant.settings.program(), []).append(variant)
+    return list(groups.values())
+
+
+def _measures_in_runs(spec: JobSpec, measuring: Measuring | None) -> dict[str, tuple[Step, ...]]:
+    """Return what is measured in runs, and after which steps."""
+    if measuring is None:
+        return {}
+    return {name: steps for name, steps in spec.measures.items() if measuring.in_runs(name)}
+
+
+def _table(name: str, spec: JobSpec, rows: dict[str, VariantRows]) -> pd.DataFrame:
+    """Return one of the tables, variant after variant."""
+    parts = [
+        _labelled(getattr(rows[variant.name], name), spec, variant, TABLES[name])
+        for variant in spec.variants
+    ]
+    filled = [part for part in parts if len(part)]
+    return pd.concat(filled, ignore_index=True) if filled else parts[0]
+
+
+def _labelled(
+    rows: Sequence[Mapping[str, Any]], spec: JobSpec, variant: Variant, columns: Iterable[str]
+) -> pd.DataFrame:
+    """Return a variant's table: study, data set and axes first, and the variant's name last.
+
+    Args:
+        rows: its rows.
+        spec: the job's.
+        variant: one of its variants.
+        columns: the columns after the axes.
+    """
+    keys = {"study": spec.study, "dataset": spec.dataset}
+    labels = {axis: variant.settings.label(axis) for axis in spec.axes}
+    names = {"variant": variant.name, "baseline": variant.baseline}
+    table = pd.DataFrame(rows, columns=[name for name in columns if name not in names])
+    return table.assign(**keys, **labels, **names)[[*keys, *labels, *columns]]
+
+
+def _train_variant(
+    spec: JobSpec, variant: Variant, program: Program, measures: dict[str, tuple[Step, ...]]
+) -> VariantRows:
+    """Train all replicates of a variant."""
+    settings, name = variant.settings, f"{spec.study} {variant.name}"
+    log.info(
+        "%s: %d training, %d validation, %d test examples; %d parameters",
+        name,
+        program.examples,
+        len(program.validation[1]),
+        len(program.test[1]),
+        program.trainer.parameters,
+    )
+    rows = VariantRows()
+    learning_rate = settings.learning_rate
+    if settings.tuned:
+        if spec.tuning is None:
+            raise ValueError(f"{name} is tuned, and the job is not told how")
+        learning_rate, rows.tuning = tune(
+            program,
+            settings,
+            spec.tuning,
+            report=lambda chosen: log.info("%s: tuned: %s", name, chosen),
+        )
+    for replicate in range(1, spec.replicates + 1):
+        run = program.run(settings, learning_rate, replicate, measures=measures)
+        row = _scored(program, run, learning_rate)
+        rows.runs.append(row)
+        rows.history += run.history
+        rows.timings += run.timings
+        rows.measurements += run.measurements
+        if spec.predictions and not run.diverged and not settings.folds:
+            rows.predictions += _predictions(program, replicate)
+        _log_run(spec, name, run, row)
+    if len(spec.variants) > 1:
+        _log_variant(name, rows.runs)
+    return rows
+
+
+def _scored(program: Program, run: Run, learning_rate: float) -> RunRow:
+    """Return a run's last evaluation and its scores on the test part; NaN for a diverged run."""
+    test_loss, test_accuracy = program.trainer.evaluate(*program.test)
+    if not math.isfinite(test_loss):
+        run.status = DIVERGED
+    last = run.history[-1]
+
+    def score(value: float) -> float:
+        return math.nan if run.diverged else value
+
+    return RunRow(
+        replicate=run.replicate,
+        status=run.status,
+        test_accuracy=score(test_accuracy),
+        test_loss=score(test_loss),
+        validation_accuracy=score(last["validation_accuracy"]),
+        validation_loss=score(last["validation_loss"]),
+        train_accuracy=score(last["train_accuracy"]),
+        train_loss=score(last["train_loss"]),
+        train_accuracy_as_trained=score(last["train_accuracy_as_trained"]),
+        train_loss_as_trained=score(last["train_loss_as_trained"]),
+        epochs=run.steps / program.per_epoch,
+        steps=run.steps,
+        learning_rate_used=learning_rate,
+        parameters=program.trainer.parameters,
+        state=program.trainer.size,
+    )
+
+
+def _predictions(program: Program, replicate: int) -> list[PredictionRow]:
+    """Return what a trained network predicts for each test example."""
+    x, y = program.test
+    probabilities = program.trainer.predict(x)
+    predicted = probabilities.argmax(axis=1)
+    return [
+        PredictionRow(
+            replicate=replicate,
+            example=number,
+            label=int(label),
+            predicted=int(chosen),
+            probability=round(float(values[chosen]), 4),
+        )
+        for number, (label, chosen, values) in enumerate(
+            zip(np.asarray(y), predicted, probabilities, strict=True)
+        )
+    ]
+
+
+def _log_run(spec: JobSpec, name: str, run: Run, row: RunRow) -> None:
+    """Log each evaluation of a run, and its end: as progress where the job has one variant."""
+    for evaluation, timing in zip(run.history, run.timings, strict=True):
+        log.info(
+            "replicate %d of %d, epoch %g, step %d: loss %.4f, accuracy %.4f; "
+            "validation loss %.4f, accuracy %.4f (%.2f s)",
+            run.replicate,
+            spec.replicates,
+            evaluation["epoch"],
+            evaluation["step"],
+            evaluation["train_loss_as_trained"],
+            evaluation["train_accuracy_as_trained"],
+            evaluation["validation_loss"],
+            evaluation["validation_accuracy"],
+            timing["training_seconds"] + timing["evaluation_seconds"],
+        )
+    log.log(
+        PROGRESS if len(spec.variants) == 1 else logging.INFO,
+        "%s: replicate %d of %d %s, test accuracy %.4f, %.1f s of training",
+        name,
+        run.replicate,
+        spec.replicates,
+        run.status,
+        row["test_accuracy"],
+        sum(timing["training_seconds"] for timing in run.timings),
+    )
+
+
+def _log_variant(name: str, runs: list[RunRow]) -> None:
+    """Log that a variant is done, as progress."""
+    accuracies = [row["test_accuracy"] for row in runs if row["status"] != DIVERGED]
+    log.log(
+        PROGRESS,
+        "%s: %d replicates, %d diverged; mean test accuracy of the others %.4f",
+        name,
+        len(runs),
+        len(runs) - len(accuracies),
+        sum(accuracies) / len(accuracies) if accuracies else math.nan,
+    )
+
+
+def processor() -> str:
+    """Return the processor's name, if the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

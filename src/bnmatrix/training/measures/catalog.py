@@ -1,0 +1,17 @@
+"""All measures, by name.
+
+To add one, declare it in a module of this folder and name the function here.
+"""
+
+from bnmatrix.training.measures.covariate_shift import covariate_shift
+from bnmatrix.training.measures.gradients import gradients
+from bnmatrix.training.measures.inference_modes import inference_modes
+from bnmatrix.training.measures.order import order
+from bnmatrix.training.measures.registry import Measure
+from bnmatrix.training.measures.smoothness import smoothness
+from bnmatrix.training.measures.step_time import step_time
+
+MEASURES: dict[str, Measure] = {
+    entry.name: entry
+    for entry in (gradients, covariate_shift, smoothness, inference_modes, order, step_time)
+}

@@ -1,0 +1,110 @@
+"""Which examples make up each mini-batch, and when to evaluate."""
+
+import itertools
+import math
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnmatrix.training.seeds import Purpose, Streams
+from bnmatrix.training.settings import Settings
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Consecutive mini-batches of one epoch, trained without interruption.
+
+    Attributes:
+        order: indices of the epoch's examples, int32; mini-batch *i* is ``order[i·B : (i+1)·B]``.
+        start: the first mini-batch.
+        stop: one past the last full mini-batch.
+        tail: whether the epoch's last, smaller mini-batch follows.
+        evaluate: whether to evaluate after the segment.
+    """
+
+    order: NDArray[np.int32]
+    start: int
+    stop: int
+    tail: bool
+    evaluate: bool
+
+    @property
+    def steps(self) -> int:
+        """Number of mini-batches."""
+        return self.stop - self.start + self.tail
+
+    def examples(self, batch_size: int) -> int:
+        """Return the number of examples in its mini-batches."""
+        rest = len(self.order) % batch_size if self.tail else 0
+        return (self.stop - self.start) * batch_size + rest
+
+
+def steps_per_epoch(examples: int, batch_size: int, minibatches: str) -> int:
+    """Return the number of mini-batches in an epoch.
+
+    All examples in mini-batches of which the last may be smaller; with replacement, as many full
+    mini-batches as the examples would fill.
+    """
+    if minibatches == "with_replacement":
+        return examples // batch_size
+    return math.ceil(examples / batch_size)
+
+
+def total_steps(settings: Settings, examples: int) -> int:
+    """Return the number of mini-batches in the whole training."""
+    if settings.steps is not None:
+        return settings.steps
+    if settings.epochs is None:
+        raise ValueError("settings have a length in steps or in epochs")
+    return settings.epochs * steps_per_epoch(examples, settings.batch_size, settings.minibatches)
+
+
+def segments(
+    settings: Settings,
+    examples: int,
+    streams: Streams,
+    pauses: Collection[int] = (),
+) -> Iterator[Segment]:
+    """Yield the segments of one run: each ends at an epoch's end, an evaluation or a pause.
+
+    Args:
+        settings: the variant's settings.
+        examples: number of training examples.
+        streams: the run's random streams.
+        pauses: further steps after which a segment ends, without an evaluation.
+    """
+    batch_size = settings.batch_size
+    per_epoch = steps_per_epoch(examples, batch_size, settings.minibatches)
+    total = total_steps(settings, examples)
+    interval = settings.evaluate_every or per_epoch
+    step = 0
+    for epoch in itertools.count():
+        order = _order(settings, examples, per_epoch, streams.generator(Purpose.ORDER, epoch))
+        full = len(order) // batch_size
+        position = 0
+        while position < per_epoch:
+            ahead = (pause - step for pause in pauses if pause > step)
+            take = min(per_epoch - position, total - step, interval - step % interval, *ahead)
+            first, position, step = position, position + take, step + take
+            yield Segment(
+                order=order,
+                start=min(first, full),
+                stop=min(position, full),
+                tail=position > full,
+                evaluate=step % interval == 0 or step == total,
+            )
+            if step == total:
+                return
+
+
+def _order(
+    settings: Settings, examples: int, per_epoch: int, rng: np.random.Generator
+) -> NDArray[np.int32]:
+    """Return the indices of an epoch's examples, in the order of training."""
+    if settings.minibatches == "with_replacement":
+        drawn = rng.integers(examples, size=per_epoch * settings.batch_size)
+    else:
+        drawn = rng.permutation(examples)
+    return drawn.astype(np.int32)

@@ -1,0 +1,218 @@
+"""One run: a replicate of a variant, from its initial weights to its last evaluation."""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from bnmatrix.datasets.data import Prepared
+from bnmatrix.tables.schema import COMPLETED, DIVERGED
+from bnmatrix.training.examples import Examples, examples_of
+from bnmatrix.training.framework import Framework
+from bnmatrix.training.minibatches import Segment, segments, steps_per_epoch, total_steps
+from bnmatrix.training.rows import EvaluationRow, MeasurementRow, TimingRow
+from bnmatrix.training.seeds import Purpose, Streams
+from bnmatrix.training.settings import Settings
+from bnmatrix.training.spec import Step
+
+
+class Evaluations(Enum):
+    """How much of a run is evaluated on the way."""
+
+    ALL = "training and validation part at each evaluation"
+    VALIDATION = "validation part at each evaluation"
+    LAST_VALIDATION = "validation part at the end"
+
+
+@dataclass
+class Run:
+    """What a run gives.
+
+    Attributes:
+        replicate: the number of the replicate.
+        status: completed or diverged.
+        steps: steps taken.
+        history: a row for each evaluation.
+        timings: the wall-clock time of each evaluation, and of the training before it.
+        measurements: values measured on the way.
+    """
+
+    replicate: int
+    status: str = COMPLETED
+    steps: int = 0
+    history: list[EvaluationRow] = field(default_factory=list)
+    timings: list[TimingRow] = field(default_factory=list)
+    measurements: list[MeasurementRow] = field(default_factory=list)
+
+    @property
+    def diverged(self) -> bool:
+        """Whether its loss or a weight was no longer a finite number."""
+        return self.status == DIVERGED
+
+
+@dataclass
+class _Interval:
+    """Training since the last evaluation: sums over its examples, and when it began (seconds)."""
+
+    loss: float = 0.0
+    correct: float = 0.0
+    examples: int = 0
+    began: float = field(default_factory=time.perf_counter)
+
+
+class Program:
+    """A compiled network and its data, for all variants that share them.
+
+    Args:
+        settings: those of any of the variants.
+        prepared: the data set, split.
+        seed: the study's seed.
+        framework: what trains it.
+    """
+
+    def __init__(
+        self, settings: Settings, prepared: Prepared, seed: int, framework: Framework
+    ) -> None:
+        self._settings, self._prepared, self._seed = settings, prepared, seed
+        self.classes = prepared.classes
+        first = examples_of(prepared, settings, Streams(seed, 1))
+        self.trainer = framework.trainer(
+            settings, prepared.classes, first.x_train, first.y_train, first.scaling
+        )
+        measuring = framework.measuring
+        self._observer = measuring.observer(self.trainer) if measuring else None
+        self.examples = len(first.x_train)
+        self.per_epoch = steps_per_epoch(self.examples, settings.batch_size, settings.minibatches)
+        self._place(first)
+
+    def _place(self, examples: Examples) -> None:
+        place = self.trainer.place
+        sample = min(len(examples.x_train), len(examples.x_validation))
+        self.train_sample = place(examples.x_train[:sample], examples.y_train[:sample])
+        self.validation = place(examples.x_validation, examples.y_validation)
+        self.test = place(examples.x_test, examples.y_test)
+
+    def start(
+        self, settings: Settings, learning_rate: float, replicate: int, tuning: bool = False
+    ) -> Streams:
+        """Get ready for a run: its examples, if folds differ, and its weights.
+
+        Returns:
+            The run's random streams.
+        """
+        streams = Streams(self._seed, replicate, tuning)
+        if self._settings.folds:
+            examples = examples_of(self._prepared, self._settings, streams)
+            self.trainer.use(examples.x_train, examples.y_train, examples.scaling)
+            self._place(examples)
+        self.trainer.start(settings, learning_rate, streams)
+        return streams
+
+    def run(
+        self,
+        settings: Settings,
+        learning_rate: float,
+        replicate: int,
+        *,
+        tuning: bool = False,
+        evaluations: Evaluations = Evaluations.ALL,
+        measures: Mapping[str, tuple[Step, ...]] | None = None,
+    ) -> Run:
+        """Train a replicate.
+
+        Args:
+            settings: the variant's settings.
+            learning_rate: the learning rate.
+            replicate: the number of the replicate.
+            tuning: whether the run tunes the learning rate; tuning has separate random streams.
+            evaluations: how much is evaluated on the way.
+            measures: what is measured, and after which steps; all are measures taken in runs.
+        """
+        streams = self.start(settings, learning_rate, replicate, tuning)
+        total = total_steps(settings, self.examples)
+        run = Run(replicate)
+        measured_at = {
+            name: {total if step == "last" else step for step in steps}
+            for name, steps in (measures or {}).items()
+        }
+        if measured_at:
+            self._begin_measuring(streams)
+        self._measure(run, measured_at)
+        pauses = frozenset[int]().union(*measured_at.values())
+        interval = _Interval()
+        for segment in segments(settings, self.examples, streams, pauses):
+            self._train(segment, run, interval, settings.batch_size)
+            if run.steps in pauses:
+                interval.began += self._measure(run, measured_at)
+            last = run.steps == total
+            wanted = segment.evaluate and (evaluations is not Evaluations.LAST_VALIDATION or last)
+            if wanted or run.diverged:
+                self._evaluate(run, interval, evaluations)
+                interval = _Interval()
+            if run.diverged:
+                break
+        return run
+
+    def _train(self, segment: Segment, run: Run, interval: _Interval, batch_size: int) -> None:
+        loss, correct = self.trainer.train(segment)
+        interval.loss += loss
+        interval.correct += correct
+        interval.examples += segment.examples(batch_size)
+        run.steps += segment.steps
+        if not math.isfinite(interval.loss):
+            run.status = DIVERGED
+
+    def _begin_measuring(self, streams: Streams) -> None:
+        if self._observer is None:
+            raise ValueError("the program was given nothing that measures")
+        order = streams.generator(Purpose.PROBE).permutation(self.examples)
+        self._observer.begin(self.test, order)
+
+    def _measure(self, run: Run, measured_at: Mapping[str, set[int]]) -> float:
+        """Add the values that are measured after this step; return the seconds taken."""
+        began = time.perf_counter()
+        for name, steps in measured_at.items():
+            if self._observer and run.steps in steps and not run.diverged:
+                run.measurements += [
+                    MeasurementRow(
+                        replicate=run.replicate,
+                        step=run.steps,
+                        measure=measure,
+                        part=str(part),
+                        value=value,
+                    )
+                    for measure, part, value in self._observer.measure(name)
+                ]
+        return time.perf_counter() - began
+
+    def _evaluate(self, run: Run, interval: _Interval, evaluations: Evaluations) -> None:
+        """Add an evaluation and its timing; a run whose losses are not finite has diverged."""
+        trained = time.perf_counter()
+        epoch = run.steps / self.per_epoch
+        validation_loss, validation_accuracy = self.trainer.evaluate(*self.validation)
+        row = EvaluationRow(
+            replicate=run.replicate,
+            epoch=epoch,
+            step=run.steps,
+            train_loss_as_trained=interval.loss / interval.examples,
+            train_accuracy_as_trained=interval.correct / interval.examples,
+            validation_loss=validation_loss,
+            validation_accuracy=validation_accuracy,
+        )
+        if evaluations is Evaluations.ALL:
+            row["train_loss"], row["train_accuracy"] = self.trainer.evaluate(*self.train_sample)
+        # Weights can blow up in the last update before an evaluation.
+        losses = (row["train_loss_as_trained"], row.get("train_loss", 0.0), validation_loss)
+        if not all(math.isfinite(loss) for loss in losses):
+            run.status = DIVERGED
+        run.history.append(row)
+        run.timings.append(
+            TimingRow(
+                replicate=run.replicate,
+                epoch=epoch,
+                step=run.steps,
+                training_seconds=trained - interval.began,
+                evaluation_seconds=time.perf_counter() - trained,
+            )
+        )

@@ -1,0 +1,190 @@
+"""Settings: everything that decides how one network is trained.
+
+Studies declare settings, variants differ in settings, and training reads them. All parts use this
+model, from the reading of YAML to the compiled loop.
+"""
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from bnmatrix.datasets.scaling import INPUT_SCALINGS, ShiftedScaling
+from bnmatrix.datasets.splitting import Split
+from bnmatrix.models import BelowOne, Count, Model, Positive, name_or, one_of
+from bnmatrix.training.activations import ACTIVATIONS
+from bnmatrix.training.conventions import FRAMEWORKS, TORCH_KNOWS
+from bnmatrix.training.initializers import INITIALIZERS, NormalInitializer
+from bnmatrix.training.normalizations import NORMALIZATION_SETTINGS, NORMALIZATIONS
+from bnmatrix.training.optimizers import OPTIMIZERS
+
+#: The minimized losses: the cross-entropy of the softmax of the logits, or the cross-entropy of the
+#: softmax applied twice. The latter happens if a network ends in a softmax and its loss applies
+#: another one.
+LOSSES = ("cross_entropy", "softmax_twice")
+
+#: Settings that are inputs of a compiled program, so that one program trains all their values.
+RUN_TIME_SETTINGS = ("learning_rate", "tuned", "initializer")
+
+#: How mini-batches are drawn; see :func:`bnmatrix.training.minibatches.segments`.
+MINIBATCHES = ("shuffled", "with_replacement")
+
+#: A scalar that represents a value of a setting.
+Label = str | int | float | bool | None
+
+
+class Settings(Model):
+    """Everything that decides how one network is trained; every key can be an axis of a study."""
+
+    framework: Annotated[str, one_of(FRAMEWORKS)] = "keras"
+    """Framework that trains the network; `torch` needs PyTorch (`make torch`)."""
+    conventions: Annotated[str, one_of(FRAMEWORKS)] = "keras"
+    """Framework whose defaults a network in PyTorch has. `torch`: PyTorch's initial weights,
+    momentum and ε of batch normalization, moving variance and ε of Adam."""
+    loss: Annotated[str, one_of(LOSSES)] = "cross_entropy"
+    """Minimized loss; `softmax_twice` applies the softmax twice, which is a mistake."""
+    normalization: Annotated[str, one_of(NORMALIZATIONS)] = "none"
+    """Normalization of each hidden layer."""
+    batch_size: Count = 32
+    """Number of examples in a mini-batch."""
+    hidden_layers: tuple[Count, ...] = (64, 64)
+    """Number of units of each hidden layer."""
+    activation: Annotated[str, one_of(ACTIVATIONS)] = "relu"
+    """Activation function of the hidden layers."""
+    placement: Literal["before", "after"] = "before"
+    """Normalization before or after the activation function."""
+    normalization_momentum: BelowOne = 0.99
+    """Momentum of the moving averages: the share of the old value that a step keeps."""
+    normalization_epsilon: Positive = 1e-3
+    """ε, which is added to the variance under the root."""
+    normalization_groups: Count = 8
+    """Number of groups of group normalization; it must divide the units of each hidden layer."""
+    dropout: BelowOne = 0.0
+    """Share of activations that dropout removes in each hidden layer."""
+    dropout_order: Literal["after", "before"] = "after"
+    """Dropout `after` the normalization and the activation, or `before` both."""
+    initializer: Annotated[
+        str | NormalInitializer,
+        name_or(INITIALIZERS, NormalInitializer, "{normal: standard deviation}"),
+    ] = "glorot_uniform"
+    """Initial weights: a Keras initializer, or `{normal: standard deviation}`."""
+    biases: bool = True
+    """Whether dense layers have biases."""
+    optimizer: Annotated[str, one_of(OPTIMIZERS)] = "adam"
+    """Optimizer, with Keras's defaults (`momentum` is SGD with momentum 0.9)."""
+    learning_rate: Positive = 1e-3
+    """Learning rate; not used where it is tuned."""
+    tuned: bool = False
+    """Whether the learning rate is tuned for each variant, with the study's `tuning`."""
+    input_scaling: Annotated[
+        str | ShiftedScaling,
+        name_or(INPUT_SCALINGS, ShiftedScaling, "{mean: …, deviation: …}"),
+    ] = "unit"
+    """`raw`; `unit`: into [0, 1]; `standardized`: each feature to mean 0 and variance 1;
+    `centered`: each feature to mean 0. Fitted only on the training examples. Or `{mean: 0.1307,
+    deviation: 0.3081}`: into [0, 1], minus the mean, divided by the deviation."""
+    training_examples: Count | None = None
+    """Number of examples of the training part to train on; by default, all."""
+    training_take: Literal["random", "first"] = "random"
+    """Choice of these examples: the first in a fixed random order, or the first in the data."""
+    validation: Split = Split(fraction=0.2)
+    """The part of the training data that is split off for validation."""
+    folds: Annotated[int, Field(strict=True, ge=2)] | None = None
+    """Number of folds of repeated stratified cross-validation: each replicate is tested on the next
+    fold of all examples. By default, replicates are tested on the test part of the data set."""
+    minibatches: Annotated[str, one_of(MINIBATCHES)] = "shuffled"
+    """`shuffled`: each epoch has a new random order and includes the last, smaller mini-batch;
+    `with_replacement`: each mini-batch is drawn independently."""
+    epochs: Count | None = None
+    """Length of training in epochs, with an evaluation after each epoch; not with `steps`."""
+    steps: Count | None = None
+    """Length of training in steps of one mini-batch; needs `evaluate_every`."""
+    evaluate_every: Count | None = None
+    """Number of steps between evaluations, if the length is given in steps."""
+
+    @model_validator(mode="after")
+    def _framework(self) -> Self:
+        if self.conventions != "keras" and self.framework == "keras":
+            raise ValueError("conventions: `torch` needs `framework: torch`")
+        for setting, known in TORCH_KNOWS.items():
+            value = getattr(self, setting)
+            if self.framework == "torch" and value not in known:
+                raise ValueError(
+                    f"{setting}: with `framework: torch`, one of {', '.join(known)} (not {value})"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _length(self) -> Self:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("give the length of training as either `epochs` or `steps`")
+        if (self.steps is None) != (self.evaluate_every is None):
+            raise ValueError("give both `steps` and `evaluate_every`, or neither")
+        if self.steps and self.evaluate_every and self.evaluate_every > self.steps:
+            raise ValueError(
+                f"`evaluate_every` ({self.evaluate_every}) is more than `steps` ({self.steps})"
+            )
+        return self
+
+    @property
+    def unused(self) -> frozenset[str]:
+        """The settings that have no effect because of other settings."""
+        used = set(NORMALIZATIONS[self.normalization].settings)
+        if self.normalization != "none":
+            used.add("placement")
+            if self.dropout:
+                used.add("dropout_order")
+        unused = set(NORMALIZATION_SETTINGS) - used
+        if self.tuned:
+            unused.add("learning_rate")
+        if self.framework == "keras":
+            unused.add("conventions")
+        elif self.conventions == "torch":
+            unused |= {"initializer", "normalization_momentum", "normalization_epsilon"}
+        return frozenset(unused)
+
+    def canonical(self) -> "Settings":
+        """Return the settings with defaults for unused ones, so that equal networks compare
+        equal."""
+        return self._with_defaults(self.unused)
+
+    def program(self) -> "Settings":
+        """Return the settings of the compiled program, which variants with equal ones share."""
+        return self.canonical()._with_defaults(RUN_TIME_SETTINGS)
+
+    def _with_defaults(self, names: Iterable[str]) -> "Settings":
+        fields = type(self).model_fields
+        return self.model_copy(update={name: fields[name].default for name in names})
+
+    def value(self, name: str) -> Any:
+        """Return a setting's value, or None where it is unused."""
+        return None if name in self.unused else getattr(self, name)
+
+    def label(self, name: str) -> Label:
+        """Return a setting's value as one scalar, for names of variants and cells of tables.
+
+        Layers become ``64-64``, an initializer ``normal-0.05``, a split ``random-0.2-42``; None
+        where the setting is unused.
+        """
+        return label(self.value(name))
+
+
+def label(value: Any) -> Label:
+    """Return a value of a setting as one scalar (see :meth:`Settings.label`)."""
+    if isinstance(value, list | tuple):
+        return "-".join(str(item) for item in value) or "no"
+    if isinstance(value, Split):
+        seed = f"-{value.seed}" if value.take != "last" else ""
+        return f"{value.take}-{_number(value.fraction or value.examples or 0)}{seed}"
+    if isinstance(value, ShiftedScaling):
+        return f"mean-{_number(value.mean)}-deviation-{_number(value.deviation)}"
+    if isinstance(value, NormalInitializer):
+        return f"normal-{value.normal}"
+    scalar: Label = value
+    return scalar
+
+
+def _number(value: float) -> str:
+    """Return a number as text that no other number has."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)

@@ -1,0 +1,90 @@
+"""The specification of a training job: everything that decides its results, except the data."""
+
+import itertools
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from bnmatrix.files import as_json
+from bnmatrix.models import Count, Model, Positive, Seed
+from bnmatrix.training.settings import Settings
+
+#: A number of steps, or the end of training.
+Step = Annotated[int, Field(strict=True, ge=0)] | Literal["last"]
+
+
+#: Learning rates that tuning tries: half a decade apart.
+_RATES = (0.001, 0.00316, 0.01, 0.0316, 0.1, 0.316, 1.0)
+
+
+class Tuning(Model):
+    """How the learning rate of a tuned variant is chosen: by validation accuracy, with separate
+    seeds, and from the same rates for every variant."""
+
+    rates: Annotated[tuple[Positive, ...], Field(min_length=3)] = _RATES
+    """Learning rates to try, in ascending order with equal ratios."""
+    replicates: Count = 3
+    """Number of runs with each learning rate."""
+    objective: Literal["final", "average"] = "final"
+    """Maximized validation accuracy: at the end of training (`final`), or as a mean over all
+    evaluations (`average`, for studies of speed)."""
+    widen: Annotated[int, Field(strict=True, ge=0)] = 4
+    """Maximum number of rates that are added at an end of the grid while the best rate is there."""
+
+    @model_validator(mode="after")
+    def _geometric(self) -> Self:
+        ratios = [high / low for low, high in itertools.pairwise(self.rates)]
+        if min(ratios) < 1.1 or max(ratios) / min(ratios) > 1.02:
+            raise ValueError(
+                "`rates` must ascend in equal ratios of at least 1.1, such as 0.01, 0.1, 1"
+            )
+        return self
+
+
+class Variant(Model):
+    """One combination of axis values: one arm in one cell of a study."""
+
+    name: str
+    """Readable name, unique in the study, used as a component of paths."""
+    settings: Settings
+    """The settings; settings without effect have their defaults."""
+    baseline: str | None = None
+    """The same variant without normalization; None if this variant has no normalization, or if the
+    study does not train the other one."""
+
+
+class JobSpec(Model):
+    """The variants of a study that one job trains, one after another, and how."""
+
+    study: str
+    dataset: str
+    axes: tuple[str, ...]
+    """The study's axes, in order: columns of its tables."""
+    replicates: Count
+    seed: Seed
+    """The study's seed, from which all others come."""
+    tuning: Tuning | None = None
+    """How learning rates are tuned; None if no variant is tuned."""
+    measures: Mapping[str, tuple[Step, ...]] = {}
+    """What is measured, and after which steps."""
+    predictions: bool = False
+    """Whether to keep what each run predicts for each test example."""
+    variants: tuple[Variant, ...]
+    """At least one, all of one framework."""
+
+    def as_json(self) -> str:
+        """Return the spec as one line of JSON that depends on its content alone."""
+        return as_json(self.model_dump(mode="json"))
+
+    @property
+    def stage(self) -> str:
+        """The module of :mod:`bnmatrix.stages` that trains it."""
+        if self.framework == "torch":
+            return "train_torch"
+        return "measure_keras" if self.measures else "train_keras"
+
+    @property
+    def framework(self) -> str:
+        """The framework that trains all variants."""
+        return self.variants[0].settings.framework

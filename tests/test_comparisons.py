@@ -1,0 +1,65 @@
+"""Summaries and comparisons of the variants of a study, on small synthetic tables."""
+
+import numpy as np
+import pytest
+from study_tables import runs_table
+
+from bnmatrix.statistics.comparisons import compare, summarize
+from bnmatrix.tables.csv import axes_of, stack
+
+
+def test_comparison_pairs_replicates():
+    runs = runs_table()
+    shuffled = runs.sample(frac=1, random_state=0)
+    result = compare(shuffled, classes=2).sort_values("batch_size")
+    assert list(result["effect"]) == pytest.approx([0.05, 0.05])
+    assert list(result["sd"]) == pytest.approx([0, 0], abs=1e-12), "replicates are paired"
+    assert list(result["pairs"]) == [3, 3]
+    assert axes_of(runs) == ["normalization", "batch_size"]
+
+
+def test_missing_replicates_and_baselines():
+    runs = runs_table()
+    runs = runs[~((runs["variant"] == "none-8") & (runs["replicate"] == 2))]
+    runs = runs[runs["variant"] != "none-16"]
+    result = compare(runs, classes=2)
+    assert list(result["variant"]) == ["batch-8"]
+    assert list(result["pairs"]) == [2]
+    nothing = compare(runs[runs["normalization"] == "none"], classes=2)
+    assert nothing.empty
+    assert list(nothing.columns) == list(result.columns)
+    further = runs[runs["normalization"] == "none"].copy()
+    further.insert(2, "dropout", 0.5)
+    assert list(compare(further, classes=2).columns) == ["dropout", *result.columns]
+
+
+def test_a_diverged_run_counts_at_chance():
+    runs = runs_table()
+    lost = (runs["variant"] == "none-8") & (runs["replicate"] == 1)
+    runs.loc[lost, "status"] = "diverged"
+    runs.loc[lost, ["test_accuracy", "test_loss"]] = np.nan
+    summary = summarize(runs, classes=4).set_index("variant")
+    assert summary.loc["none-8", "diverged"] == 1
+    assert summary.loc["none-8", "test_accuracy_mean"] == pytest.approx((0.25 + 0.82 + 0.83) / 3)
+    result = compare(runs, classes=4).set_index("variant")
+    assert result.loc["batch-8", "effect"] == pytest.approx((0.86 - 0.25 + 0.05 + 0.05) / 3)
+
+
+def test_means_stay_on_the_scale():
+    runs = runs_table(test_accuracy=[1, 1, 0.9] * 4)
+    summary = summarize(runs, classes=2)
+    assert (summary["test_accuracy_ci_high"] <= 1).all()
+
+
+def test_tables_of_studies_with_different_axes():
+    runs = runs_table()
+    other = runs.copy()
+    other.insert(2, "learning_rate", 0.1)
+    both = stack([other, runs])
+    assert list(both.columns[:6]) == [
+        *("study", "dataset", "normalization", "batch_size", "learning_rate", "replicate")
+    ]
+    assert len(both) == 24
+    assert both["learning_rate"].isna().sum() == 12
+    assert list(both.columns[5:]) == list(runs.columns[4:])
+    assert both["baseline"].isna().sum() == 12

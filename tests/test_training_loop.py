@@ -1,0 +1,379 @@
+"""The training loop against Keras's ``fit``, and the streams of random numbers."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT, settings
+from support import LAYERS, SEED, program_for, small_digits, train
+
+from bnmatrix.datasets.data import Prepared
+from bnmatrix.datasets.scaling import fit_scaling
+from bnmatrix.training.minibatches import segments
+from bnmatrix.training.seeds import Purpose, Streams
+
+pytestmark = pytest.mark.usefixtures("tensorflow")
+
+
+@pytest.fixture(scope="module")
+def digits() -> Prepared:
+    return small_digits()
+
+
+def trainer_for(prepared, chosen):
+    from bnmatrix.training.keras.trainer import Trainer
+
+    scaling = fit_scaling(chosen.input_scaling, prepared.x_train, prepared.maximum)
+    return Trainer(chosen, prepared.classes, prepared.x_train, prepared.y_train, scaling)
+
+
+#: Settings whose training is compared with ``fit``.
+CASES = {
+    "none, adam": {},
+    "batch before, adam": {"normalization": "batch"},
+    "batch after, rmsprop": {
+        "normalization": "batch",
+        "placement": "after",
+        "optimizer": "rmsprop",
+    },
+    "momentum and epsilon of the layer, no biases, sgd": {
+        "normalization": "batch",
+        "normalization_momentum": 0.9,
+        "normalization_epsilon": 1e-2,
+        "biases": False,
+        "optimizer": "sgd",
+        "learning_rate": 0.1,
+    },
+    "layer, sgd with momentum": {
+        "normalization": "layer",
+        "optimizer": "momentum",
+        "learning_rate": 0.05,
+    },
+    "group, adam": {"normalization": "group", "normalization_groups": 4},
+    "group after, sgd": {
+        "normalization": "group",
+        "normalization_groups": 2,
+        "normalization_epsilon": 1e-2,
+        "placement": "after",
+        "optimizer": "sgd",
+        "learning_rate": 0.1,
+    },
+    "tanh, standardized": {"activation": "tanh", "input_scaling": "standardized"},
+    "dropout after the activation, centered": {
+        "normalization": "batch",
+        "dropout": 0.3,
+        "input_scaling": "centered",
+    },
+    "dropout before the normalization": {
+        "normalization": "batch",
+        "dropout": 0.3,
+        "dropout_order": "before",
+    },
+    "dropout before the activation, layer after it": {
+        "normalization": "layer",
+        "placement": "after",
+        "activation": "sigmoid",
+        "dropout": 0.3,
+        "dropout_order": "before",
+    },
+    "one batch": {"normalization": "batch", "batch_size": 300},
+}
+
+
+def plain_keras(case):
+    """Return the hidden layers and the optimizer of a case, in plain Keras."""
+    from keras import optimizers
+    from keras.layers import (
+        Activation,
+        BatchNormalization,
+        Dense,
+        GroupNormalization,
+        LayerNormalization,
+    )
+
+    from bnmatrix.training.keras.network import Dropout
+
+    def hidden(following, **dense):
+        """Return dense layers, each followed by new layers."""
+        return [
+            layer
+            for units in LAYERS
+            for layer in [Dense(units, **dense), *(make() for make in following)]
+        ]
+
+    def relu():
+        return Activation("relu")
+
+    def dropout():
+        return Dropout(0.3, seed=0)
+
+    return {
+        "none, adam": (hidden([relu]), optimizers.Adam(0.001)),
+        "batch before, adam": (hidden([BatchNormalization, relu]), optimizers.Adam(0.001)),
+        "batch after, rmsprop": (
+            hidden([BatchNormalization], activation="relu"),
+            optimizers.RMSprop(0.001),
+        ),
+        "momentum and epsilon of the layer, no biases, sgd": (
+            hidden([lambda: BatchNormalization(momentum=0.9, epsilon=1e-2), relu], use_bias=False),
+            optimizers.SGD(0.1),
+        ),
+        "layer, sgd with momentum": (
+            hidden([LayerNormalization, relu]),
+            optimizers.SGD(0.05, momentum=0.9),
+        ),
+        "group, adam": (hidden([lambda: GroupNormalization(4), relu]), optimizers.Adam(0.001)),
+        "group after, sgd": (
+            hidden([relu, lambda: GroupNormalization(2, epsilon=1e-2)]),
+            optimizers.SGD(0.1),
+        ),
+        "tanh, standardized": (hidden([], activation="tanh"), optimizers.Adam(0.001)),
+        "dropout after the activation, centered": (
+            hidden([BatchNormalization, relu, dropout]),
+            optimizers.Adam(0.001),
+        ),
+        "dropout before the normalization": (
+            hidden([dropout, BatchNormalization, relu]),
+            optimizers.Adam(0.001),
+        ),
+        "dropout before the activation, layer after it": (
+            hidden([dropout, lambda: Activation("sigmoid"), LayerNormalization]),
+            optimizers.Adam(0.001),
+        ),
+        "one batch": (hidden([BatchNormalization, relu]), optimizers.Adam(0.001)),
+    }[case]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_same_weights_as_keras_fit(digits, case):
+    """With equal weights and batches, three epochs give the same result as ``fit``."""
+    import keras
+
+    layers, optimizer = plain_keras(case)
+    # 300 = 9 × 32 + 12: the last batch of an epoch is a smaller one.
+    chosen = settings(**{"hidden_layers": LAYERS, "epochs": 3, "batch_size": 32, **CASES[case]})
+    trainer = trainer_for(digits, chosen)
+    trainer.start(chosen, chosen.learning_rate, Streams(SEED, 1))
+    last = keras.layers.Dense(10, use_bias=chosen.biases)
+    network = keras.Sequential([keras.Input((64,)), *layers, last])
+    network.compile(
+        optimizer,
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        jit_compile=True,
+    )
+    network.set_weights(trainer.network.get_weights())
+    for ours, theirs in zip(trainer.network.layers, network.layers, strict=False):
+        if isinstance(theirs, keras.layers.Dropout):
+            theirs.seed_generator.state.assign(ours.seed_generator.state)
+    start = [weight.copy() for weight in network.get_weights()]
+    scaling = fit_scaling(chosen.input_scaling, digits.x_train, digits.maximum)
+    x = scaling.apply(digits.x_train)
+
+    for segment in segments(chosen, len(x), Streams(SEED, 1)):
+        loss, correct = trainer.train(segment)
+        history = network.fit(
+            x[segment.order],
+            digits.y_train[segment.order],
+            batch_size=chosen.batch_size,
+            shuffle=False,
+            verbose=0,
+        ).history
+        assert loss / len(x) == pytest.approx(history["loss"][0], rel=1e-4)
+        assert correct / len(x) == pytest.approx(history["accuracy"][0], abs=0.5 / len(x))
+
+    for ours, theirs in zip(trainer.network.weights, network.weights, strict=True):
+        # Batch normalization removes a bias before it. The gradient is a rounding error, which
+        # which Adam and RMSprop blow up to steps of full size in no direction.
+        idle = chosen.normalization == "batch" and chosen.placement == "before"
+        # One that dropout thins out is a bias of the units that stay.
+        idle = idle and chosen.dropout_order != "before"
+        if not (idle and theirs.name == "bias" and theirs is not last.bias):
+            np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=5e-4, err_msg=theirs.path)
+    moved = [np.abs(new - old).max() for new, old in zip(network.get_weights(), start, strict=True)]
+    assert max(moved) > 0.01, "nothing was learned, so nothing was compared"
+
+    ours = trainer.evaluate(*trainer.place(digits.x_test, digits.y_test))
+    x_test = scaling.apply(digits.x_test)
+    theirs = network.evaluate(x_test, digits.y_test, verbose=0)
+    assert ours == pytest.approx(theirs, rel=1e-3)
+
+
+def test_dropout_before_needs_a_normalization():
+    """Without a normalization there is only one order, and the network is the same."""
+    from bnmatrix.training.keras.network import build_network
+
+    plain, before = (
+        [type(layer).__name__ for layer in build_network(chosen, 64, 10).layers]
+        for chosen in (settings(dropout=0.5), settings(dropout=0.5, dropout_order="before"))
+    )
+    assert plain == before == ["Dense", "Activation", "Dropout"] * 2 + ["Dense"]
+    chosen = settings(dropout=0.5, dropout_order="before", normalization="batch")
+    names = [type(layer).__name__ for layer in build_network(chosen, 64, 10).layers]
+    hidden = ["Dense", "Dropout", "BatchNormalization", "Activation"]
+    assert names == hidden * 2 + ["Dense"]
+
+
+def test_arms_share_weights_order_and_masks():
+    """Replicate k starts from the same weights, sees the same data and drops the same units."""
+    from bnmatrix.training.keras.network import Dropout, build_network, initialize
+
+    kernels, masks = [], []
+    for changes in (
+        {},
+        {"normalization": "batch"},
+        {"normalization": "layer", "placement": "after"},
+    ):
+        chosen = settings(hidden_layers=[16, 8], dropout=0.5, **changes)
+        network = build_network(chosen, 64, 10)
+        initialize(network, chosen, Streams(SEED, 2))
+        kernels.append([w.numpy() for w in network.trainable_variables if w.name == "kernel"])
+        dropout = [layer for layer in network.layers if isinstance(layer, Dropout)]
+        masks.append([layer.seed_generator.state.numpy().tolist() for layer in dropout])
+    for other in kernels[1:]:
+        for a, b in zip(kernels[0], other, strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert masks[0] == masks[1] == masks[2]
+    assert masks[0][0] != masks[0][1]
+    orders = [
+        next(segments(settings(batch_size=size, normalization=n), 300, Streams(SEED, 2))).order
+        for size in (16, 64)
+        for n in ("none", "batch")
+    ]
+    assert all((order == orders[0]).all() for order in orders)
+
+
+@pytest.mark.parametrize(
+    ("initializer", "expected"),
+    # He: √(2 / fan-in); Glorot: √(2 / (fan-in + fan-out)).
+    [
+        ({"normal": 0.05}, 0.05),
+        ("he_normal", (2 / 64) ** 0.5),
+        ("glorot_uniform", (2 / 364) ** 0.5),
+    ],
+)
+def test_initial_weights_have_the_spread_of_the_initializer(initializer, expected):
+    from bnmatrix.training.keras.network import build_network, initialize
+
+    chosen = settings(hidden_layers=[300], initializer=initializer)
+    network = build_network(chosen, 64, 10)
+    initialize(network, chosen, Streams(SEED, 1))
+    kernel = network.layers[0].kernel.numpy()
+    assert kernel.std() == pytest.approx(expected, rel=0.03)
+    assert (network.layers[0].bias.numpy() == 0).all()
+
+
+def test_a_replicate_does_not_depend_on_earlier_ones(digits):
+    """The second replicate is the same without the first: all states are reset."""
+    chosen = settings(hidden_layers=[16, 8], normalization="batch", dropout=0.2)
+    results = []
+    for earlier in ([], [1]):
+        trainer = trainer_for(digits, chosen)
+        for replicate in [*earlier, 2]:
+            trainer.start(chosen, chosen.learning_rate, Streams(SEED, replicate))
+            for segment in segments(chosen, 300, Streams(SEED, replicate)):
+                trainer.train(segment)
+        results.append(
+            trainer.network.get_weights() + [v.numpy() for v in trainer.optimizer.variables]
+        )
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_compiled_once(digits, monkeypatch):
+    """Replicates, epochs and segments of any length share one compilation."""
+    chosen = settings(hidden_layers=[8], steps=25, evaluate_every=3, batch_size=32)
+    trainer = trainer_for(digits, chosen)
+    # The function that scales a mini-batch runs only while a program is traced.
+    scaled, traced = trainer.scaled, []
+    monkeypatch.setattr(trainer, "scaled", lambda x: traced.append(x) or scaled(x))
+    counts = []
+    for replicate in (1, 2):
+        trainer.start(chosen, chosen.learning_rate, Streams(SEED, replicate))
+        for segment in segments(chosen, 300, Streams(SEED, replicate)):
+            trainer.train(segment)
+            counts.append((segment.tail, len(traced)))
+    # Full mini-batches and the smaller one at the end of an epoch are traced once each.
+    first_tail = [tail for tail, _ in counts].index(True)
+    assert counts[0][1] > 0
+    assert len({count for _, count in counts[:first_tail]}) == 1
+    assert len({count for _, count in counts[first_tail:]}) == 1
+
+
+def test_predictions_against_keras(digits):
+    import keras
+
+    program, chosen = program_for(digits, hidden_layers=[16], normalization="batch")
+    program.run(chosen, 0.01, 1)
+    expected = keras.ops.softmax(program.trainer.network.predict(digits.x_test / 16.0, verbose=0))
+    found = program.trainer.predict(program.test[0])
+    assert found.shape == (200, 10)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_pixels_on_the_device_are_scaled_like_numbers(digits):
+    """Pixels that the loop scales give the same loss as pixels that were scaled in advance."""
+    as_floats = dataclasses.replace(
+        digits,
+        x_train=digits.x_train.astype(np.float64),
+        x_validation=digits.x_validation.astype(np.float64),
+        x_test=digits.x_test.astype(np.float64),
+    )
+    for scaling in ("unit", "standardized"):
+        on_device = train(digits, input_scaling=scaling)["runs"]["test_loss"]
+        beforehand = train(as_floats, input_scaling=scaling)["runs"]["test_loss"]
+        np.testing.assert_allclose(on_device, beforehand, rtol=1e-3)
+
+
+def test_dropout_equals_that_of_keras(tensorflow):
+    """Each call draws a new mask with the rate, and scales up the remaining units."""
+    from bnmatrix.training.keras.network import Dropout
+
+    layer = Dropout(0.3, seed=1)
+    ones = np.ones((200, 500), np.float32)
+
+    @tensorflow.function(jit_compile=True)
+    def call(x):
+        return layer(x, training=True)
+
+    first, second = call(ones).numpy(), call(ones).numpy()
+    assert set(np.unique(first)) == {0.0, np.float32(1 / 0.7)}
+    # 100 000 draws: five standard errors are 0.007.
+    assert (first == 0).mean() == pytest.approx(0.3, abs=0.007)
+    assert ((first == 0) & (second == 0)).mean() == pytest.approx(0.09, abs=0.005)
+    assert np.abs((first == 0).mean(axis=0) - 0.3).max() < 0.2
+    np.testing.assert_array_equal(layer(ones, training=False), ones)
+
+
+def test_streams_are_independent():
+    draws = {
+        (replicate, tuning, purpose, key): Streams(0, replicate, tuning).integer(purpose, key)
+        for replicate in (1, 2)
+        for tuning in (False, True)
+        for purpose in Purpose
+        for key in (0, 1)
+    }
+    assert len(set(draws.values())) == len(draws)
+
+
+def test_a_missing_gpu_is_logged_once():
+    """In a separate process, because TensorFlow can be configured only once."""
+    code = (
+        "import logging; logging.basicConfig(level='WARNING', format='%(levelname)s %(message)s')\n"
+        "from bnmatrix.training.keras.environment import configure\n"
+        "configure(1, gpus=1)\n"
+        "import tensorflow as tf; print(float(tf.reduce_sum(tf.ones(3))))"
+    )
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "3.0\n"
+    assert done.stderr.count("WARNING No GPU found, though 1 was asked for") == 1

@@ -1,1 +1,0 @@
-"""Statistics: pure functions on arrays and tables. Knows no study."""
