@@ -23,7 +23,10 @@ from bnmatrix.training.spec import JobSpec, Tuning
 
 @pytest.fixture
 def folder(tmp_path):
+    """The shipped data sets and studies; without claims, which would limit what tests change."""
     shutil.copytree(ROOT / "config", tmp_path / "config")
+    for key in ("claims", "replications"):
+        (tmp_path / f"config/{key}.yaml").write_text(f"{key}: {{}}\n", encoding="utf-8")
     return tmp_path
 
 
