@@ -27,9 +27,15 @@ def job_of(wildcards):
     return or_exit(PLAN.job, wildcards.study, wildcards.job)
 
 
+@cache
+def cost_of(study, job):
+    """Return the cost of a job. Each job asks for it three times."""
+    return or_exit(PLAN.cost, study, job)
+
+
 def training_cost(wildcards):
-    """Return the expected cost of a training job."""
-    return or_exit(PLAN.cost, wildcards.study, wildcards.job)
+    """Return the cost of a training job; a retry asks for a multiple of it."""
+    return cost_of(wildcards.study, wildcards.job)
 
 
 def prepared_data(wildcards):

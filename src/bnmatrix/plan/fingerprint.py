@@ -15,6 +15,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
+@cache
 def fingerprint(stage: str, package: Path = PACKAGE) -> str:
     """Return a digest of all code that affects the files that a stage writes.
 

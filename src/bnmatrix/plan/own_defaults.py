@@ -9,6 +9,7 @@ from typing import Any
 
 from bnmatrix.config.own_data import InspectedDataset
 from bnmatrix.datasets.splitting import Split
+from bnmatrix.plan.sizes import parts
 
 #: Data sets with fewer examples are cross-validated, because a single test part says little.
 _FEW = 2_000
@@ -78,11 +79,8 @@ def _training_examples(
     dataset: InspectedDataset, given_settings: Mapping[str, Any], folds: object
 ) -> int:
     """Return the number of training examples. Invalid settings are ignored."""
-    examples = dataset.train_and_test()[0]
-    if isinstance(folds, int) and folds > 1:
-        examples = sum(dataset.train_and_test())
-        examples -= math.ceil(examples / folds)
-    training = _VALIDATION.sizes(examples)[0]
+    number_of_folds = folds if isinstance(folds, int) and folds > 1 else None
+    training = parts(dataset, _VALIDATION, number_of_folds)[0]
     wanted = given_settings.get("training_examples")
     return min(training, wanted) if isinstance(wanted, int) and wanted > 0 else training
 

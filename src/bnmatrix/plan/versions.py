@@ -1,5 +1,6 @@
 """Versions of the libraries that train networks."""
 
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 #: Framework → its libraries. TensorFlow has another name in each of its builds.
@@ -9,6 +10,7 @@ _LIBRARIES = {
 }
 
 
+@cache
 def library_versions(framework: str) -> dict[str, str]:
     """Return the versions of the libraries that a framework computes with, by name."""
     versions = {}
