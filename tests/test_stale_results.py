@@ -47,8 +47,8 @@ def finished(tmp_path_factory) -> Copy:
     """A copy of the project in which all files count as up to date."""
     copy = Copy(tmp_path_factory.mktemp("stale"))
     iris = {"iris-tiny": STUDIES["iris-tiny"]}
-    claims = {"better": CLAIMS["better"] | {"primary": CLAIMS["better"]["primary"]}}
-    claims["better"]["primary"] |= {"studies": ["iris-tuned"]}
+    primary = CLAIMS["better"]["primary"] | {"studies": ["iris-tuned"]}
+    claims = {"better": CLAIMS["better"] | {"primary": primary}}
     copy.declare(iris | TUNED, claims, REPLICATIONS)
     planned = copy.ok("--cores", "1", "-n", "--detailed-summary", "all")
     files = [line.split("\t")[0] for line in planned.splitlines() if line.count("\t") > 5]
