@@ -1,6 +1,5 @@
 """If a signal ends a job, the log and the console name the signal."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -8,7 +7,6 @@ import time
 
 import psutil
 import pytest
-from conftest import ROOT
 
 CODE = """
 import os, signal, sys, time
@@ -24,14 +22,12 @@ def work():
 
 sys.exit(supervised(work, "train", Path("job.log")))
 """
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "src")}
 
 
 def start(folder, work):
     return subprocess.Popen(
         [sys.executable, "-c", CODE.format(work=work)],
         cwd=folder,
-        env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         text=True,
     )

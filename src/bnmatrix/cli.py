@@ -15,6 +15,7 @@ from typing import Protocol
 
 from bnmatrix import logs
 from bnmatrix.errors import UserError
+from bnmatrix.installed import check_same_code
 from bnmatrix.supervision import supervised
 
 log = logging.getLogger("bnmatrix")
@@ -54,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(command: str, options: dict[str, object], log_file: str | None) -> int:
     logs.set_up(log_file)
     try:
+        check_same_code()
         _stage(command, options)(**options)
     except UserError as error:
         log.error("Error: %s", error)
@@ -127,7 +129,7 @@ _SPECIFICATIONS: dict[str, Callable[[str], _Specification]] = {
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bnmatrix", description=__doc__)
+    parser = argparse.ArgumentParser(prog="bnmatrix", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
 
     def command(name: str, text: str, *shared: str, config: bool = True) -> _Command:

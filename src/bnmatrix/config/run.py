@@ -35,7 +35,7 @@ class RunConfig(Model):
     """Whether unavailable data is an error; by default, studies of unavailable data are left
     out."""
     container: str | None = None
-    """An image made from the Dockerfile, such as `docker://registry.example.org/bnmatrix:0.1.0`;
+    """An image made from the Dockerfile, such as `docker://registry.example.org/bnmatrix:0.2.0`;
     jobs run in it with `--sdm apptainer`."""
     datasets_file: str = "config/datasets.yaml"
     """File that declares the data sets."""
