@@ -36,7 +36,8 @@ def closure(stage: str, package: Path = PACKAGE) -> set[Path]:
     """Return the files of the package that affect the files that a stage writes.
 
     These are the modules that the stage imports, transitively, with the ``__init__.py`` of their
-    packages, and the templates and other data files beside them.
+    packages, and the templates and other data files beside them. The data files of the package
+    itself do not count: they are declarations, and rules have those that they use as params.
     """
     found: set[Path] = set()
     todo = [package / "stages" / f"{stage}.py"]
@@ -64,8 +65,9 @@ def _read(path: Path, package: Path) -> _File:
     tree = ast.parse(text)
     folders = [path.parent, *path.parent.parents]
     packages = [folder / "__init__.py" for folder in folders[: folders.index(package) + 1]]
+    data_files = _data_files(path.parent) if path.parent != package else ()
     imported = [file for name in _imports(tree) for file in _module(name, package)]
-    return _File(_code(text, tree), (*packages, *_data_files(path.parent), *imported))
+    return _File(_code(text, tree), (*packages, *data_files, *imported))
 
 
 def _imports(tree: ast.Module) -> Iterator[str]:
