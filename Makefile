@@ -4,6 +4,8 @@
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Each process of the tests takes a gigabyte. Tests of a module share a process and what is compiled.
+PYTEST = $(BIN)/python -m pytest --cov -n $(CORES) --maxprocesses 8 --dist loadscope --no-loadscope-reorder
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-compile
 # Let Python keep byte code: without it, TensorFlow takes twice as long to import.
 unexport PYTHONDONTWRITEBYTECODE
@@ -16,17 +18,42 @@ for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
 done
 endef
 
-.PHONY: report test lint benchmark scale costs compare cluster torch gpu lock schemas clean help
+.PHONY: report test test-all test-python compare-python find-python lint benchmark scale costs compare cluster torch gpu lock schemas clean help
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 report: $(VENV)/ready ## run every study whose data is available, and write reports/index.html
 	@$(BIN)/snakemake --cores $(CORES)
 
-test: $(VENV)/ready-dev ## run the tests (FLAGS="-m 'not slow'" for the fast ones)
-	@$(BIN)/python -m pytest $(FLAGS)
+test: $(VENV)/ready-dev ## test every module and one small run, in 4 minutes (FLAGS="-k name" for some)
+	@$(PYTEST) -m "not slow" $(FLAGS)
+
+test-all: $(VENV)/ready-dev ## run all tests: also browsers, Slurm, S3, simulations, genuine data
+	@$(PYTEST) --cov-fail-under=90 $(FLAGS)
+
+# Find the Python that PYTHON names, on PATH or among pyenv's, and name its environment, as .venv-3.13.
+define OTHER
+for python in $(PYTHON) "$$HOME"/.pyenv/versions/*/bin/$(notdir $(PYTHON)); do \
+  version="$$("$$python" -c 'import sys, ensurepip; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" \
+    && break; \
+done; \
+if [ -z "$(PYTHON)" ] || [ -z "$$version" ]; then \
+  echo "No such Python: '$(PYTHON)' (an example: make $@ PYTHON=python3.13)" >&2; exit 1; \
+fi; \
+other=".venv-$$version"
+endef
+
+test-python: ## run `make test` under another Python (PYTHON=python3.13), in its own environment
+	@$(OTHER); $(MAKE) test VENV="$$other" PYTHON="$$python"
+
+compare-python: $(VENV)/ready ## run Iris under another Python too, and compare the tables byte for byte
+	@$(OTHER); $(MAKE) "$$other/ready" VENV="$$other" PYTHON="$$python"; \
+	$(BIN)/python tools/compare_pythons.py "$$other/bin/python"
+
+find-python:
+	@$(OTHER); echo "$$python"
 
 cluster: $(VENV)/ready-cluster ## add the plugins for profiles/slurm and profiles/kubernetes
 
@@ -48,7 +75,7 @@ costs: $(VENV)/ready ## print the expected and the measured time and memory of t
 	@$(BIN)/bnmatrix costs --logs logs/train
 
 benchmark: $(VENV)/ready ## compare the training loop with Keras's fit and the peak of the processor
-	@$(BIN)/python benchmarks/training_speed.py
+	@$(OTHER_VENV); $(MAKE) test VENV="$$other"
 
 compare: $(VENV)/ready ## compare reports/ with the published run in docs/results/
 	@$(BIN)/bnmatrix agreement --reports reports --published docs/results --output reports
@@ -88,7 +115,8 @@ $(VENV)/ready-torch: requirements-torch.txt $(VENV)/ready
 	@touch $@
 
 $(VENV)/ready-cluster: requirements-cluster.txt $(VENV)/ready
-	$(call INSTALL,requirements-cluster.txt)
+	@$(OTHER_VENV); $(MAKE) "$$other/ready" VENV="$$other"; \
+	$(BIN)/python tools/compare_pythons.py "$$other/bin/python"
 
 # uv installs the same files as pip in a tenth of the time. It does not read pip's settings, so that the
 # address of the package index is handed over. If uv cannot install, pip does, and the output says so.

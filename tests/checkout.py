@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import yaml
-from conftest import ROOT
+from conftest import QUICK, ROOT
 
 COPIED = (
     *("Snakefile", "workflow", "src", "config", "profiles"),
@@ -143,7 +143,7 @@ class Copy:
         Jobs use the code of the copy.
         """
         # No proxy and no mirror unless the test sets one: the hosts cannot be reached.
-        hidden = ("BNMATRIX_MIRROR", "PYTHONPATH")
+        hidden = ("BNMATRIX_MIRROR", "PYTHONPATH", *QUICK)
         base = {key: value for key, value in os.environ.items() if key not in hidden}
         names = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
         dead = dict.fromkeys(names, "http://127.0.0.1:9") | {"NO_PROXY": "", "no_proxy": ""}

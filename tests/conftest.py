@@ -10,6 +10,12 @@ from typing import Any
 
 import pytest
 
+# Before the first import of a library that reads them. Tests compile hundreds of small programs, so
+# that optimizing these takes longer than running them; and each of several tests at a time has one
+# thread. Runs of the workflow (checkout.py) use neither.
+QUICK = {"XLA_FLAGS": "--xla_backend_optimization_level=0", "OPENBLAS_NUM_THREADS": "1"}
+os.environ.update(QUICK)
+
 # PyTorch's build for CUDA depends on Triton, which must be loaded before TensorFlow in a process.
 # A job never imports both; tests that compare the two do.
 with contextlib.suppress(ImportError):
@@ -21,8 +27,16 @@ from bnmatrix.training.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
+#: The modules that take the longest, which must not start last: each runs in one process.
+LONGEST = ("test_slurm", "test_workflow", "test_browser", "test_pipeline", "test_measures")
+
 if PACKAGE != ROOT / "src/bnmatrix":
     pytest.exit(f"tests of {ROOT} would import {PACKAGE}: run `make test`", returncode=2)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the longest modules first."""
+    items.sort(key=lambda item: (*LONGEST, item.path.stem).index(item.path.stem))
 
 
 def mirror_path() -> Path | None:

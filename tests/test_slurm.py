@@ -10,6 +10,7 @@ import time
 import pandas as pd
 import pytest
 from checkout import DETERMINISTIC, Copy
+from conftest import QUICK
 from slurm_cluster import SlurmCluster, missing, wait_for
 
 pytestmark = [
@@ -70,7 +71,7 @@ class Run:
 
     def __init__(self, copy, cluster, plugins, *arguments):
         self.copy = copy
-        hidden = ("BNMATRIX_MIRROR", "PYTHONPATH")
+        hidden = ("BNMATRIX_MIRROR", "PYTHONPATH", *QUICK)
         environment = {k: v for k, v in cluster.environment.items() if k not in hidden}
         self._log = (copy.folder / "snakemake.out").open("w+", encoding="utf-8")
         self.process = subprocess.Popen(
@@ -216,11 +217,20 @@ def test_never_enough_memory(start, tmp_path):
     assert not (copy.folder / ONE).exists()
 
 
+#: Put at the start of the module of a stage: its first process does not end.
+HANGS_ONCE = """
+import pathlib, time
+if not (mark := pathlib.Path("hung-once")).exists():
+    mark.touch()
+    time.sleep(600)
+"""
+
+
 def test_more_time_the_second_time(nodes, start, tmp_path):
-    """A job that exceeds its limit of one minute is tried again with ten."""
-    copy = Copy(
-        tmp_path / "copy", "iris-tiny", edit=one_cell(steps=800_000, evaluate_every=400_000)
-    )
+    """A job that exceeds its limit of one minute, which is Slurm's least, is tried again with ten."""
+    copy = Copy(tmp_path / "copy", "iris-tiny", edit=one_cell(epochs=3))
+    stage = copy.folder / "src/bnmatrix/stages/train_keras.py"
+    stage.write_text(HANGS_ONCE + stage.read_text(encoding="utf-8"), encoding="utf-8")
     before = len(nodes.ended())
     minutes = "train:runtime=1 if attempt == 1 else 10"
     output = start(copy, "--set-resources", minutes, "--", ONE).ok()

@@ -30,7 +30,7 @@ PAGES = {"page", "claims_page", "overview", "explorer", "theory"}
 #: Where the old text is empty, the new text is added at the end.
 CHANGES = {
     "a stage": ("stages/judge.py", "", "_CHANGED = True\n", {"judge"}),
-    "training": ("training/minibatches.py", "", "_CHANGED = True\n", TRAINING),
+    "training": ("training/job.py", "", "_CHANGED = True\n", TRAINING),
     "measures": ("training/keras/probe.py", "", "_CHANGED = True\n", {"measure_keras"}),
     "a template": ("report/pages/assets/style.css", "", "/* changed */\n", PAGES),
     "all stages": ("errors.py", "", "_CHANGED = True\n", set(WRITTEN)),

@@ -119,7 +119,9 @@ def test_combinations(primary, conditions, expected):
 
 # --------------------------------------------------------------------------- simulation
 
-FAMILIES, CLAIMS, PAIRS = 50, 20, 12
+#: Eight pairs: the permutation test of eight has 256 sign patterns, and takes milliseconds. Its
+#: smallest p-value times the number of claims is still below 5 %.
+FAMILIES, CLAIMS, PAIRS = 100, 5, 8
 
 
 def simulated_verdicts(mean, margin, directions, families=FAMILIES):
@@ -152,9 +154,9 @@ def test_claims_without_an_effect(record_property):
     record_property("supported", rates)
     assert max(rates.values()) <= 0.05
     assert not any(found == EQUIVALENT for _, found in counts)
-    assert rates["greater"] + rates["less"] == rates["different"]
+    assert rates["greater"] + rates["less"] == pytest.approx(rates["different"])
     assert counts["greater", CONTRADICTED] == counts["less", SUPPORTED]
-    assert wrong / FAMILIES <= 0.1, "50 families: 5 % on average"
+    assert 0 < wrong / FAMILIES <= 0.1, "100 families: 5 % at most on average"
 
 
 @pytest.mark.slow
@@ -162,15 +164,15 @@ def test_claims_without_an_effect_and_with_large_margins(record_property):
     """Most of them are equivalent. If the effect is as large as the margin, at most 5 % of the
     claims of no effect are supported."""
     claims = FAMILIES * CLAIMS
-    counts, _ = simulated_verdicts(0, 1.2, ("greater", "less", "different", "equal"))
+    counts, _ = simulated_verdicts(0, 1.5, ("greater", "less", "different", "equal"))
     rates = {way: counts[way, SUPPORTED] / claims for way in ("greater", "less", "different")}
     equivalent = counts["different", EQUIVALENT] / claims
-    print("no effect, margin 1.2 sd: supported", rates, "equivalent", equivalent)
+    print("no effect, margin 1.5 sd: supported", rates, "equivalent", equivalent)
     record_property("supported", rates)
     assert max(rates.values()) <= 0.05
     assert equivalent > 0.5
     assert counts["equal", SUPPORTED] == counts["different", EQUIVALENT]
-    counts, _ = simulated_verdicts(1.2, 1.2, ("equal",), families=20)
-    rate = counts["equal", SUPPORTED] / (20 * CLAIMS)
+    counts, _ = simulated_verdicts(1.5, 1.5, ("equal",), families=40)
+    rate = counts["equal", SUPPORTED] / (40 * CLAIMS)
     print("effect of the margin: called equal", rate)
     assert rate <= 0.05
