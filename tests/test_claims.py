@@ -22,7 +22,7 @@ from bnmatrix.errors import UserError
 from bnmatrix.statistics.means import welch_interval
 from bnmatrix.training.initializers import NormalInitializer
 
-REPLICATES = 12
+REPLICATES = 8
 #: Differences between replicates, with sum zero.
 NOISE = np.linspace(-0.01, 0.01, REPLICATES)
 
@@ -88,8 +88,10 @@ TIMED = {
     **{"label": "a step", "endpoint": "step_time", "arguments": {"part": "loop"}},
     **{"wall_clock": True, "margin": 0.1},
 }
-#: Twelve pairs that all point one way: two of 2¹² patterns of signs.
-LEAST = 2 / 2**12
+#: Pairs that all point one way: two of all patterns of signs.
+LEAST = 2 / 2**REPLICATES
+#: The 97.5 % quantile of Student's t with 7 degrees of freedom.
+T = 2.36462425
 
 
 def judged(entry, tables=None, wall_clock=False):
@@ -119,18 +121,18 @@ def test_a_supported_claim_and_one_that_was_not_measured():
     assert (first["claim"], first["dataset"], first["study"]) == ("better", "a", "study-a")
     assert first["effect"] == pytest.approx(0.1)
     assert first["p_adjusted"] == pytest.approx(LEAST), "the only analysis of its data set"
-    assert (first["pairs"], first["margin"], first["verdict"]) == (12, 0.01, "supported")
+    assert (first["pairs"], first["margin"], first["verdict"]) == (8, 0.01, "supported")
     assert first["condition"] == ""
     low, high = (f"{100 * first[end]:+.2f}" for end in ("ci_low", "ci_high"))
     assert first["sentence"] == (
         "Supported on A. Test accuracy, at batch size 32: +10.00 points, 95 % interval "
-        f"[{low}, {high}], 12 pairs; margin ±1 points."
+        f"[{low}, {high}], 8 pairs; margin ±1 points."
     )
     assert (second["dataset"], second["study"], second["pairs"]) == ("b", "study-b", 0)
     assert (second["verdict"], second["margin"]) == ("not measured", 0.02)
     assert second["sentence"] == "BN is better: not measured on B, for want of runs."
     assert np.isnan([second["effect"], second["ci_low"], second["p_adjusted"]]).all()
-    assert list(pairs["replicate"]) == list(range(1, 13))
+    assert list(pairs["replicate"]) == list(range(1, 9))
     assert list(pairs["treatment"] - pairs["control"]) == close(list(0.1 + NOISE))
     row = analyses.iloc[0]
     assert (row["treatment"], row["control"]) == (
@@ -139,7 +141,7 @@ def test_a_supported_claim_and_one_that_was_not_measured():
     )
     assert (row["treatment_mean"], row["control_mean"]) == (close(0.8), close(0.7))
     assert (row["diverged_treatment"], row["diverged_low_treatment"]) == (0, close(0))
-    assert row["diverged_high_treatment"] == pytest.approx(0.2425, abs=1e-4), "Wilson, 0 of 12"
+    assert row["diverged_high_treatment"] == pytest.approx(0.3244, abs=1e-4), "Wilson, 0 of 8"
 
 
 @pytest.mark.parametrize(
@@ -239,23 +241,23 @@ def test_no_analyses_give_empty_tables():
 
 def test_arms_without_a_common_replicate_are_not_measured():
     some = study_arm({32: 0.1})
-    keep = (some.runs["replicate"] <= 6) == (some.runs["normalization"] == "batch")
+    keep = (some.runs["replicate"] <= 4) == (some.runs["normalization"] == "batch")
     some = dataclasses.replace(some, runs=some.runs[keep])
     analyses, verdicts, _ = judged(claim(), {"study-a": some})
     assert verdicts["verdict"][0] == "not measured"
-    note = "12 of 12 pairs left out, for want of a value. No pair has a value."
+    note = "8 of 8 pairs left out, for want of a value. No pair has a value."
     assert analyses["note"][0] == note
 
 
 def test_diverged_runs_count_at_chance_and_are_counted():
     some = study_arm({32: 0.1})
-    lost = (some.runs["normalization"] == "none") & (some.runs["replicate"] <= 3)
+    lost = (some.runs["normalization"] == "none") & (some.runs["replicate"] <= 2)
     table = some.runs.assign(status=some.runs["status"].where(~lost, "diverged"))
     table.loc[lost, "test_accuracy"] = np.nan
     _, verdicts, _ = judged(claim(), {"study-a": dataclasses.replace(some, runs=table)})
     row = verdicts.iloc[0]
-    assert (row["pairs"], row["diverged_treatment"], row["diverged_control"]) == (12, 0, 0.25)
-    assert row["effect"] == pytest.approx(0.1 + 3 * (0.7 - 0.5) / 12)
+    assert (row["pairs"], row["diverged_treatment"], row["diverged_control"]) == (8, 0, 0.25)
+    assert row["effect"] == pytest.approx(0.1 + 2 * (0.7 - 0.5) / 8)
 
 
 def test_folds_widen_the_interval():
@@ -269,7 +271,7 @@ def test_folds_widen_the_interval():
     examples = project.dataset_of("study-a").examples.train
     test = math.ceil(examples / 5)
     training = math.floor((examples - test) * 0.8)
-    half = 2.20098516 * NOISE.std(ddof=1) * math.sqrt(1 / 12 + test / training)
+    half = T * NOISE.std(ddof=1) * math.sqrt(1 / 8 + test / training)
     row = analyses.iloc[0]
     assert (row["ci_low"], row["ci_high"]) == pytest.approx((0.1 - half, 0.1 + half))
 
@@ -283,7 +285,7 @@ def test_few_training_examples_widen_the_interval_further():
     studies = project.studies | {"study-a": study.model_copy(update={"settings": settings})}
     analyses, _ = analyse(project.model_copy(update={"studies": studies}), tables, False)
     test = math.ceil(project.dataset_of("study-a").examples.train / 5)
-    half = 2.20098516 * NOISE.std(ddof=1) * math.sqrt(1 / 12 + test / 40)
+    half = T * NOISE.std(ddof=1) * math.sqrt(1 / 8 + test / 40)
     assert analyses["ci_high"][0] == pytest.approx(0.1 + half)
 
 
@@ -381,9 +383,9 @@ S = float(NOISE.std(ddof=1))
 
 def test_a_published_mean_with_its_spread_is_compared_by_welch():
     (row,) = compared(value=0.805, sd=0.01, executions=10)
-    assert (row["ours"], row["ours_sd"], row["runs"]) == (close(0.8), close(S), 12)
+    assert (row["ours"], row["ours_sd"], row["runs"]) == (close(0.8), close(S), 8)
     assert row["difference"] == close(-0.005)
-    expected = welch_interval(0.8, S, 12, 0.805, 0.01, 10)
+    expected = welch_interval(0.8, S, 8, 0.805, 0.01, 10)
     assert (row["ci_low"], row["ci_high"]) == close(expected)
     assert row["agrees"] is True
     (row,) = compared(value=0.85, sd=0.01, executions=10)
@@ -393,14 +395,14 @@ def test_a_published_mean_with_its_spread_is_compared_by_welch():
 
 def test_a_published_mean_without_a_spread_gets_the_spread_of_the_study():
     (row,) = compared(value=0.805, executions=10)
-    expected = welch_interval(0.8, S, 12, 0.805, S, 10)
+    expected = welch_interval(0.8, S, 8, 0.805, S, 10)
     assert (row["ci_low"], row["ci_high"]) == close(expected)
 
 
 @pytest.mark.parametrize("more", [{}, {"sd": 0.01}])
 def test_a_single_published_number_counts_as_one_run(more):
-    """The interval predicts one more run: t with 11 degrees of freedom times s √(1 + 1/12)."""
-    half = 2.20098516 * S * math.sqrt(13 / 12)
+    """The interval predicts one more run: t with 7 degrees of freedom times s √(1 + 1/8)."""
+    half = T * S * math.sqrt(9 / 8)
     (row,) = compared(value=0.8 + 0.99 * half, **more)
     assert (row["ci_low"], row["ci_high"]) == pytest.approx((-1.99 * half, 0.01 * half))
     assert row["agrees"] is True

@@ -32,9 +32,10 @@ def folder(tmp_path):
 
 def edit(folder, change, file="studies.yaml"):
     path = folder / "config" / file
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
     change(content)
-    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    text = yaml.dump(content, Dumper=yaml.CSafeDumper, sort_keys=False)
+    path.write_text(text, encoding="utf-8")
 
 
 def study(content, name="iris-64-32"):

@@ -8,7 +8,7 @@ import yaml
 from bnmatrix.errors import UserError
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """YAML's safe loader, which also refuses duplicate keys.
 
     Without this check, the second value would replace the first without a message.
