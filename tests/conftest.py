@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,13 @@ def tensorflow(keras_framework):  # noqa: ARG001
     import tensorflow
 
     return tensorflow
+
+
+def mostly_slow(cases: Iterable[str], fast: Iterable[str]) -> list[Any]:
+    """Return the cases of a test; only those in ``fast`` are not marked as slow."""
+    cases, fast = list(cases), set(fast)
+    assert fast <= set(cases)
+    return [case if case in fast else pytest.param(case, marks=pytest.mark.slow) for case in cases]
 
 
 def settings(**changes: Any) -> Settings:

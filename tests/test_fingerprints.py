@@ -1,4 +1,4 @@
-"""Fingerprints of stages: they change with the code and the files that a stage uses, and only then."""
+"""Fingerprints of stages: they change with the code and files that a stage uses, and only then."""
 
 from modulefinder import ModuleFinder
 from pathlib import Path
@@ -30,8 +30,8 @@ def test_a_stage_depends_on_the_modules_that_it_imports(stage):
     assert bool(pages) == (stage in ("claims_page", "explorer", "overview", "page", "theory"))
 
 
-#: A package with two stages. `one` uses all modules, and `two` uses `basic.py`. Declarations are not
-#: part of the code.
+#: A package with two stages. `one` uses all modules, and `two` uses `basic.py`. Declarations are
+#: not part of the code.
 FILES = {
     "__init__.py": '"""A package."""\n',
     "stages/__init__.py": "",

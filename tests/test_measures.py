@@ -433,7 +433,8 @@ def test_order_difference_excludes_dropout(prepared):
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "dropout"), [("momentum", 0.0), ("adam", 0.0), ("adam", 0.3)]
+    ("optimizer", "dropout"),
+    [("momentum", 0.0), pytest.param("adam", 0.0, marks=pytest.mark.slow), ("adam", 0.3)],
 )
 def test_measures_do_not_change_the_state(prepared, optimizer, dropout):
     """Weights, moving averages, optimizer state and dropout's generators stay identical."""

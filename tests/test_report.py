@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, mostly_slow
 from tables import (
     AXES,
     comparisons_of,
@@ -182,7 +182,10 @@ def test_the_best_variant_is_chosen_on_validation_data():
     assert best_variant(equal, 2) == "b"
 
 
-@pytest.mark.parametrize("case", ["one replicate", "all diverged", "no baseline", "many cells"])
+PARTIAL = ("one replicate", "all diverged", "no baseline", "many cells")
+
+
+@pytest.mark.parametrize("case", mostly_slow(PARTIAL, PARTIAL[:3]))
 def test_partial_results_are_drawn(tmp_path, case):
     runs = runs_of()
     if case == "one replicate":

@@ -227,7 +227,7 @@ if not (mark := pathlib.Path("hung-once")).exists():
 
 
 def test_more_time_the_second_time(nodes, start, tmp_path):
-    """A job that exceeds its limit of one minute, which is Slurm's least, is tried again with ten."""
+    """A job that exceeds its limit of one minute, Slurm's least, is tried again with ten."""
     copy = Copy(tmp_path / "copy", "iris-tiny", edit=one_cell(epochs=3))
     stage = copy.folder / "src/bnmatrix/stages/train_keras.py"
     stage.write_text(HANGS_ONCE + stage.read_text(encoding="utf-8"), encoding="utf-8")

@@ -90,6 +90,7 @@ def test_replicates_are_trained_on_their_folds(digits):
             pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
 
 
+@pytest.mark.slow
 def test_variants_of_a_job_are_independent(digits):
     """Variants in one job do not affect each other, with a shared program or without."""
     variants = [
@@ -131,7 +132,12 @@ def test_variants_that_differ_in_no_compiled_setting_share_a_program():
 
 
 @pytest.mark.parametrize(
-    ("normalization", "dropout"), [("none", 0.0), ("batch", 0.0), ("batch", 0.2)]
+    ("normalization", "dropout"),
+    [
+        pytest.param("none", 0.0, marks=pytest.mark.slow),
+        pytest.param("batch", 0.0, marks=pytest.mark.slow),
+        ("batch", 0.2),
+    ],
 )
 def test_measures_do_not_change_a_run(digits, normalization, dropout):
     """Weights and scores stay the same with pauses for measures at and between evaluations."""

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import settings
+from conftest import mostly_slow, settings
 from support import LAYERS, SEED, program_for, small_digits, train
 
 from bnmatrix.datasets.data import Prepared
@@ -147,7 +147,15 @@ def plain_keras(case):
     }[case]
 
 
-@pytest.mark.parametrize("case", CASES)
+FAST = (
+    "batch before, adam",
+    "momentum and epsilon of the layer, no biases, sgd",
+    "group after, sgd",
+    "dropout before the activation, layer after it",
+)
+
+
+@pytest.mark.parametrize("case", mostly_slow(CASES, FAST))
 def test_same_weights_as_keras_fit(digits, case):
     """With equal weights and batches, three epochs give the same result as ``fit``."""
     import keras

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import settings
+from conftest import mostly_slow, settings
 from support import SEED, program_for, small_digits, train
 
 from bnmatrix.datasets.data import Prepared
@@ -21,7 +21,7 @@ def digits(tensorflow) -> Prepared:  # noqa: ARG001
     return small_digits()
 
 
-@pytest.mark.parametrize("objective", ["final", "average"])
+@pytest.mark.parametrize("objective", mostly_slow(["final", "average"], ["average"]))
 def test_the_tuned_rate_has_the_best_mean(digits, objective):
     """The chosen rate has the largest mean over the tuning replicates."""
     tuning = TUNING.model_copy(update={"objective": objective})

@@ -1,6 +1,6 @@
 """Run a study under two Pythons, and compare the tables byte for byte.
 
-    python tools/compare_pythons.py .venv-3.13/bin/python
+python tools/compare_pythons.py .venv-3.13/bin/python
 """
 
 import argparse
