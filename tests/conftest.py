@@ -29,7 +29,10 @@ from bnmatrix.training.settings import Settings
 ROOT = Path(__file__).resolve().parent.parent
 
 #: The modules that take the longest, which must not start last: each runs in one process.
-LONGEST = ("test_slurm", "test_workflow", "test_browser", "test_pipeline", "test_measures")
+LONGEST = (
+    *("test_slurm", "test_workflow", "test_browser", "test_pipeline", "test_training_jobs"),
+    *("test_measures", "test_training_loop", "test_report", "test_frameworks"),
+)
 
 if PACKAGE != ROOT / "src/bnmatrix":
     pytest.exit(f"tests of {ROOT} would import {PACKAGE}: run `make test`", returncode=2)
