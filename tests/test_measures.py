@@ -382,7 +382,11 @@ def test_population_statistics(prepared, placement):
 
 
 @pytest.mark.parametrize(
-    ("kind", "dropout"), [("none", 0.0), ("layer", 0.0), ("group", 0.0), ("layer", 0.5)]
+    ("kind", "dropout"),
+    [
+        *(pytest.param(kind, 0.0, marks=pytest.mark.slow) for kind in ("none", "layer", "group")),
+        ("layer", 0.5),
+    ],
 )
 def test_networks_without_statistics_have_one_mode(prepared, kind, dropout):
     """192 test examples fill 12 mini-batches."""

@@ -206,12 +206,6 @@ def test_swapped_settings_train_again(tmp_path):
     assert "train" in rules_run(copy.ok("--cores", "2", target))
 
 
-def test_snakemakes_own_report(offline):
-    offline.ok("--cores", "2")
-    offline.ok("--report", "report.zip")
-    assert (offline.folder / "report.zip").stat().st_size > 100_000
-
-
 def test_dry_run_shows_the_whole_matrix(project, tmp_path):
     """The dry run lists every job of every declared study."""
     copy = Copy(tmp_path / "copy", *STUDIES)
