@@ -11,9 +11,10 @@ from typing import Any
 from bnmatrix.config.own_data import InspectedDataset
 from bnmatrix.config.project import Project
 from bnmatrix.config.run import CONFIG_FILES
-from bnmatrix.datasets.availability import Availability, availability, check_mirror
+from bnmatrix.datasets.availability import Availability, availability
 from bnmatrix.datasets.built_in import Preparation
 from bnmatrix.datasets.own.spec import OwnPreparation
+from bnmatrix.datasets.places import check_mirror
 from bnmatrix.datasets.raw_files import File
 from bnmatrix.datasets.splitting import Split
 from bnmatrix.errors import UserError
@@ -188,13 +189,15 @@ class Plan:
         return datasets[dataset].files
 
     def require(self, dataset: str) -> None:
-        """Check that a data set is available.
+        """Check that a data set is available, or was before a download failed.
+
+        A request that names a study requires its data set, so a failed download is tried again.
 
         Raises:
             UserError: the data set is not available. The message names the places that were tried.
         """
         answer = self.available.get(dataset)
-        if answer is not None and not answer.available:
+        if answer is not None and not answer.available and not answer.failed:
             raise UserError(
                 f"{answer.reason}.\nConnect to the network and run again, or set a mirror: "
                 f"{_MIRRORED} ..."
@@ -268,11 +271,15 @@ def make_plan(config: Mapping[str, Any], look: bool) -> Plan:
         names = list(dict.fromkeys(project.study(study).dataset for study in project.chosen))
 
     def answer(dataset: str) -> Availability:
-        raw = Path("data/raw") / dataset
-        return availability(project.datasets[dataset], project.run.mirror, raw)
+        raw, partial = Path("data/raw") / dataset, Path("data/partial") / dataset
+        return availability(project.datasets[dataset], project.run.mirror, raw, partial)
 
     with ThreadPoolExecutor() as pool:
-        plan = Plan(project, dict(zip(names, pool.map(answer, names), strict=True)))
+        answers = dict(zip(names, pool.map(answer, names), strict=True))
+    plan = Plan(project, answers)
+    if project.run.require_all or not plan.studies:
+        # Nothing can run without the failed downloads, so they are tried again.
+        plan = Plan(project, {name: found for name, found in answers.items() if not found.failed})
     if plan.not_run and project.run.require_all:
         raise UserError(
             f"require_all is set, but some data is not available.\n{plan.not_run_message()}"
