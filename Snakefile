@@ -56,6 +56,10 @@ rule all:
         expand("reports/{page}.html", page=["claims", "replications"]) if PLAN.claim_studies else [],
 
 
+onstart:
+    end_jobs_on_signals()
+
+
 onsuccess:
     announce_success()
 

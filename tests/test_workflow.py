@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from checkout import CLAIMS, DETERMINISTIC, REPLICATIONS, STUDIES, TUNED, Copy
 from conftest import ROOT
+from file_server import Server
 
 from bnmatrix.plan.jobs import jobs
 
@@ -271,6 +272,30 @@ def test_a_run_after_the_network_returns_adds_studies(mirror, tmp_path):
     # Another number of replicates for one study does not affect the other study.
     copy.ok("--cores", "2", "--config", "replicates=1", "--", "reports/mnist-tiny.csv")
     assert copy.digests("data/runs/iris-tiny/*/times.arrow") == iris
+
+
+def test_a_host_that_breaks_off_leaves_out_its_studies(project, tmp_path):
+    """The first run fails; the next one leaves out the data set and writes the overview."""
+    server = Server()
+    for file in project.datasets["mnist"].files:
+        server.files[f"/mnist/{file.name}"] = bytes(file.size)
+    server.cut_after = [1000] * 100
+    network = {"BNMATRIX_MIRROR": server.url, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+    copy = Copy(tmp_path, "iris-tiny", "mnist-tiny")
+    first = copy.run("--cores", "2", **network)
+    assert first.returncode != 0
+    assert "the host breaks off, 4 times" in first.stdout
+    assert not (copy.folder / "reports/index.html").exists()
+    second = copy.ok("--cores", "2", **network)
+    index = (copy.folder / "reports/index.html").read_text(encoding="utf-8")
+    for text in (second, index):
+        assert "1 of 2 studies" in text
+        assert "MNIST could not be downloaded: train-" in text
+        assert "remove data/partial/mnist/failed.json to try again at once" in text
+    # A request that names the study, and one that is for nothing else, try again.
+    for target in ("reports/mnist-tiny.html",), ("--config", "studies=mnist-tiny"):
+        assert "download" in rules_run(copy.ok("--cores", "2", "-n", *target, **network))
+    server.close()
 
 
 def test_an_interrupted_run_continues(tmp_path):

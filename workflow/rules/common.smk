@@ -17,6 +17,7 @@ from bnmatrix.plan.environment import set_environment
 from bnmatrix.plan.fingerprint import fingerprint
 from bnmatrix.plan.plan import make_plan
 from bnmatrix.plan.versions import library_versions
+from bnmatrix.supervision import end_jobs_on_signals
 
 
 def or_exit(function, *arguments):

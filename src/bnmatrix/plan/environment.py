@@ -8,6 +8,7 @@ from bnmatrix.config.own_data import InspectedDataset
 from bnmatrix.config.project import Project
 from bnmatrix.datasets.own.cache import INSPECTED_VARIABLE, for_jobs
 from bnmatrix.plan.loading import MIRROR_VARIABLE
+from bnmatrix.supervision import SNAKEMAKE_VARIABLE
 
 
 def set_environment(project: Project, source: Path) -> None:
@@ -17,6 +18,7 @@ def set_environment(project: Project, source: Path) -> None:
     active environment. :data:`MIRROR_VARIABLE` is not a param of a rule, because another source of
     the same files must not cause anything to run again. :data:`INSPECTED_VARIABLE` holds the
     inspections of a user's own data, because jobs may run on machines without this data.
+    :data:`SNAKEMAKE_VARIABLE` holds the number of this process, because jobs end with it.
 
     Args:
         project: the configuration.
@@ -30,6 +32,7 @@ def set_environment(project: Project, source: Path) -> None:
     datasets = project.datasets.items()
     inspected = [name for name, dataset in datasets if isinstance(dataset, InspectedDataset)]
     os.environ[INSPECTED_VARIABLE] = for_jobs(inspected, Path("data"))
+    os.environ[SNAKEMAKE_VARIABLE] = str(os.getpid())
     if project.run.mirror:
         os.environ[MIRROR_VARIABLE] = project.run.mirror
 
