@@ -170,7 +170,7 @@ def test_a_failure_counts_until_something_changes(server, tmp_path, monkeypatch)
     server.requests.clear()
     answer = availability(data, None, tmp_path)
     assert (answer.available, answer.failed, server.requests) == (False, True, [])
-    assert "Test could not be downloaded: a.gz: http://127.0.0.1:" in answer.reason
+    assert "Test could not be downloaded: http://127.0.0.1:" in answer.reason
     assert "the host breaks off, 4 times" in answer.reason
     assert f"remove {tmp_path}/partial/failed.json to try again at once" in answer.reason
     assert "\n" not in answer.reason
@@ -223,9 +223,7 @@ def test_starts_over_where_a_host_cannot_resume(server, tmp_path):
 )
 def test_a_bad_file_is_named_and_removed(server, tmp_path, content, message):
     server.files["/bad/a.gz"] = content
-    with pytest.raises(
-        UserError, match=rf"Test cannot be downloaded:\n  a.gz: .*/bad/a.gz: {message}"
-    ):
+    with pytest.raises(UserError, match=rf"Test cannot be downloaded:\n  .*/bad/a.gz: {message}"):
         get(dataset(f"{server.url}/bad"), tmp_path)
     assert left(tmp_path) == ["partial/failed.json"]
     server.files["/good/a.gz"] = CONTENT

@@ -290,7 +290,7 @@ def test_a_host_that_breaks_off_leaves_out_its_studies(project, tmp_path):
     index = (copy.folder / "reports/index.html").read_text(encoding="utf-8")
     for text in (second, index):
         assert "1 of 2 studies" in text
-        assert "MNIST could not be downloaded: train-" in text
+        assert f"MNIST could not be downloaded: {server.url}/mnist/train-images" in text
         assert "remove data/partial/mnist/failed.json to try again at once" in text
     # A request that names the study, and one that is for nothing else, try again.
     for target in ("reports/mnist-tiny.html",), ("--config", "studies=mnist-tiny"):
@@ -328,6 +328,30 @@ def test_an_interrupted_run_continues(tmp_path):
     assert not list(copy.folder.glob("data/runs/**/*.tmp*"))
     copy.declare({"iris-tiny": STUDIES["iris-tiny"]})
     copy.ok("--cores", "2")
+
+
+def test_an_own_file_that_moved_stops_its_own_study(tmp_path):
+    copy = Copy(tmp_path)
+    copy.declare({"iris-tiny": STUDIES["iris-tiny"], "mine": None})
+    with (copy.folder / "config/datasets.yaml").open("a", encoding="utf-8") as file:
+        file.write("\n  mine:\n    path: data/own/moved.csv\n    target: kind\n")
+    reason = "datasets → mine: data/own/moved.csv: there is no such file or folder"
+    assert "train" in rules_run(copy.ok("-n", "reports/iris-tiny.csv"))
+    output = copy.ok("--cores", "2", "reports/index.html")
+    index = (copy.folder / "reports/index.html").read_text(encoding="utf-8")
+    for text in (output, index):
+        assert "1 of 2 studies" in text
+        assert reason in text
+    for request in (
+        ("reports/mine.html",),
+        ("reports/mine.csv",),
+        ("--config", "studies=mine"),
+        ("--config", "require_all=true"),
+    ):
+        process = copy.run("-n", *request)
+        assert process.returncode != 0
+        assert reason in process.stdout
+        assert "Traceback" not in process.stdout
 
 
 def test_the_documented_example_of_own_data(tmp_path):

@@ -59,8 +59,9 @@ def download(wanted: Downloadable, raw: Path, partial: Path, mirror: str | None 
         lines = "".join(f"  {problem}\n" for problem in problems)
         raise Unavailable(
             f"{wanted.title} cannot be downloaded:\n{lines}"
-            "Connect to the network, or set BNMATRIX_MIRROR (or the config key 'mirror') to a "
-            f"directory or address that has {wanted.folder}/, and run again."
+            "Run again: for an hour, its studies are left out unless you request one by name. To "
+            "add them, connect to the network, or set BNMATRIX_MIRROR (or the config key 'mirror') "
+            f"to a directory or address that has {wanted.folder}/."
         )
     write_text(raw / SUMS, "".join(f"{file.sha256}  {file.name}\n" for file in wanted.files))
     failure_file(partial).unlink(missing_ok=True)
@@ -72,7 +73,7 @@ def _files(wanted: Downloadable, raw: Path, partial: Path, mirror: str | None) -
         if not _verified(raw / file.name, file):
             tried = _fetch(file, raw / file.name, locations(wanted, file, mirror), partial)
             if not (raw / file.name).exists():
-                return [f"{file.name}: {line}" for line in tried] or [f"{file.name}: has no host"]
+                return tried or [f"{file.name}: no host and no mirror has it"]
     return []
 
 
@@ -88,7 +89,7 @@ def _archive(
         missing = [file for file in wanted.files if not (raw / file.name).exists()]
         _extract(archive, path, missing, raw)
         path.unlink()
-    return [f"{archive.name}: {line}" for line in tried]
+    return tried
 
 
 def _verified(path: Path, file: File) -> bool:
@@ -161,10 +162,10 @@ def _transfer_with_retries(place: str, file: File, part: Path) -> None:
             return
         except _BrokenOff as reason:
             have = part.stat().st_size if part.exists() else 0
-            kept = f"{have} of {file.size or '?'} bytes are kept, to resume from"
+            kept = f" ({have} of {file.size or '?'} bytes are kept, to resume from)" if have else ""
             if attempt == hosts.RETRIES:
-                raise _Unusable(f"{reason}, {attempt + 1} times ({kept})") from reason
-            log.warning("%s: %s (%s); trying again", place, reason, kept)
+                raise _Unusable(f"{reason}, {attempt + 1} times{kept}") from reason
+            log.warning("%s: %s%s; trying again", place, reason, kept)
             time.sleep(hosts.BACKOFF * 2**attempt)
 
 

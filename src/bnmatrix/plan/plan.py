@@ -239,7 +239,8 @@ class Plan:
         """Return a message that names the studies that do not run, the reasons, and what to do."""
         lines = [f"  {', '.join(names)}: {reason}" for reason, names in self.not_run.items()]
         head = f"{self.asked - len(self.studies)} of {self.asked} studies do not run:"
-        if set(self.not_run) == {NO_TORCH}:
+        if all(answer.available for answer in self.available.values()):
+            # Neither a network nor a mirror would help.
             return "\n".join([head, *lines])
         tail = "To add them, run `snakemake --cores 4` with a network, or\n"
         return "\n".join([head, *lines, f"{tail}  {_MIRRORED} --cores 4"])
