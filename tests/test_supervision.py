@@ -1,5 +1,6 @@
 """How a job ends: the log and the console name the cause, and no job outlives Snakemake."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -142,42 +143,14 @@ def test_a_job_that_linux_kills_for_lack_of_memory(tmp_path, limited_memory):
     assert "train: killed by the system, which ran out of memory" in printed
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGKILL"])
-def test_jobs_end_with_snakemake(tmp_path, name):
-    """A signal to the process of Snakemake alone ends its jobs within 5 s."""
-    snakemake, jobs = running(tmp_path)
-    snakemake.send_signal(signal.Signals[name])
-    _, alive = psutil.wait_procs(jobs, timeout=5)
-    printed, _ = snakemake.communicate(timeout=30)
-    if name == "SIGKILL" and sys.platform != "linux":
-        pytest.skip("only Linux can tie a child to its parent")
-    assert not alive
-    assert snakemake.returncode != 0
-    said = "the process of Snakemake is gone" if name == "SIGKILL" else "killed by SIGTERM"
-    assert f"train: {'ended, because ' if name == 'SIGKILL' else ''}{said}" in printed
-    assert not list(tmp_path.glob("data/runs/*/*/results.arrow"))
-
-
-@pytest.mark.slow
-def test_a_supervisor_that_is_killed_takes_its_job_along(tmp_path):
-    snakemake, jobs = running(tmp_path)
-    for job in jobs:
-        if job.ppid() == snakemake.pid:
-            job.kill()
-    _, alive = psutil.wait_procs(jobs, timeout=5)
-    printed, _ = snakemake.communicate(timeout=30)
-    assert not alive
-    assert "died with <Signals.SIGKILL: 9>" in printed
-
-
-def running(folder):
-    """Start Snakemake in a copy; return it and the processes of its training jobs."""
+@pytest.fixture
+def running(tmp_path):
+    """Snakemake in a copy of the project, and the processes of its two training jobs."""
 
     def lengthen(studies):
         studies["iris-tiny"]["settings"]["epochs"] = 100_000
 
-    copy = Copy(folder, "iris-tiny", edit=lengthen)
+    copy = Copy(tmp_path, "iris-tiny", edit=lengthen)
     snakemake = subprocess.Popen(
         [sys.executable, "-m", "snakemake", "--cores", "2", "reports/iris-tiny.csv"],
         cwd=copy.folder,
@@ -188,11 +161,52 @@ def running(folder):
         # If the tests run in the background, the process inherits that SIGINT is ignored.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    end = time.monotonic() + 120
-    logs = folder / "logs/train/iris-tiny"
-    while len([log for log in logs.glob("*.log") if "parameters" in log.read_text()]) < 2:
-        assert time.monotonic() < end, "training did not start"
-        time.sleep(0.2)
-    jobs = psutil.Process(snakemake.pid).children(recursive=True)
-    assert len(jobs) >= 4
-    return snakemake, jobs
+    jobs = []
+    try:
+        end = time.monotonic() + 180
+        logs = tmp_path / "logs/train/iris-tiny"
+        while len([log for log in logs.glob("*.log") if "parameters" in log.read_text()]) < 2:
+            assert time.monotonic() < end, "training did not start"
+            time.sleep(0.2)
+        jobs = psutil.Process(snakemake.pid).children(recursive=True)
+        assert len(jobs) >= 4
+        yield snakemake, jobs
+    finally:
+        snakemake.kill()
+        for job in jobs:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                job.kill()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("SIGTERM", "train: killed by SIGTERM"),
+        ("SIGINT", "train: killed by SIGTERM"),
+        ("SIGKILL", "train: ended, because the process of Snakemake is gone"),
+    ],
+)
+def test_jobs_end_with_snakemake(running, tmp_path, name, said):
+    """A signal to the process of Snakemake alone ends its jobs within 5 s."""
+    snakemake, jobs = running
+    snakemake.send_signal(signal.Signals[name])
+    _, alive = psutil.wait_procs(jobs, timeout=5)
+    assert not alive
+    printed, _ = snakemake.communicate(timeout=30)
+    assert snakemake.returncode != 0
+    assert said in printed
+    assert not list(tmp_path.glob("data/runs/*/*/results.arrow"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a child to its parent")
+def test_a_supervisor_that_is_killed_takes_its_job_along(running):
+    snakemake, jobs = running
+    for job in jobs:
+        if job.ppid() == snakemake.pid:
+            job.kill()
+    _, alive = psutil.wait_procs(jobs, timeout=5)
+    assert not alive
+    printed, _ = snakemake.communicate(timeout=30)
+    assert "died with <Signals.SIGKILL: 9>" in printed

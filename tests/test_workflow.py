@@ -318,7 +318,7 @@ def test_an_interrupted_run_continues(tmp_path):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     logs = copy.folder / "logs/train/iris-tiny"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not any("epoch" in p.read_text() for p in logs.glob("*.log")):
         assert time.monotonic() < deadline, "training did not start"
         time.sleep(0.2)
