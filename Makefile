@@ -23,7 +23,7 @@ help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
 
 report: $(VENV)/ready ## run every study whose data is available, and write reports/index.html
-	@$(BIN)/snakemake --cores $(CORES)
+	@$(BIN)/bnmatrix report --cores $(CORES)
 
 test: $(VENV)/ready-dev ## run the tests (FLAGS="-m 'not slow'" for the fast ones)
 	@$(BIN)/python -m pytest $(FLAGS)
