@@ -1,4 +1,4 @@
-"""What a release and its documents say: one version, links that lead somewhere, working examples."""
+"""What a release and its documents say: one version, links that lead somewhere, true examples."""
 
 import os
 import re
