@@ -66,6 +66,17 @@ def test_images_tags_and_rules_have_the_version_of_the_package():
     assert {"profiles/kubernetes/config.yaml", "workflow/rules/common.smk"} <= files
 
 
+def test_the_workflow_catalog_finds_what_it_requires():
+    """Its conditions for standardized usage."""
+    usage = yaml.safe_load(text(".snakemake-workflow-catalog.yml"))["usage"]
+    assert set(usage) == {"mandatory-flags", "software-stack-deployment", "report"}
+    assert usage["software-stack-deployment"]["conda"]
+    assert usage["report"]
+    assert re.search("snakemake", text("README.md"), re.IGNORECASE)
+    assert re.search("workflow", text("README.md"), re.IGNORECASE)
+    assert {"workflow/Snakefile", "config/README.md"} <= set(tracked())
+
+
 def step(workflow, name):
     """Return the script of a step of a workflow."""
     jobs = yaml.safe_load(text(f".github/workflows/{workflow}.yml"))["jobs"]
