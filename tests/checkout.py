@@ -138,7 +138,7 @@ class Copy:
             (self.folder / f"config/{name}.yaml").write_text(text, encoding="utf-8")
 
     def run(self, *arguments, command=("snakemake",), **environment):
-        """Run snakemake, or another module as a command; return the finished process, with all output in ``stdout``.
+        """Run snakemake or another module; return the process, with all output in ``stdout``.
 
         Jobs use the code of the copy.
         """
