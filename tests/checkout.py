@@ -12,7 +12,10 @@ from pathlib import Path
 import yaml
 from conftest import ROOT
 
-COPIED = ("Snakefile", "workflow", "src", "config", "profiles", "environment.yml")
+COPIED = (
+    *("Snakefile", "workflow", "src", "config", "profiles"),
+    *("environment.yml", "environment.post-deploy.sh"),
+)
 
 STUDIES = {
     "iris-tiny": {
@@ -120,7 +123,7 @@ class Copy:
             source = ROOT / name
             ignore = shutil.ignore_patterns("__pycache__")
             if source.is_dir():
-                shutil.copytree(source, folder / name, ignore=ignore)
+                shutil.copytree(source, folder / name, ignore=ignore, symlinks=True)
             else:
                 shutil.copy(source, folder / name)
         studies = json.loads(json.dumps({name: STUDIES[name] for name in names}))
@@ -134,22 +137,29 @@ class Copy:
             text = yaml.safe_dump({name: content}, sort_keys=False)
             (self.folder / f"config/{name}.yaml").write_text(text, encoding="utf-8")
 
-    def run(self, *arguments, **environment):
-        """Run snakemake; return the finished process, with all output in ``stdout``."""
+    def run(self, *arguments, command=("snakemake",), **environment):
+        """Run snakemake or another module; return the process, with all output in ``stdout``.
+
+        Jobs use the code of the copy.
+        """
         # No proxy and no mirror unless the test sets one: the hosts cannot be reached.
         hidden = ("BNMATRIX_MIRROR", "PYTHONPATH")
         base = {key: value for key, value in os.environ.items() if key not in hidden}
         names = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
         dead = dict.fromkeys(names, "http://127.0.0.1:9") | {"NO_PROXY": "", "no_proxy": ""}
         return subprocess.run(
-            [sys.executable, "-m", "snakemake", *arguments],
+            [sys.executable, "-m", *command, *arguments],
             cwd=self.folder,
-            env=base | dead | environment,
+            env=base | dead | environment | self.python_path(environment.get("PYTHONPATH")),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
         )
+
+    def python_path(self, more=None):
+        """Return the variable that lets Python import the package of the copy, and ``more``."""
+        return {"PYTHONPATH": os.pathsep.join(filter(None, [str(self.folder / "src"), more]))}
 
     def ok(self, *arguments, **environment):
         process = self.run(*arguments, **environment)

@@ -11,14 +11,18 @@ from typing import Any
 import pytest
 
 # PyTorch's build for CUDA depends on Triton, which must be loaded before TensorFlow in a process.
-# in it, and can before. A job never has both; tests that compare the two do.
+# A job never imports both; tests that compare the two do.
 with contextlib.suppress(ImportError):
     import triton  # noqa: F401
 
+from bnmatrix.installed import PACKAGE
 from bnmatrix.plan.loading import load_project
 from bnmatrix.training.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
+
+if PACKAGE != ROOT / "src/bnmatrix":
+    pytest.exit(f"tests of {ROOT} would import {PACKAGE}: run `make test`", returncode=2)
 
 
 def mirror_path() -> Path | None:

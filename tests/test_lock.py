@@ -56,7 +56,7 @@ def test_development_adds_to_the_locked_versions():
 def test_all_environments_agree_on_versions():
     """The cluster lock adds packages; the GPU lock has another build of TensorFlow."""
     tool = lock_tool()
-    assert len(LOCKS) == 5
+    assert len(LOCKS) == 6
 
     def pinned(part):
         pins = tool.pins(text(f"requirements{part}.txt"))

@@ -1,7 +1,6 @@
 """A user's own data: inspection, preparation, and studies with default settings."""
 
 import hashlib
-import os
 import subprocess
 import sys
 import threading
@@ -10,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from own_data import GOOD, STRATIFIED, configure, look, prepared, rows
 
 from bnmatrix.cli import main
@@ -44,7 +42,6 @@ def test_an_inspection_is_cached_until_the_file_changes(monkeypatch):
     )
     again = subprocess.run(
         [sys.executable, "-c", code],
-        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
         capture_output=True,
         text=True,
         check=True,

@@ -76,7 +76,7 @@ class Run:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "snakemake", *HERE, *arguments],
             cwd=copy.folder,
-            env=environment | {"PYTHONPATH": str(plugins)},
+            env=environment | copy.python_path(str(plugins)),
             stdout=self._log,
             stderr=subprocess.STDOUT,
             start_new_session=True,

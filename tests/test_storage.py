@@ -87,7 +87,7 @@ def test_profiles_are_understood(profile, bucket, cluster_plugins, tmp_path):
 @pytest.mark.slow
 def test_an_image_is_read_from_the_configuration(tmp_path):
     """A dry run does not need Apptainer."""
-    image = "container=docker://localhost/bnmatrix:0.1.0"
+    image = "container=docker://localhost/bnmatrix:0.2.0"
     output = Copy(tmp_path, "iris-tiny").ok("-n", "--config", image)
     assert re.search(r"train +2\b", output)
 
@@ -115,10 +115,13 @@ def test_profiles_differ_in_what_they_must():
 def test_the_containers_recipe():
     """The Dockerfile passes its linter, and installs the lock."""
     linter = shutil.which("hadolint", path=os.path.dirname(sys.executable))  # noqa: PTH120
+    if linter is None:
+        pytest.skip("no hadolint: run `make test`")
     subprocess.run([linter, str(ROOT / "Dockerfile")], check=True)
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     assert "--require-hashes -r /tmp/requirements-cluster.txt" in text
     kept = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
-    assert kept == ["*", "!requirements-cluster.txt"]
+    copied = re.findall(r"^COPY (.*) \S+$", text, flags=re.MULTILINE)
+    assert {f"!{name}" for names in copied for name in names.split()} <= set(kept)
     image = yaml.safe_load((ROOT / "profiles/kubernetes/config.yaml").read_text(encoding="utf-8"))
     assert f"docker build -t {image['container-image']}" in text

@@ -11,7 +11,6 @@ from pathlib import Path
 import psutil
 import pytest
 from checkout import Copy
-from conftest import ROOT
 
 from bnmatrix.supervision import OUT_OF_MEMORY
 
@@ -29,14 +28,12 @@ def work():
 
 sys.exit(supervised(work, "train", Path("job.log")))
 """
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "src")}
 
 
 def start(folder, work):
     return subprocess.Popen(
         [sys.executable, "-c", CODE.format(work=work)],
         cwd=folder,
-        env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -108,9 +105,7 @@ def test_a_lack_of_memory_is_named(tmp_path, library):
     stages.mkdir()
     (stages / "schemas.py").write_text(f"def run(folder):\n    {LARGE[library]}\n")
     command = [sys.executable, "-c", code, "schemas", "--log", "job.log", "--folder", "x"]
-    job = subprocess.run(
-        command, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True, check=False
-    )
+    job = subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, check=False)
     assert job.returncode == OUT_OF_MEMORY
     assert job.stdout.startswith("schemas: ran out of memory. Run fewer jobs at once (--cores)")
     assert "Log: job.log" in job.stdout
@@ -154,6 +149,7 @@ def running(tmp_path):
     snakemake = subprocess.Popen(
         [sys.executable, "-m", "snakemake", "--cores", "2", "reports/iris-tiny.csv"],
         cwd=copy.folder,
+        env=os.environ | copy.python_path(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT, settings
+from conftest import settings
 from support import LAYERS, SEED, program_for, small_digits, train
 
 from bnmatrix.datasets.data import Prepared
@@ -367,7 +367,7 @@ def test_a_missing_gpu_is_logged_once():
         "configure(1, gpus=1)\n"
         "import tensorflow as tf; print(float(tf.reduce_sum(tf.ones(3))))"
     )
-    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT / "src")}
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(
         [sys.executable, "-c", code],
         env=environment,

@@ -12,6 +12,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ("pyproject.toml",)
 HEADER = "# Made by `make lock` from pyproject.toml. Do not edit.\n"
 CONDA = """\
 # Made by `make lock` from requirements.txt. Do not edit.
@@ -28,7 +29,7 @@ dependencies:
 """
 
 
-def compile_lock(output: str, *arguments: str) -> None:
+def compile_lock(output: str, *arguments: str, sources: tuple[str, ...] = SOURCES) -> None:
     """Resolve pyproject.toml into a file of requirements.
 
     Versions that the file already names are kept if they still satisfy pyproject.toml.
@@ -36,13 +37,14 @@ def compile_lock(output: str, *arguments: str) -> None:
     Args:
         output: the file, relative to the root of the repository.
         arguments: further arguments for ``uv pip compile``.
+        sources: what to resolve; by default, the dependencies of the package.
 
     Raises:
         subprocess.CalledProcessError: uv finds no solution.
     """
     subprocess.run(
         [
-            *("uv", "pip", "compile", "pyproject.toml", "--quiet", "--universal"),
+            *("uv", "pip", "compile", *sources, "--quiet", "--universal"),
             *("--python-version", "3.11", "--fork-strategy", "fewest", "--generate-hashes"),
             *("--no-header", "--no-annotate", "--no-emit-index-url", "--output-file", output),
             *arguments,
@@ -107,6 +109,14 @@ def main() -> None:
         ("gpu", "--extra", "gpu", "--override", "tools/gpu-overrides.txt"),
     ):
         compile_lock(f"requirements-{name}.txt", *chosen, "-c", "requirements.txt", *upgrade)
+    # Only the installer, without the package's own dependencies.
+    compile_lock(
+        "requirements-uv.txt",
+        "-c",
+        "requirements-dev.txt",
+        *upgrade,
+        sources=("--group", "install"),
+    )
     requirements = (ROOT / "requirements.txt").read_text(encoding="utf-8")
     torch = ROOT / "requirements-torch.txt"
     text = torch.read_text(encoding="utf-8")

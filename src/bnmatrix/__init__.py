@@ -3,5 +3,3 @@
 Data flows one way: datasets → variants → runs → statistics → report.
 No module knows the one after it, and only :mod:`bnmatrix.training` imports TensorFlow.
 """
-
-__version__ = "0.1.0"

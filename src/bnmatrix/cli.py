@@ -15,6 +15,7 @@ from typing import Protocol
 
 from bnmatrix import logs
 from bnmatrix.errors import UserError
+from bnmatrix.installed import check_same_code
 from bnmatrix.supervision import OUT_OF_MEMORY, out_of_memory, supervised
 
 log = logging.getLogger("bnmatrix")
@@ -54,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(command: str, options: dict[str, object], log_file: str | None) -> int:
     logs.set_up(log_file)
     try:
+        check_same_code()
         _stage(command, options)(**options)
     except UserError as error:
         log.error("Error: %s", error)
@@ -130,7 +132,7 @@ _SPECIFICATIONS: dict[str, Callable[[str], _Specification]] = {
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bnmatrix", description=__doc__)
+    parser = argparse.ArgumentParser(prog="bnmatrix", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
 
     def command(name: str, text: str, *shared: str, config: bool = True) -> _Command:
@@ -232,6 +234,9 @@ def _add_report(command: Callable[..., _Command]) -> None:
 
 
 def _add_tools(command: Callable[..., _Command]) -> None:
+    text = "Run all studies; the report grows, data set by data set."
+    command("report", text, config=False).option("cores", "number of cores", int)
+
     added = command("agreement", "Compare results with published ones.", config=False)
     added.option("reports", "folder of runs.csv and claims.csv")
     added.option("published", "folder of the published results")

@@ -123,7 +123,8 @@ def _end_jobs() -> None:
     while True:
         for process in psutil.Process().children(recursive=True):
             with contextlib.suppress(psutil.Error):
-                if process.cmdline()[1:3] == ["-m", "bnmatrix"]:
+                # python .../bin/bnmatrix train, or python -m bnmatrix train
+                if any(Path(word).name == "bnmatrix" for word in process.cmdline()[:3]):
                     process.terminate()
         time.sleep(0.5)
 

@@ -28,7 +28,7 @@ rule aggregate:
         processed=lambda wildcards, input: str(Path(input.data[0]).parents[1]),
         config=PLAN.config,
     shell:
-        "python -m bnmatrix aggregate --config {params.config:q} --log {log:q}"
+        "bnmatrix aggregate --config {params.config:q} --log {log:q}"
         " --study {wildcards.study:q} --folder {params.folder:q} --processed {params.processed:q}"
         " --runs {output.runs:q} --results {params.results:q}"
 
@@ -57,7 +57,7 @@ rule compare:
         results=lambda wildcards, output: os.path.dirname(output.summary),
         config=PLAN.config,
     shell:
-        "python -m bnmatrix compare --config {params.config:q} --log {log:q}"
+        "bnmatrix compare --config {params.config:q} --log {log:q}"
         " --study {wildcards.study:q} --runs {input.runs:q} --results {params.results:q}"
 
 
@@ -87,7 +87,7 @@ rule combine:
         code=fingerprint("combine"),
         reports=lambda wildcards, output: os.path.dirname(output.runs),
     shell:
-        "python -m bnmatrix combine --log {log:q} --tables {input.tables:q}"
+        "bnmatrix combine --log {log:q} --tables {input.tables:q}"
         " --timing-tables {input.timings:q} --provenances {input.provenances:q}"
         " --reports {params.reports:q}"
 
@@ -112,7 +112,7 @@ rule judge_study:
         root=lambda wildcards, output: str(Path(output.claims).parents[3]),
         config=PLAN.config,
     shell:
-        "python -m bnmatrix judge-study --config {params.config:q} --log {log:q}"
+        "bnmatrix judge-study --config {params.config:q} --log {log:q}"
         " --study {wildcards.study:q} --results {params.root:q} --output {output.claims:q}"
 
 
@@ -148,5 +148,5 @@ rule judge:
         root=lambda wildcards, output: str(Path(output.claims).parents[1]),
         config=PLAN.config,
     shell:
-        "python -m bnmatrix judge --config {params.config:q} --log {log:q}"
+        "bnmatrix judge --config {params.config:q} --log {log:q}"
         " --studies {params.studies:q} --results {params.root:q}"

@@ -7,12 +7,18 @@ from pathlib import Path
 
 from snakemake.logging import logger
 
-SOURCE = Path(os.path.relpath(Path(workflow.basedir) / "src"))
-sys.path.insert(0, str(SOURCE.resolve()))
+try:
+    import bnmatrix
+except ModuleNotFoundError:
+    sys.exit(
+        "Error: the package bnmatrix is not installed in the environment that runs snakemake. In a "
+        "checkout, `make report` sets up an environment; elsewhere, install it with pip"
+    )
 
 from bnmatrix.config.run import RESERVED_NAMES
 from bnmatrix.errors import UserError
 from bnmatrix.files import as_json
+from bnmatrix.installed import check_workflow
 from bnmatrix.plan.environment import set_environment
 from bnmatrix.plan.fingerprint import fingerprint
 from bnmatrix.plan.plan import make_plan
@@ -28,27 +34,10 @@ def or_exit(function, *arguments):
         sys.exit(f"Error: {error}")
 
 
+# The version of the package that these rules need.
+or_exit(check_workflow, str(workflow.current_basedir), "0.2.0")
 PLAN = or_exit(make_plan, config, workflow.is_main_process)
-or_exit(set_environment, PLAN.project, SOURCE)
-
-
-def each_attempt(amount):
-    """Return a resource of which attempt *k* requests *k* times the amount."""
-    return lambda wildcards, attempt: attempt * amount
-
-
-def tables_of(studies):
-    """Return the tables of studies, other than the runs, from which claims are judged."""
-    names = ("history.parquet", "measurements.parquet", "timings.csv", "step_times.parquet")
-    names += ("tuning.parquet",)
-    return [f"data/results/{study}/{name}" for study in studies for name in names]
-
-
-def data_of(wildcards):
-    """Return the prepared data of all variants of a study."""
-    dataset = PLAN.project.study(wildcards.study).dataset
-    splits = PLAN.splits_of_study(wildcards.study)
-    return [f"data/processed/{dataset}/{split}.npz" for split in splits]
+or_exit(set_environment, PLAN.project, workflow.is_main_process)
 
 
 def declared(wildcards):

@@ -18,7 +18,7 @@ rule download:
         partial=lambda wildcards: f"data/partial/{wildcards.dataset}",
         config=PLAN.config,
     shell:
-        "python -m bnmatrix download --config {params.config:q} --log {log:q}"
+        "bnmatrix download --config {params.config:q} --log {log:q}"
         " --dataset {wildcards.dataset:q} --raw {params.raw:q} --partial {params.partial:q}"
 
 
@@ -42,5 +42,5 @@ rule prepare:
             os.path.dirname(input.raw[0]) if input.raw else f"data/raw/{wildcards.dataset}"
         ),
     shell:
-        "python -m bnmatrix prepare --log {log:q} --spec {params.spec:q}"
+        "bnmatrix prepare --log {log:q} --spec {params.spec:q}"
         " --raw {params.raw:q} --output {output:q}"

@@ -1,6 +1,36 @@
 """Functions of the rules: their input files, and what they take from the plan. Holds no rules."""
 
 
+def finished(*targets):
+    """Return all targets; for Snakemake's own report, only those that exist, as it requires."""
+    paths = [
+        path for target in targets for path in ([target] if isinstance(target, str) else target)
+    ]
+    making_report = any(word.split("=")[0] == "--report" for word in sys.argv)
+    if not making_report or "--report-after-run" in sys.argv:
+        return paths
+    return [path for path in paths if Path(path).exists()]
+
+
+def each_attempt(amount):
+    """Return a resource of which attempt *k* requests *k* times the amount."""
+    return lambda wildcards, attempt: attempt * amount
+
+
+def tables_of(studies):
+    """Return the tables of studies, other than the runs, from which claims are judged."""
+    names = ("history.parquet", "measurements.parquet", "timings.csv", "step_times.parquet")
+    names += ("tuning.parquet",)
+    return [f"data/results/{study}/{name}" for study in studies for name in names]
+
+
+def data_of(wildcards):
+    """Return the prepared data of all variants of a study."""
+    dataset = PLAN.project.study(wildcards.study).dataset
+    splits = PLAN.splits_of_study(wildcards.study)
+    return [f"data/processed/{dataset}/{split}.npz" for split in splits]
+
+
 def checksums(wildcards):
     """Return the checksums of a data set's files. The source of the files does not matter."""
     files = or_exit(PLAN.downloads, wildcards.dataset)

@@ -36,7 +36,7 @@ rule plot:
         declared=declared,
         config=PLAN.config,
     shell:
-        "python -m bnmatrix plot --config {params.config:q} --log {log:q}"
+        "bnmatrix plot --config {params.config:q} --log {log:q}"
         " --study {wildcards.study:q} --runs {input.runs:q} --results {params.results:q}"
         " --prepared {input.prepared:q} --output {params.folder:q}"
 
@@ -61,7 +61,7 @@ rule plot_time:
         declared=declared,
         config=PLAN.config,
     shell:
-        "python -m bnmatrix plot-time --config {params.config:q} --log {log:q}"
+        "bnmatrix plot-time --config {params.config:q} --log {log:q}"
         " --study {wildcards.study:q} --runs {input.runs:q}"
         " --timings {input.timings:q} --output {output.figure:q}"
 
@@ -101,7 +101,7 @@ rule page:
         claims=lambda wildcards, input: as_json(bool(input.claims)),
         config=PLAN.config,
     shell:
-        "python -m bnmatrix page --config {params.config:q} --log {log:q}"
+        "bnmatrix page --config {params.config:q} --log {log:q}"
         " --study {wildcards.study:q} --links {params.links:q} --results {params.root:q} --output {output.page:q}"
         " --claims {params.claims:q}"
 
@@ -142,7 +142,7 @@ rule plot_claims:
         folder=lambda wildcards, output: os.path.dirname(output.files[0]),
         config=PLAN.config,
     shell:
-        "python -m bnmatrix plot-claims --config {params.config:q} --log {log:q}"
+        "bnmatrix plot-claims --config {params.config:q} --log {log:q}"
         " --studies {params.studies:q} --results {params.root:q} --output {params.folder:q}"
 
 
@@ -180,7 +180,7 @@ rule claims_page:
         root=lambda wildcards, input: str(Path(input.claims).parents[1]),
         config=PLAN.config,
     shell:
-        "python -m bnmatrix claims-page --config {params.config:q} --log {log:q}"
+        "bnmatrix claims-page --config {params.config:q} --log {log:q}"
         " --studies {params.studies:q} --links {params.links:q} --results {params.root:q}"
         " --output {output.page:q}"
 
@@ -217,7 +217,7 @@ rule overview:
         root=lambda wildcards, input: str(Path(input.provenance).parents[1]),
         config=PLAN.config,
     shell:
-        "python -m bnmatrix overview --config {params.config:q} --log {log:q}"
+        "bnmatrix overview --config {params.config:q} --log {log:q}"
         " --studies {params.studies:q} --not-run {params.not_run:q} --asked {params.asked} --claims {params.claims:q}"
         " --links {params.links:q} --results {params.root:q} --output {output:q}"
 
@@ -248,7 +248,7 @@ rule explorer:
         root=lambda wildcards, output: str(Path(output[0]).parents[1]),
         config=PLAN.config,
     shell:
-        "python -m bnmatrix explorer --config {params.config:q} --log {log:q}"
+        "bnmatrix explorer --config {params.config:q} --log {log:q}"
         " --studies {params.studies:q} --links {params.links:q} --results {params.root:q} --output {output:q}"
 
 
@@ -278,5 +278,5 @@ rule theory:
         root=lambda wildcards, output: str(Path(output[0]).parents[1]),
         config=PLAN.config,
     shell:
-        "python -m bnmatrix theory --config {params.config:q} --log {log:q}"
+        "bnmatrix theory --config {params.config:q} --log {log:q}"
         " --claims {params.claims:q} --links {params.links:q} --results {params.root:q} --output {output:q}"

@@ -29,5 +29,5 @@ rule train:
         gpus=lambda wildcards, resources: resources.get("gpu", 0),
         folder=lambda wildcards, output: os.path.dirname(output.results),
     shell:
-        "python -m bnmatrix train --log {log:q} --spec {params.spec:q} --data {input.data:q}"
+        "bnmatrix train --log {log:q} --spec {params.spec:q} --data {input.data:q}"
         " --threads {threads} --gpus {params.gpus} --folder {params.folder:q}"

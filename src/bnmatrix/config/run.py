@@ -26,6 +26,8 @@ class RunConfig(Model):
 
     studies: Literal["all"] | list[str] = "all"
     """`all`, or the names of studies."""
+    datasets: Literal["all"] | list[str] = "all"
+    """`all`, or the names of the data sets whose studies run."""
     replicates: Count | None = None
     """Number of replicates of each variant; by default, the number that each study declares."""
     mirror: str | None = None
@@ -35,7 +37,7 @@ class RunConfig(Model):
     """Whether unavailable data is an error; by default, studies of unavailable data are left
     out."""
     container: str | None = None
-    """An image made from the Dockerfile, such as `docker://registry.example.org/bnmatrix:0.1.0`;
+    """An image made from the Dockerfile, such as `docker://registry.example.org/bnmatrix:0.2.0`;
     jobs run in it with `--sdm apptainer`."""
     datasets_file: str = "config/datasets.yaml"
     """File that declares the data sets."""

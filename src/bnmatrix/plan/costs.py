@@ -1,7 +1,7 @@
 """Estimates of the memory and time of training jobs, from their data and networks.
 
 Clusters end jobs that exceed their requests. Therefore the requests are well above the measured
-costs (``python -m bnmatrix costs --logs logs/train`` prints both).
+costs (``bnmatrix costs --logs logs/train`` prints both).
 """
 
 import csv

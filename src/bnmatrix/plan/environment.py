@@ -7,28 +7,35 @@ from pathlib import Path
 from bnmatrix.config.own_data import InspectedDataset
 from bnmatrix.config.project import Project
 from bnmatrix.datasets.own.cache import INSPECTED_VARIABLE, for_jobs
+from bnmatrix.installed import DIGEST_VARIABLE, package_digest, requirement
 from bnmatrix.plan.loading import MIRROR_VARIABLE
 from bnmatrix.supervision import SNAKEMAKE_VARIABLE
 
+#: What pip needs to install this package in a conda environment (environment.post-deploy.sh).
+REQUIREMENT_VARIABLE = "BNMATRIX_REQUIREMENT"
 
-def set_environment(project: Project, source: Path) -> None:
+
+def set_environment(project: Project, main_process: bool) -> None:
     """Set the environment that Snakemake's jobs inherit.
 
-    ``PYTHONPATH`` and ``PATH`` let jobs find the package and the current Python, also without an
-    active environment. :data:`MIRROR_VARIABLE` is not a param of a rule, because another source of
-    the same files must not cause anything to run again. :data:`INSPECTED_VARIABLE` holds the
-    inspections of a user's own data, because jobs may run on machines without this data.
+    ``PATH`` lets jobs find the command of the package, also without an active environment.
+    :data:`MIRROR_VARIABLE` is not a param of a rule, because another source of the same files must
+    not cause anything to run again. :data:`INSPECTED_VARIABLE` holds the inspections of a user's
+    own data, because jobs may run on machines without this data. :data:`DIGEST_VARIABLE` lets jobs
+    refuse other code, and :data:`REQUIREMENT_VARIABLE` lets a new conda environment get this code.
     :data:`SNAKEMAKE_VARIABLE` holds the number of this process, because jobs end with it.
 
     Args:
         project: the configuration.
-        source: the folder that holds the package.
+        main_process: whether this is the main process of Snakemake, and not one of its jobs.
 
     Raises:
         UserError: the inspections are too long for an environment variable.
     """
-    _prepend("PYTHONPATH", source.resolve())
     _prepend("PATH", Path(sys.executable).parent)
+    if main_process:
+        os.environ[DIGEST_VARIABLE] = package_digest()
+        os.environ[REQUIREMENT_VARIABLE] = requirement()
     datasets = project.datasets.items()
     inspected = [name for name, dataset in datasets if isinstance(dataset, InspectedDataset)]
     os.environ[INSPECTED_VARIABLE] = for_jobs(inspected, Path("data"))

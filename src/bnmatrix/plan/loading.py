@@ -16,6 +16,7 @@ from bnmatrix.config.studies import Study
 from bnmatrix.config.validation import validated
 from bnmatrix.config.yaml_files import read_yaml
 from bnmatrix.errors import UserError, suggestion
+from bnmatrix.installed import DEFAULTS
 from bnmatrix.models import M
 from bnmatrix.plan.claim_checks import check_claims
 from bnmatrix.plan.dataset_loading import Datasets, dataset_of, load_datasets
@@ -65,20 +66,38 @@ def load_project(config: Mapping[str, Any] | str | None = None, root: Path = Pat
 
 def _run_config(config: Mapping[str, Any] | str | None, root: Path) -> RunConfig:
     if config is None:
-        config = read_yaml(root / "config/config.yaml")
+        file = root / "config/config.yaml"
+        config = read_yaml(file) if file.exists() else {}
     config = json.loads(config) if isinstance(config, str) else dict(config)
-    if isinstance(config.get("studies"), str) and config["studies"] != "all":
-        config["studies"] = [name.strip() for name in config["studies"].split(",")]
+    for key in ("studies", "datasets"):
+        if isinstance(config.get(key), str) and config[key] != "all":
+            config[key] = [name.strip() for name in config[key].split(",")]
     if not config.get("mirror"):
         config["mirror"] = os.environ.get(MIRROR_VARIABLE) or None
     return validated(RunConfig, config, "config/config.yaml (or --config)")
 
 
 def _entries(file: str | None, key: str, root: Path) -> dict[str, Any]:
-    """Return the entries of a file by name; an empty mapping if there is no file."""
+    """Return the entries of a file by name; an empty mapping if there is no file.
+
+    If the configuration does not name another file than the usual one, the declarations that come
+    with the package apply, too. An entry of the file replaces the entry of the same name.
+    """
     if file is None:
         return {}
-    content = read_yaml(root / file)
+    if file != RunConfig.model_fields[f"{key}_file"].default:
+        return _entries_of(root / file, key, file)
+    packaged, own = DEFAULTS / Path(file).name, root / file
+    if not own.exists():
+        return _entries_of(packaged, key, file)
+    if own.samefile(packaged):
+        return _entries_of(own, key, file)
+    return _entries_of(packaged, key, file) | _entries_of(own, key, file)
+
+
+def _entries_of(path: Path, key: str, file: str) -> dict[str, Any]:
+    """Return the entries of a file that exists, by name."""
+    content = read_yaml(path)
     for other in content:
         if other != key:
             raise UserError(f"{file}: unknown key '{other}'; the only key of the file is '{key}'")
@@ -128,6 +147,13 @@ def _check(project: Project) -> None:
     Raises:
         UserError: the first error.
     """
+    for name in project.run.datasets if project.run.datasets != "all" else []:
+        if name not in project.datasets:
+            raise UserError(
+                f"config/config.yaml (or --config): datasets: unknown data set '{name}'"
+                f"{suggestion(name, project.datasets)}; "
+                f"{project.run.datasets_file} declares {', '.join(project.datasets)}"
+            )
     for name in project.run.studies if project.run.studies != "all" else []:
         if name not in project.unavailable:
             project.study(name)

@@ -50,8 +50,12 @@ class Plan:
         reasons: dict[str, list[str]] = {}
         project = self.project
         for study in project.chosen:
-            answer = self.available.get(project.study(study).dataset)
-            if answer is not None and not answer.available:
+            dataset = project.study(study).dataset
+            answer = self.available.get(dataset)
+            if project.run.datasets != "all" and dataset not in project.run.datasets:
+                reason = f"{project.datasets[dataset].title} is not among the data sets of this run"
+                reasons.setdefault(reason, []).append(study)
+            elif answer is not None and not answer.available:
                 reasons.setdefault(answer.reason, []).append(study)
             elif not project.study(study).frameworks & set(project.frameworks):
                 reasons.setdefault(NO_TORCH, []).append(study)
@@ -270,6 +274,8 @@ def make_plan(config: Mapping[str, Any], look: bool) -> Plan:
     names = list(project.datasets)
     if project.run.studies != "all":
         names = list(dict.fromkeys(project.study(study).dataset for study in project.chosen))
+    if project.run.datasets != "all":
+        names = [name for name in names if name in project.run.datasets]
 
     def answer(dataset: str) -> Availability:
         raw, partial = Path("data/raw") / dataset, Path("data/partial") / dataset

@@ -16,7 +16,7 @@ import pandas as pd
 from bnmatrix.datasets.data import Prepared, load_prepared
 from bnmatrix.logs import PROGRESS
 from bnmatrix.tables.job_files import save
-from bnmatrix.tables.machine import git_commit
+from bnmatrix.tables.machine import commit
 from bnmatrix.tables.schema import DIVERGED, TABLES
 from bnmatrix.training.framework import Framework, Measuring
 from bnmatrix.training.program import Program, Run
@@ -44,7 +44,7 @@ class Outcome:
 def run_job(spec: JobSpec, data: Path, framework: Framework, threads: int, folder: Path) -> None:
     """Train a job's variants on prepared data, and write its tables into ``folder``."""
     outcome = train_job(spec, load_prepared(data), framework, threads)
-    save(folder, outcome.tables, outcome.machine | {"commit": git_commit(Path(__file__).parent)})
+    save(folder, outcome.tables, outcome.machine | {"commit": commit()})
 
 
 def train_job(spec: JobSpec, prepared: Prepared, framework: Framework, threads: int) -> Outcome:
