@@ -44,6 +44,7 @@ from bnmatrix.plan.variants import variants  # noqa: E402
 from bnmatrix.training.keras.network import build_network, build_optimizer  # noqa: E402
 from bnmatrix.training.keras.trainer import Trainer  # noqa: E402
 from bnmatrix.training.minibatches import segments  # noqa: E402
+from bnmatrix.training.scores import scores  # noqa: E402
 from bnmatrix.training.seeds import Streams  # noqa: E402
 
 #: Study, batch size, and the target for the ratio of times (at least).
@@ -80,7 +81,7 @@ class Ours:
         self.trainer.start(settings, settings.learning_rate, streams)
         long = settings.model_copy(update={"epochs": 1000})
         self.segments = segments(long, len(x), streams)
-        self.validation = self.trainer.place(x_validation, y_validation)
+        (self.validation,) = self.trainer.place([(x_validation, y_validation)])
 
     def train(self):
         """Train for an epoch."""
@@ -89,7 +90,7 @@ class Ours:
     def epoch(self):
         """Train for an epoch and validate."""
         self.train()
-        self.trainer.evaluate(*self.validation)
+        scores(self.trainer.logits(self.validation), self.validation.y)
 
 
 class Fit:

@@ -101,9 +101,7 @@ def trained(prepared, framework, change=None, **chosen):
     found, at = [], 0
     for steps in STEPS:
         sums = program.trainer.train(Segment(order, at, steps, tail=False, evaluate=False))
-        found.append(
-            (sums, weights(program.trainer), program.trainer.evaluate(*program.validation))
-        )
+        found.append((sums, weights(program.trainer), program.evaluate(program.validation)))
         at = steps
     return found
 

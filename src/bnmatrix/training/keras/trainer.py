@@ -1,5 +1,7 @@
 """The compiled training loop: many mini-batches in one XLA program, over data on the device."""
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -8,6 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from bnmatrix.datasets.scaling import Scaling
+from bnmatrix.training.framework import Part, Placed
 from bnmatrix.training.keras.network import (
     build_network,
     build_optimizer,
@@ -27,6 +30,10 @@ def packages() -> dict[str, str]:
 
 #: Examples evaluated at a time; the whole validation set at once would not stay in the cache.
 EVALUATION_BATCH = 500
+
+#: Fewer examples than that are filled up to a multiple of this number, so that parts of folds,
+#: whose lengths differ by one, need one program.
+_ROWS = 16
 
 Sums = tuple[float, float]
 
@@ -52,7 +59,7 @@ class Trainer:
         y: NDArray[np.int32],
         scaling: Scaling,
     ) -> None:
-        self.settings = settings
+        self.settings, self._classes = settings, classes
         self.batch_size = settings.batch_size
         self.network = build_network(settings, x.shape[1], classes)
         self.optimizer = build_optimizer(settings)
@@ -72,7 +79,8 @@ class Trainer:
     def use(self, x: NDArray[Any], y: NDArray[np.int32], scaling: Scaling) -> None:
         """Train on other examples from now on, as many as before."""
         self._scaling = scaling
-        self.x, self.y = self.place(x, y)
+        self.x = tf.constant(self._features(x))
+        self.y = tf.constant(y.astype(np.int32))
         self._order: NDArray[np.int32] | None = None
 
     def start(self, settings: Settings, learning_rate: float, streams: Streams) -> None:
@@ -96,11 +104,23 @@ class Trainer:
         for variable, value in zip(self._variables, state, strict=True):
             variable.assign(value)
 
-    def place(self, x: NDArray[Any], y: NDArray[np.int32]) -> tuple[tf.Tensor, tf.Tensor]:
-        """Put examples on the device, for :meth:`evaluate`."""
+    def place(self, parts: Sequence[Part]) -> list[Placed]:
+        """Put all parts that are evaluated on the device, with rows of zeros up to equal lengths.
+
+        Equal lengths let one compiled program evaluate all parts.
+        """
+        longest = max(len(x) for x, _ in parts)
+        block = EVALUATION_BATCH if longest > EVALUATION_BATCH else _ROWS
+        rows = math.ceil(longest / block) * block
+        return [
+            Placed(tf.constant(np.pad(self._features(x), [(0, rows - len(x)), (0, 0)])), y)
+            for x, y in parts
+        ]
+
+    def _features(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return features as they are placed: those that the device scales are as they were."""
         on_device = x.dtype == np.uint8 and self._scaling is self._compiled_scaling
-        features = x if on_device else self._scaling.apply(x)
-        return tf.constant(features), tf.constant(y.astype(np.int32))
+        return x if on_device else self._scaling.apply(x)
 
     def train(self, segment: Segment) -> Sums:
         """Train on the mini-batches of a segment.
@@ -120,25 +140,6 @@ class Trainer:
             sums += [float(part) for part in self._tail(x, y)]
         return float(sums[0]), float(sums[1])
 
-    def evaluate(self, x: tf.Tensor, y: tf.Tensor) -> Sums:
-        """Return the mean loss and the accuracy on placed examples, in inference mode."""
-        loss, correct = self._evaluate(x, y, min(EVALUATION_BATCH, len(x)), batch_statistics=False)
-        return float(loss) / len(y), float(correct) / len(y)
-
-    def predict(self, x: tf.Tensor) -> NDArray[np.float32]:
-        """Return each class's probability for placed examples, in inference mode.
-
-        Returns:
-            Examples × classes, float32.
-        """
-        size = min(EVALUATION_BATCH, len(x))
-        parts = [self._predict(x[start : start + size]) for start in range(0, len(x), size)]
-        return np.concatenate([part.numpy() for part in parts])
-
-    @tf.function(jit_compile=True)
-    def _predict(self, x: tf.Tensor) -> tf.Tensor:
-        return tf.nn.softmax(self.network(self.scaled(x), training=False))
-
     def _in_order(self, order: NDArray[np.int32]) -> tuple[tf.Tensor, tf.Tensor]:
         """Return an epoch's examples in their order.
 
@@ -150,19 +151,23 @@ class Trainer:
             self._epoch = tf.gather(self.x, order), tf.gather(self.y, order)
         return self._epoch
 
-    @tf.function(jit_compile=True)
+    # Without AutoGraph: it would convert the code of Keras, which takes longer than tracing, and
+    # would leave a temporary file for each function.
+    @tf.function(jit_compile=True, autograph=False)
     def _full(self, x: tf.Tensor, y: tf.Tensor, start: tf.Tensor, stop: tf.Tensor) -> Any:
-        loss, correct, number = tf.zeros(()), tf.zeros(()), start
-        # A for loop over tf.range() would be compiled again for each start and stop.
-        while number < stop:
-            batch_x, batch_y = self._part(x, y, number, self.batch_size)
-            batch_loss, batch_correct = self._step(batch_x, batch_y)
-            loss += batch_loss
-            correct += batch_correct
-            number += 1
-        return loss, correct
+        size = self.batch_size
 
-    @tf.function(jit_compile=True)
+        def step(number: tf.Tensor, loss: tf.Tensor, correct: tf.Tensor) -> Any:
+            batch_loss, batch_correct = self._step(
+                tf.slice(x, [number * size, 0], [size, x.shape[1]]),
+                tf.slice(y, [number * size], [size]),
+            )
+            return number + 1, loss + batch_loss, correct + batch_correct
+
+        initial = (start, tf.zeros(()), tf.zeros(()))
+        return tf.while_loop(lambda number, *_: number < stop, step, initial)[1:]
+
+    @tf.function(jit_compile=True, autograph=False)
     def _tail(self, x: tf.Tensor, y: tf.Tensor) -> Any:
         return self._step(x[-self._tail_size :], y[-self._tail_size :])
 
@@ -172,7 +177,7 @@ class Trainer:
         with tf.GradientTape() as tape:
             logits = self.network(features, training=True)
             loss = self._training_loss(y, logits)
-            mean_loss = loss / len(y)
+            mean_loss = loss / y.shape[0]
         weights = self.network.trainable_variables
         self.optimizer.apply(tape.gradient(mean_loss, weights), weights)
         return loss, self._correct(logits, y)
@@ -184,51 +189,50 @@ class Trainer:
             return tf.reduce_sum(losses)
         return self._loss(y, logits)
 
-    def evaluate_in_batches(self, x: tf.Tensor, y: tf.Tensor, size: int) -> Sums:
-        """Return the mean loss and the accuracy, in mini-batches of ``size`` by their statistics.
+    def logits(self, placed: Placed) -> NDArray[np.float32]:
+        """Return the logits of placed examples, examples × classes, in inference mode."""
+        size = min(EVALUATION_BATCH, placed.x.shape[0])
+        blocks = tf.constant(math.ceil(len(placed) / size))
+        values = self._logits(placed.x, blocks, size, batch_statistics=False).numpy()
+        return values[: len(placed)]
 
-        Nothing is dropped. Only as many examples are used as fill mini-batches. Moving averages
-        change.
+    def logits_in_batches(self, placed: Placed, size: int) -> NDArray[np.float32]:
+        """Return the logits of placed examples, in mini-batches and by their statistics.
+
+        Nothing is dropped. Moving averages change.
+
+        Args:
+            placed: examples that fill mini-batches.
+            size: examples in a mini-batch.
         """
-        used = len(x) // size * size
-        loss, correct = self._evaluate(x[:used], y[:used], size, batch_statistics=True)
-        return float(loss) / used, float(correct) / used
+        batches = tf.constant(len(placed) // size)
+        values = self._logits(placed.x, batches, size, batch_statistics=True).numpy()
+        return values[: len(placed)]
 
-    @tf.function(jit_compile=True)
-    def _evaluate(self, x: tf.Tensor, y: tf.Tensor, size: int, batch_statistics: bool) -> Any:
-        loss, correct = tf.zeros(()), tf.zeros(())
-        for number in tf.range(len(x) // size):
-            part_x, part_y = self._part(x, y, number, size)
-            part_loss, part_correct = self._score(part_x, part_y, batch_statistics)
-            loss += part_loss
-            correct += part_correct
-        rest = len(x) % size
-        if rest:
-            part_loss, part_correct = self._score(x[-rest:], y[-rest:], batch_statistics)
-            loss += part_loss
-            correct += part_correct
-        return loss, correct
+    @tf.function(jit_compile=True, autograph=False)
+    def _logits(self, x: tf.Tensor, blocks: tf.Tensor, size: int, batch_statistics: bool) -> Any:
+        """Return the logits of the first ``blocks`` blocks of ``size`` examples.
 
-    @staticmethod
-    def _part(
-        x: tf.Tensor, y: tf.Tensor, number: tf.Tensor, size: int
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the ``number``-th ``size`` examples."""
-        return (
-            tf.slice(x, [number * size, 0], [size, x.shape[1]]),
-            tf.slice(y, [number * size], [size]),
+        Rows that follow are zero. The number of blocks is a tensor, and loss and accuracy are not
+        computed here: one program, quickly compiled, serves any number of examples.
+        """
+
+        def block(number: Any) -> Any:
+            features = self.scaled(tf.slice(x, [number * size, 0], [size, x.shape[1]]))
+            if batch_statistics:
+                return with_batch_statistics(self.network.layers, features)
+            return self.network(features, training=False)
+
+        most = x.shape[0] // size
+        if most == 1:
+            return block(0)
+        found = tf.TensorArray(tf.float32, most, element_shape=(size, self._classes))
+        _, found = tf.while_loop(
+            lambda number, _: number < blocks,
+            lambda number, found: (number + 1, found.write(number, block(number))),
+            (tf.constant(0), found),
         )
-
-    def _score(
-        self, x: tf.Tensor, y: tf.Tensor, batch_statistics: bool
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the summed loss and the number of correct predictions."""
-        features = self.scaled(x)
-        if batch_statistics:
-            logits = with_batch_statistics(self.network.layers, features)
-        else:
-            logits = self.network(features, training=False)
-        return self._loss(y, logits), self._correct(logits, y)
+        return found.concat()
 
     def scaled(self, x: tf.Tensor) -> tf.Tensor:
         """Return placed examples as the network's input."""
