@@ -85,7 +85,7 @@ class Ours:
 
     def train(self):
         """Train for an epoch."""
-        self.trainer.train(next(self.segments))
+        self.trainer.train([next(self.segments)])
 
     def epoch(self):
         """Train for an epoch and validate."""

@@ -12,7 +12,7 @@ from support import LAYERS, SEED, program_for, small_digits, train
 
 from bnmatrix.datasets.data import Prepared
 from bnmatrix.datasets.scaling import fit_scaling
-from bnmatrix.training.minibatches import segments
+from bnmatrix.training.minibatches import segments, together
 from bnmatrix.training.scores import probabilities, scores
 from bnmatrix.training.seeds import Purpose, Streams
 
@@ -175,7 +175,7 @@ def test_same_weights_as_keras_fit(digits, case):
     x = scaling.apply(digits.x_train)
 
     for segment in segments(chosen, len(x), Streams(SEED, 1)):
-        loss, correct = trainer.train(segment)
+        ((loss, correct),) = trainer.train([segment])
         history = network.fit(
             x[segment.order],
             digits.y_train[segment.order],
@@ -277,7 +277,7 @@ def test_a_replicate_does_not_depend_on_earlier_ones(digits):
         for replicate in [*earlier, 2]:
             trainer.start(chosen, chosen.learning_rate, Streams(SEED, replicate))
             for segment in segments(chosen, 300, Streams(SEED, replicate)):
-                trainer.train(segment)
+                trainer.train([segment])
         results.append(
             trainer.network.get_weights() + [v.numpy() for v in trainer.optimizer.variables]
         )
@@ -286,23 +286,49 @@ def test_a_replicate_does_not_depend_on_earlier_ones(digits):
 
 
 def test_compiled_once(digits, monkeypatch):
-    """Replicates, epochs and segments of any length share one compilation."""
-    chosen = settings(hidden_layers=[8], steps=25, evaluate_every=3, batch_size=32)
+    """Replicates, epochs and segments of any number and length share one compilation."""
+    chosen = settings(hidden_layers=[8], steps=25, evaluate_every=13, batch_size=32)
     trainer = trainer_for(digits, chosen)
     # The function that scales a mini-batch runs only while a program is traced.
     scaled, traced = trainer.scaled, []
     monkeypatch.setattr(trainer, "scaled", lambda x: traced.append(x) or scaled(x))
-    counts = []
+    counts, lengths = [], []
     for replicate in (1, 2):
         trainer.start(chosen, chosen.learning_rate, Streams(SEED, replicate))
-        for segment in segments(chosen, 300, Streams(SEED, replicate)):
-            trainer.train(segment)
-            counts.append((segment.tail, len(traced)))
+        found = segments(chosen, 300, Streams(SEED, replicate), pauses=[4])
+        for group in together(found, chosen.batch_size, [4]):
+            trainer.train(group)
+            lengths.append(len(group))
+            counts.append(len(traced))
     # Full mini-batches and the smaller one at the end of an epoch are traced once each.
-    first_tail = [tail for tail, _ in counts].index(True)
-    assert counts[0][1] > 0
-    assert len({count for _, count in counts[:first_tail]}) == 1
-    assert len({count for _, count in counts[first_tail:]}) == 1
+    assert counts == [2] * len(counts)
+    assert lengths == [1, 2, 2] * 2
+
+
+def test_segments_together_train_as_one_by_one(digits):
+    """Segments of a group give the sums and the weights that they give in calls of their own."""
+    chosen = settings(hidden_layers=[16], normalization="batch", dropout=0.2, epochs=3)
+    found = list(segments(chosen, 300, Streams(SEED, 1)))
+    sums, weights = [], []
+    for groups in ([found], [[segment] for segment in found]):
+        trainer = trainer_for(digits, chosen)
+        trainer.start(chosen, chosen.learning_rate, Streams(SEED, 1))
+        sums.append([pair for group in groups for pair in trainer.train(group)])
+        weights.append(trainer.state())
+    assert len(sums[0]) == 3
+    assert sums[0] == sums[1]
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_training_ends_with_the_segment_that_diverges(digits):
+    chosen = settings(
+        hidden_layers=[8, 8], activation="linear", optimizer="sgd", learning_rate=1e30, epochs=5
+    )
+    trainer = trainer_for(digits, chosen)
+    trainer.start(chosen, chosen.learning_rate, Streams(SEED, 1))
+    sums = trainer.train(list(segments(chosen, 300, Streams(SEED, 1))))
+    assert [np.isfinite(loss) for loss, _ in sums] == [False]
 
 
 @pytest.mark.parametrize("examples", [7, 500, 501, 1250])
@@ -345,7 +371,7 @@ def test_training_leaves_no_temporary_files(tmp_path):
     code = (
         "import sys; sys.path.insert(0, 'tests');"
         "from support import small_digits, train;"
-        "train(small_digits(), {'normalization': 'batch', 'dropout': 0.2}, epochs=1,"
+        "train(small_digits(), {'normalization': 'batch'}, epochs=1,"
         " measures={'gradients': ['last'], 'inference_modes': ['last'], 'step_time': ['last']});"
         "import os; os._exit(0)"
     )

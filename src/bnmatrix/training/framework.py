@@ -69,8 +69,13 @@ class Trainer(Protocol):
     def place(self, parts: Sequence[Part]) -> list[Placed]:
         """Put all parts that are evaluated on the device."""
 
-    def train(self, segment: Segment) -> tuple[float, float]:
-        """Train; return the summed loss and the number of correct predictions, as trained."""
+    def train(self, segments: Sequence[Segment]) -> list[tuple[float, float]]:
+        """Train on consecutive segments, up to the first whose loss is not finite.
+
+        Returns:
+            For each segment that was trained, the summed loss and the number of correct
+            predictions: of each mini-batch before its update.
+        """
 
     def logits(self, placed: Placed) -> NDArray[np.float32]:
         """Return the logits of placed examples, examples × classes, in inference mode."""

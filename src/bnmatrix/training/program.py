@@ -10,7 +10,13 @@ from bnmatrix.datasets.data import Prepared
 from bnmatrix.tables.schema import COMPLETED, DIVERGED
 from bnmatrix.training.examples import Examples, examples_of
 from bnmatrix.training.framework import Framework, Placed
-from bnmatrix.training.minibatches import Segment, segments, steps_per_epoch, total_steps
+from bnmatrix.training.minibatches import (
+    Segment,
+    segments,
+    steps_per_epoch,
+    together,
+    total_steps,
+)
 from bnmatrix.training.rows import EvaluationRow, MeasurementRow, TimingRow
 from bnmatrix.training.scores import scores
 from bnmatrix.training.seeds import Purpose, Streams
@@ -149,12 +155,13 @@ class Program:
         self._measure(run, measured_at)
         pauses = frozenset[int]().union(*measured_at.values())
         interval = _Interval()
-        for segment in segments(settings, self.examples, streams, pauses):
-            self._train(segment, run, interval, settings.batch_size)
+        found = segments(settings, self.examples, streams, pauses)
+        for group in together(found, settings.batch_size, pauses):
+            self._train(group, run, interval, settings.batch_size)
             if run.steps in pauses:
                 interval.began += self._measure(run, measured_at)
             last = run.steps == total
-            wanted = segment.evaluate and (evaluations is not Evaluations.LAST_VALIDATION or last)
+            wanted = group[-1].evaluate and (evaluations is not Evaluations.LAST_VALIDATION or last)
             if wanted or run.diverged:
                 self._evaluate(run, interval, evaluations)
                 interval = _Interval()
@@ -162,12 +169,13 @@ class Program:
                 break
         return run
 
-    def _train(self, segment: Segment, run: Run, interval: _Interval, batch_size: int) -> None:
-        loss, correct = self.trainer.train(segment)
-        interval.loss += loss
-        interval.correct += correct
-        interval.examples += segment.examples(batch_size)
-        run.steps += segment.steps
+    def _train(self, group: list[Segment], run: Run, interval: _Interval, batch_size: int) -> None:
+        # The trainer ends after a segment in which the run diverges.
+        for segment, (loss, correct) in zip(group, self.trainer.train(group), strict=False):
+            interval.loss += loss
+            interval.correct += correct
+            interval.examples += len(segment.rows(batch_size))
+            run.steps += segment.steps
         if not math.isfinite(interval.loss):
             run.status = DIVERGED
 

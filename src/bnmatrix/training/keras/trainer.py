@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -17,7 +18,7 @@ from bnmatrix.training.keras.network import (
     initialize,
     with_batch_statistics,
 )
-from bnmatrix.training.minibatches import Segment
+from bnmatrix.training.minibatches import MOST_ROWS, Segment, steps_per_epoch, total_steps
 from bnmatrix.training.seeds import Streams
 from bnmatrix.training.settings import Settings
 
@@ -36,6 +37,40 @@ EVALUATION_BATCH = 500
 _ROWS = 16
 
 Sums = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class _Room:
+    """What one call of the compiled loop has room for; a program is compiled for it.
+
+    Attributes:
+        rows: examples.
+        segments: segments.
+        tails: whether segments end with smaller mini-batches.
+    """
+
+    rows: int
+    segments: int
+    tails: bool
+
+    @classmethod
+    def of(cls, settings: Settings, examples: int) -> "_Room":
+        """Return room for what is trained between two evaluations."""
+        size = settings.batch_size
+        per_epoch = steps_per_epoch(examples, size, settings.minibatches)
+        total = total_steps(settings, examples)
+        steps = min(settings.evaluate_every or per_epoch, total)
+        rows = min(steps * size, max(MOST_ROWS, per_epoch * size))
+        tails = settings.minibatches == "shuffled" and examples % size > 0 and total >= per_epoch
+        return cls(rows, rows // (per_epoch * size) + 2, tails)
+
+    def with_room_for(self, segments: Sequence[Segment], rows: int) -> "_Room":
+        """Return the same, or a larger one if these segments do not fit in."""
+        return _Room(
+            max(self.rows, rows),
+            max(self.segments, len(segments)),
+            self.tails or any(segment.tail for segment in segments),
+        )
 
 
 class Trainer:
@@ -68,6 +103,7 @@ class Trainer:
         self._compiled_scaling = scaling
         self.use(x, y, scaling)
         self._tail_size = len(x) % self.batch_size
+        self._room = _Room.of(settings, len(x))
 
         # The optimizer's variables too: not all of them start from zero.
         self._variables = [*self.network.variables, *self.optimizer.variables]
@@ -81,7 +117,6 @@ class Trainer:
         self._scaling = scaling
         self.x = tf.constant(self._features(x))
         self.y = tf.constant(y.astype(np.int32))
-        self._order: NDArray[np.int32] | None = None
 
     def start(self, settings: Settings, learning_rate: float, streams: Streams) -> None:
         """Go back to before the first step, with the initial weights of a run.
@@ -122,54 +157,84 @@ class Trainer:
         on_device = x.dtype == np.uint8 and self._scaling is self._compiled_scaling
         return x if on_device else self._scaling.apply(x)
 
-    def train(self, segment: Segment) -> Sums:
-        """Train on the mini-batches of a segment.
+    def train(self, segments: Sequence[Segment]) -> list[Sums]:
+        """Train on the mini-batches of consecutive segments, in one call of the compiled loop.
 
         Returns:
-            Sum of the loss over the segment's examples, and number of examples classified
-            correctly: in training mode, each mini-batch before its update.
+            For each segment the sum of the loss over its examples, and the number of examples
+            classified correctly: in training mode, each mini-batch before its update. Training ends
+            after a segment whose loss is not finite; what follows is left out.
         """
-        x, y = self._in_order(segment.order)
-        sums = np.zeros(2)
-        if segment.stop > segment.start:
-            # Tensors, not numbers: numbers would be compiled in, once for each value.
-            start, stop = tf.constant(segment.start), tf.constant(segment.stop)
-            parts = self._full(x, y, start, stop)
-            sums += [float(part) for part in parts]
-        if segment.tail:
-            sums += [float(part) for part in self._tail(x, y)]
-        return float(sums[0]), float(sums[1])
-
-    def _in_order(self, order: NDArray[np.int32]) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return an epoch's examples in their order.
-
-        TensorFlow's own gather copies whole rows, once an epoch. Compiled into the loop, it would
-        copy value by value, which costs a twentieth of a step (CIFAR-10, batch 128).
-        """
-        if order is not self._order:
-            self._order = order
-            self._epoch = tf.gather(self.x, order), tf.gather(self.y, order)
-        return self._epoch
+        rows = np.concatenate([segment.rows(self.batch_size) for segment in segments])
+        self._room = self._room.with_room_for(segments, len(rows))
+        # TensorFlow's own gather copies whole rows. Compiled into the loop, it would copy value by
+        # value, which costs a twentieth of a step (CIFAR-10, batch 128).
+        rows = np.pad(rows, (0, self._room.rows - len(rows)))
+        steps = np.zeros((self._room.segments, 2), np.int32)
+        steps[: len(segments)] = [(part.stop - part.start, part.tail) for part in segments]
+        sums, done = self._train(
+            tf.gather(self.x, rows),
+            tf.gather(self.y, rows),
+            tf.constant(steps),
+            tf.constant(len(segments)),
+            self._room.tails,
+        )
+        # Sums of full mini-batches and of the last, smaller one are added as 64-bit numbers.
+        totals = sums.numpy().astype(np.float64).reshape(-1, 2, 2).sum(axis=1)[: int(done)]
+        return [(float(loss), float(correct)) for loss, correct in totals]
 
     # Without AutoGraph: it would convert the code of Keras, which takes longer than tracing, and
     # would leave a temporary file for each function.
     @tf.function(jit_compile=True, autograph=False)
-    def _full(self, x: tf.Tensor, y: tf.Tensor, start: tf.Tensor, stop: tf.Tensor) -> Any:
-        size = self.batch_size
+    def _train(
+        self, x: tf.Tensor, y: tf.Tensor, steps: tf.Tensor, segments: tf.Tensor, tails: bool
+    ) -> Any:
+        """Train on segments whose examples follow each other.
 
-        def step(number: tf.Tensor, loss: tf.Tensor, correct: tf.Tensor) -> Any:
+        Args:
+            x, y: the examples, in the order of training.
+            steps: of each segment, the number of full mini-batches, and of smaller ones (0 or 1).
+            segments: number of segments: a tensor, as ``steps``, so that one program serves all.
+            tails: whether there are smaller mini-batches.
+
+        Returns:
+            Loss and correct predictions of full and of smaller mini-batches, segments × 4, and the
+            number of segments that were trained.
+        """
+        sizes = [self.batch_size, self._tail_size] if tails else [self.batch_size]
+
+        def train_segment(number: Any, row: Any, _: Any, found: Any) -> Any:
+            sums = [tf.zeros(())] * 4
+            for kind, size in enumerate(sizes):
+                row, *sums[2 * kind : 2 * kind + 2] = self._steps(
+                    x, y, row, steps[number, kind], size
+                )
+            finite = tf.math.is_finite(sums[0]) & tf.math.is_finite(sums[2])
+            return number + 1, row, finite, found.write(number, tf.stack(sums))
+
+        found = tf.TensorArray(tf.float32, steps.shape[0], element_shape=(4,))
+        done, *_, found = tf.while_loop(
+            lambda number, _, finite, __: finite & (number < segments),
+            train_segment,
+            (tf.constant(0), tf.constant(0), tf.constant(True), found),
+        )
+        return found.stack(), done
+
+    def _steps(self, x: tf.Tensor, y: tf.Tensor, row: Any, steps: tf.Tensor, size: int) -> Any:
+        """Train on ``steps`` mini-batches of ``size`` examples, from a row on.
+
+        Returns:
+            The next row, the summed loss and the number of correct predictions.
+        """
+
+        def step(number: tf.Tensor, row: tf.Tensor, loss: tf.Tensor, correct: tf.Tensor) -> Any:
             batch_loss, batch_correct = self._step(
-                tf.slice(x, [number * size, 0], [size, x.shape[1]]),
-                tf.slice(y, [number * size], [size]),
+                tf.slice(x, [row, 0], [size, x.shape[1]]), tf.slice(y, [row], [size])
             )
-            return number + 1, loss + batch_loss, correct + batch_correct
+            return number + 1, row + size, loss + batch_loss, correct + batch_correct
 
-        initial = (start, tf.zeros(()), tf.zeros(()))
-        return tf.while_loop(lambda number, *_: number < stop, step, initial)[1:]
-
-    @tf.function(jit_compile=True, autograph=False)
-    def _tail(self, x: tf.Tensor, y: tf.Tensor) -> Any:
-        return self._step(x[-self._tail_size :], y[-self._tail_size :])
+        initial = (tf.constant(0), row, tf.zeros(()), tf.zeros(()))
+        return tf.while_loop(lambda number, *_: number < steps, step, initial)[1:]
 
     def _step(self, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Train on one mini-batch; return its summed loss and number of correct predictions."""
@@ -180,7 +245,8 @@ class Trainer:
             mean_loss = loss / y.shape[0]
         weights = self.network.trainable_variables
         self.optimizer.apply(tape.gradient(mean_loss, weights), weights)
-        return loss, self._correct(logits, y)
+        predicted = tf.argmax(logits, axis=-1, output_type=tf.int32)
+        return loss, tf.reduce_sum(tf.cast(predicted == y, tf.float32))
 
     def _training_loss(self, y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         if self.settings.loss == "softmax_twice":
@@ -241,8 +307,3 @@ class Trainer:
         shift = tf.constant(self._compiled_scaling.shift, tf.float32)
         scale = tf.constant(self._compiled_scaling.scale, tf.float32)
         return (tf.cast(x, tf.float32) - shift) * scale
-
-    @staticmethod
-    def _correct(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        predicted = tf.argmax(logits, axis=-1, output_type=tf.int32)
-        return tf.reduce_sum(tf.cast(predicted == labels, tf.float32))

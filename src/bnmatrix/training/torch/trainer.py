@@ -136,13 +136,22 @@ class Trainer:
                 if layer.bias is not None:
                     layer.bias.zero_()
 
-    def train(self, segment: Segment) -> tuple[float, float]:
-        """Train on the mini-batches of a segment.
+    def train(self, segments: Sequence[Segment]) -> list[tuple[float, float]]:
+        """Train on the mini-batches of consecutive segments.
 
         Returns:
-            Sum of the loss over the segment's examples, and number of examples classified
-            correctly: in training mode, each mini-batch before its update.
+            For each segment the sum of the loss over its examples, and the number of examples
+            classified correctly: in training mode, each mini-batch before its update. Training ends
+            after a segment whose loss is not finite; what follows is left out.
         """
+        sums: list[tuple[float, float]] = []
+        for segment in segments:
+            sums.append(self._train(segment))
+            if not math.isfinite(sums[-1][0]):
+                break
+        return sums
+
+    def _train(self, segment: Segment) -> tuple[float, float]:
         if segment.order is not self._order:
             self._order = segment.order
             self._indices = torch.from_numpy(segment.order.astype(np.int64)).to(self.device)
