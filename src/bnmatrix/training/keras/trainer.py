@@ -106,7 +106,9 @@ class Trainer:
         self._room = _Room.of(settings, len(x))
 
         # The optimizer's variables too: not all of them start from zero.
-        self._variables = [*self.network.variables, *self.optimizer.variables]
+        # TensorFlow's variables, because Keras's take four times as long to be assigned.
+        variables = [*self.network.variables, *self.optimizer.variables]
+        self._variables = [variable.value for variable in variables]
         self._initial = self.state()
         self.parameters = self.network.count_params()
         #: How many numbers training holds: weights, moving averages, the optimizer's state.
@@ -137,7 +139,7 @@ class Trainer:
     def restore(self, state: list[NDArray[Any]]) -> None:
         """Go back to what :meth:`state` returned."""
         for variable, value in zip(self._variables, state, strict=True):
-            variable.assign(value)
+            variable.assign(value, read_value=False)
 
     def place(self, parts: Sequence[Part]) -> list[Placed]:
         """Put all parts that are evaluated on the device, with rows of zeros up to equal lengths.
