@@ -100,7 +100,7 @@ def trained(prepared, framework, change=None, **chosen):
     order = np.random.default_rng(0).permutation(np.resize(np.arange(1000), 3200)).astype(np.int32)
     found, at = [], 0
     for steps in STEPS:
-        sums = program.trainer.train([Segment(order, at, steps, tail=False, evaluate=False)])
+        (sums,) = program.trainer.train([Segment(order, at, steps, tail=False, evaluate=False)])
         found.append((sums, weights(program.trainer), program.evaluate(program.validation)))
         at = steps
     return found
