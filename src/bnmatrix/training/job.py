@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bnmatrix.datasets.data import Prepared, load_prepared
 from bnmatrix.logs import PROGRESS
@@ -21,6 +22,7 @@ from bnmatrix.tables.schema import DIVERGED, TABLES
 from bnmatrix.training.framework import Framework, Measuring
 from bnmatrix.training.program import Program, Run
 from bnmatrix.training.rows import PredictionRow, RunRow, VariantRows
+from bnmatrix.training.scores import probabilities, scores
 from bnmatrix.training.settings import Settings
 from bnmatrix.training.spec import JobSpec, Step, Variant
 from bnmatrix.training.tuning import tune
@@ -130,8 +132,8 @@ def _train_variant(
         "%s: %d training, %d validation, %d test examples; %d parameters",
         name,
         program.examples,
-        len(program.validation[1]),
-        len(program.test[1]),
+        len(program.validation),
+        len(program.test),
         program.trainer.parameters,
     )
     rows = VariantRows()
@@ -147,22 +149,32 @@ def _train_variant(
         )
     for replicate in range(1, spec.replicates + 1):
         run = program.run(settings, learning_rate, replicate, measures=measures)
-        row = _scored(program, run, learning_rate)
+        logits = program.trainer.logits(program.test)
+        row = _scored(program, run, learning_rate, logits)
         rows.runs.append(row)
         rows.history += run.history
         rows.timings += run.timings
         rows.measurements += run.measurements
         if spec.predictions and not run.diverged and not settings.folds:
-            rows.predictions += _predictions(program, replicate)
+            rows.predictions += _predictions(program.test.y, replicate, logits)
         _log_run(spec, name, run, row)
     if len(spec.variants) > 1:
         _log_variant(name, rows.runs)
     return rows
 
 
-def _scored(program: Program, run: Run, learning_rate: float) -> RunRow:
-    """Return a run's last evaluation and its scores on the test part; NaN for a diverged run."""
-    test_loss, test_accuracy = program.trainer.evaluate(*program.test)
+def _scored(
+    program: Program, run: Run, learning_rate: float, logits: NDArray[np.float32]
+) -> RunRow:
+    """Return a run's last evaluation and its scores on the test part; NaN for a diverged run.
+
+    Args:
+        program: what trained it.
+        run: the run.
+        learning_rate: its learning rate.
+        logits: those of the test part, examples × classes.
+    """
+    test_loss, test_accuracy = scores(logits, program.test.y)
     if not math.isfinite(test_loss):
         run.status = DIVERGED
     last = run.history[-1]
@@ -189,11 +201,17 @@ def _scored(program: Program, run: Run, learning_rate: float) -> RunRow:
     )
 
 
-def _predictions(program: Program, replicate: int) -> list[PredictionRow]:
-    """Return what a trained network predicts for each test example."""
-    x, y = program.test
-    probabilities = program.trainer.predict(x)
-    predicted = probabilities.argmax(axis=1)
+def _predictions(
+    y: NDArray[np.int32], replicate: int, logits: NDArray[np.float32]
+) -> list[PredictionRow]:
+    """Return what a trained network predicts for each test example.
+
+    Args:
+        y: the labels of the test part.
+        replicate: the number of the replicate.
+        logits: the network's, examples × classes.
+    """
+    predicted = logits.argmax(axis=1)
     return [
         PredictionRow(
             replicate=replicate,
@@ -203,7 +221,7 @@ def _predictions(program: Program, replicate: int) -> list[PredictionRow]:
             probability=round(float(values[chosen]), 4),
         )
         for number, (label, chosen, values) in enumerate(
-            zip(np.asarray(y), predicted, probabilities, strict=True)
+            zip(y, predicted, probabilities(logits), strict=True)
         )
     ]
 
