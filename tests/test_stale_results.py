@@ -15,8 +15,8 @@ MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 #: For each stage, a file that it writes for the studies below.
 WRITTEN = {
     "prepare": "data/processed/iris/last-0.1.npz",
-    "train_keras": "data/runs/iris-tiny/normalization~none__batch_size~16/results.arrow",
-    "measure_keras": "data/runs/iris-tuned/batch_size~16/results.arrow",
+    "train_keras": "data/runs/iris-tiny/normalization~none__batch_size~16/1-2/results.arrow",
+    "measure_keras": "data/runs/iris-tuned/batch_size~16/1-3/results.arrow",
     "aggregate": "reports/iris-tiny.csv",
     "compare": "data/results/iris-tiny/summary.csv",
     "combine": "reports/runs.csv",
