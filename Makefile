@@ -23,7 +23,7 @@ help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
 
 report: $(VENV)/ready ## run every study whose data is available, and write reports/index.html
-	@$(BIN)/snakemake --cores $(CORES)
+	@$(BIN)/bnmatrix report --cores $(CORES)
 
 test: $(VENV)/ready-dev ## run the tests (FLAGS="-m 'not slow'" for the fast ones)
 	@$(BIN)/python -m pytest $(FLAGS)
@@ -34,12 +34,14 @@ torch: $(VENV)/ready-torch ## add PyTorch as the second framework
 
 gpu: $(VENV)/ready-gpu ## replace TensorFlow's CPU build by its GPU build (Linux, CUDA)
 
-lint: $(VENV)/ready-dev ## run the linters: ruff, mypy, snakefmt, snakemake --lint
+lint: $(VENV)/ready-dev ## run the linters: ruff, mypy, snakefmt, snakemake --lint, codespell, jactionlint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
+	git ls-files -z | xargs -0 $(BIN)/codespell
+	$(BIN)/jactionlint
 
 scale: $(VENV)/ready-dev ## measure the workflow with 100 to 50 000 variants (takes half an hour)
 	@$(BIN)/python benchmarks/scale.py $(FLAGS)

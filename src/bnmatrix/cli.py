@@ -236,6 +236,9 @@ def _add_report(command: Callable[..., _Command]) -> None:
 
 
 def _add_tools(command: Callable[..., _Command]) -> None:
+    text = "Run all studies; the report grows, data set by data set."
+    command("report", text, config=False).option("cores", "number of cores", int)
+
     added = command("agreement", "Compare results with published ones.", config=False)
     added.option("reports", "folder of runs.csv and claims.csv")
     added.option("published", "folder of the published results")

@@ -55,8 +55,12 @@ class Plan:
         reasons: dict[str, list[str]] = {}
         project = self.project
         for study in project.chosen:
-            answer = self.available.get(project.study(study).dataset)
-            if answer is not None and not answer.available:
+            dataset = project.study(study).dataset
+            answer = self.available.get(dataset)
+            if project.run.datasets != "all" and dataset not in project.run.datasets:
+                reason = f"{project.datasets[dataset].title} is not among the data sets of this run"
+                reasons.setdefault(reason, []).append(study)
+            elif answer is not None and not answer.available:
                 reasons.setdefault(answer.reason, []).append(study)
             elif not project.study(study).frameworks & set(project.frameworks):
                 reasons.setdefault(NO_TORCH, []).append(study)
@@ -273,7 +277,7 @@ class Plan:
         """Return a message that names the studies that do not run, the reasons, and what to do."""
         lines = [f"  {', '.join(names)}: {reason}" for reason, names in self.not_run.items()]
         head = f"{self.asked - len(self.studies)} of {self.asked} studies do not run:"
-        if set(self.not_run) == {NO_TORCH}:
+        if all(answer.available for answer in self.available.values()):
             return "\n".join([head, *lines])
         tail = "To add them, run `snakemake --cores 4` with a network, or\n"
         return "\n".join([head, *lines, f"{tail}  {_MIRRORED} --cores 4"])
@@ -304,6 +308,8 @@ def make_plan(config: Mapping[str, Any], look: bool, runs: Path | None = None) -
     names = list(project.datasets)
     if project.run.studies != "all":
         names = list(dict.fromkeys(project.study(study).dataset for study in project.chosen))
+    if project.run.datasets != "all":
+        names = [name for name in names if name in project.run.datasets]
 
     def answer(dataset: str) -> Availability:
         raw = Path("data/raw") / dataset
