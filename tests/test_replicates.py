@@ -1,5 +1,7 @@
 """Another number of replicates: added replicates cost only themselves, and fewer cost nothing."""
 
+import shutil
+
 import pandas as pd
 import pytest
 from checkout import CLAIMS, DETERMINISTIC, STUDIES, TUNED, Copy
@@ -43,8 +45,7 @@ def test_names_of_blocks(name):
 
 
 VARIANTS = (
-    {"normalization": "batch", "dropout": 0.2},
-    {"normalization": "batch", "tuned": True},
+    {"normalization": "batch", "dropout": 0.2, "tuned": True},
     {"folds": 5, "input_scaling": "standardized"},
 )
 TUNING = Tuning(rates=(0.001, 0.01, 0.1), replicates=2, widen=1)
@@ -65,7 +66,7 @@ def trained(folder, first, last, *variants, tuned=(), **changes):
 
 def tables(*folders, replicates=None):
     """Return all tables of blocks except those of times, by name."""
-    packed = load([folder / "results.arrow" for folder in folders], ["v0", "v1", "v2"])
+    packed = load([folder / "results.arrow" for folder in folders], ["v0", "v1"])
     return {name: unpack(packed, name, replicates) for name in FILES["results"]}
 
 
@@ -78,16 +79,16 @@ def test_blocks_together_have_the_tables_of_one_block(tmp_path, framework, reque
     else:
         request.getfixturevalue("tensorflow")
         changes["measures"] = {"gradients": [3, "last"], "covariate_shift": [0, "last"]}
-    trained(tmp_path / "one", 1, 5, *VARIANTS, **changes)
-    trained(tmp_path / "two", 1, 2, *VARIANTS, **changes)
-    first = tmp_path / "two/1-2"
-    trained(tmp_path / "two", 3, 5, *VARIANTS, tuned=[first / "results.arrow"], **changes)
-    once = tables(tmp_path / "one/1-5")
-    for name, table in tables(first, tmp_path / "two/3-5").items():
+    trained(tmp_path / "one", 1, 3, *VARIANTS, **changes)
+    trained(tmp_path / "two", 1, 1, *VARIANTS, **changes)
+    first = tmp_path / "two/1-1"
+    trained(tmp_path / "two", 2, 3, *VARIANTS, tuned=[first / "results.arrow"], **changes)
+    once = tables(tmp_path / "one/1-3")
+    for name, table in tables(first, tmp_path / "two/2-3").items():
         assert table.equals(once[name]), name
         assert len(table) > 0 or name == "measurements"
     # The first replicates of a larger block are those of a smaller block.
-    for name, table in tables(tmp_path / "one/1-5", replicates=2).items():
+    for name, table in tables(tmp_path / "one/1-3", replicates=1).items():
         assert table.equals(tables(first)[name]), name
 
 
@@ -101,7 +102,8 @@ def test_only_the_job_of_the_first_replicate_tunes(tmp_path):
 def test_blocks_of_another_recipe_do_not_count(tmp_path):
     """The recipe does not depend on the block, and it changes with each setting and the code."""
     spec = trained(tmp_path, 1, 2)
-    assert trained(tmp_path, 3, 3).recipe == spec.recipe
+    assert spec.model_copy(update={"first": 3, "replicates": 1}).recipe == spec.recipe
+    shutil.copytree(tmp_path / "1-2", tmp_path / "3-3")
     assert finished_blocks(tmp_path, spec.recipe) == [Block(1, 2), Block(3, 3)]
     others = ({"seed": 8}, {"code": "other"}, {"predictions": False}, {"measures": {"order": (1,)}})
     for other in others:
@@ -113,13 +115,11 @@ def test_blocks_of_another_recipe_do_not_count(tmp_path):
     assert finished_blocks(tmp_path, spec.recipe) == []
 
 
-TABLES = ("measurements", "predictions", "tuning")
-#: All files that are the same in every run, except those of single blocks.
-SAME = (
-    *(pattern for pattern in DETERMINISTIC if not pattern.startswith("data/runs")),
-    *(f"data/results/*/{name}.parquet" for name in TABLES),
-)
-CSV = ("reports/iris-tiny.csv", "reports/iris-tuned.csv")
+#: All files of a study that are the same in every run, except the files of its jobs.
+PARQUET = ("history", "measurements", "predictions", "tuning")
+TABLES = ("reports/iris-*.csv", *(f"data/results/*/{name}.parquet" for name in PARQUET))
+SAME = (*TABLES, *(pattern for pattern in DETERMINISTIC if not pattern.startswith("data/runs")))
+TARGETS = ("reports/iris-tiny.csv", "reports/iris-tuned.csv")
 
 
 def run(copy, replicates, *targets):
@@ -155,26 +155,24 @@ def test_another_number_of_replicates(tmp_path):
     copy, once = Copy(tmp_path / "copy"), Copy(tmp_path / "once")
     for folder in (copy, once):
         declare(folder)
-    assert run(copy, 2, "all") == both("1-2")
-    two = copy.digests(*SAME)
+    assert run(copy, 2, *TARGETS) == both("1-2")
+    two = copy.digests(*TABLES)
     assert run(copy, 4, "all") == both("3-4")
     assert run(once, 4, "all") == both("1-4")
-    four = once.digests(*SAME)
-    assert copy.digests(*SAME) == four
+    assert copy.digests(*SAME) == once.digests(*SAME)
+    four = once.digests(*TABLES)
     # Fewer replicates are the first ones, of two blocks or of one.
-    assert run(once, 2, "all") == []
-    assert once.digests(*SAME) == two
-    assert run(copy, 2, *CSV) == []
-    assert copy.digests(*CSV) == {name: two[name] for name in CSV}
-    assert run(copy, 3, *CSV) == []
-    assert set(pd.read_csv(copy.folder / CSV[1])["replicate"]) == {1, 2, 3}
     for folder in (copy, once):
-        assert run(folder, 4, *CSV) == []
-        assert folder.digests(*CSV) == {name: four[name] for name in CSV}
+        assert run(folder, 2, *TARGETS) == []
+        assert folder.digests(*TABLES) == two
+    assert run(copy, 3, *TARGETS) == []
+    assert set(pd.read_csv(copy.folder / TARGETS[1])["replicate"]) == {1, 2, 3}
+    assert run(copy, 4, *TARGETS) == []
+    assert copy.digests(*TABLES) == four
     # A changed setting trains the requested replicates only, and overwrites no other number.
     declare(once, epochs=2)
-    assert run(once, 2, *CSV) == ["iris-tiny: 1-2"]
-    assert once.digests(*CSV) != {name: two[name] for name in CSV}
+    assert run(once, 2, *TARGETS) == ["iris-tiny: 1-2"]
+    assert once.digests(*TABLES) != two
     declare(once)
-    assert run(once, 4, *CSV) == []
-    assert once.digests(*CSV) == {name: four[name] for name in CSV}
+    assert run(once, 4, *TARGETS) == []
+    assert once.digests(*TABLES) == four
