@@ -76,6 +76,9 @@ def test_exactly_the_stages_that_import_a_module_run_again(finished, module):
     path = finished.folder / "src/bnmatrix" / module
     original = path.read_text(encoding="utf-8")
     expected = {stage for stage in WRITTEN if module in imported_by(stage)}
+    if "train_keras" in expected:
+        # It selects the runs that the present code trains, and follows the training anyway.
+        expected.add("aggregate")
     try:
         path.write_text(f"{original}\n_CHANGED = True\n", encoding="utf-8")
         assert changed_stages(finished) == expected
