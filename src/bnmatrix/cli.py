@@ -16,7 +16,7 @@ from typing import Protocol
 from bnmatrix import logs
 from bnmatrix.errors import UserError
 from bnmatrix.installed import check_same_code
-from bnmatrix.supervision import supervised
+from bnmatrix.supervision import OUT_OF_MEMORY, out_of_memory, supervised
 
 log = logging.getLogger("bnmatrix")
 
@@ -60,7 +60,10 @@ def _run(command: str, options: dict[str, object], log_file: str | None) -> int:
     except UserError as error:
         log.error("Error: %s", error)
         return 1
-    except Exception:
+    except Exception as error:
+        if out_of_memory(error):
+            log.error("Error: out of memory: %s", str(error).partition("\n")[0])
+            return OUT_OF_MEMORY
         log.exception("%s failed", command)
         return 1
     return 0

@@ -23,6 +23,7 @@ from bnmatrix.plan.environment import set_environment
 from bnmatrix.plan.fingerprint import fingerprint
 from bnmatrix.plan.blocks import Block
 from bnmatrix.plan.plan import make_plan
+from bnmatrix.supervision import end_jobs_on_signals
 
 
 def or_exit(function, *arguments):

@@ -11,9 +11,10 @@ from typing import Any
 from bnmatrix.config.own_data import InspectedDataset
 from bnmatrix.config.project import Project
 from bnmatrix.config.run import CONFIG_FILES
-from bnmatrix.datasets.availability import Availability, availability, check_mirror
+from bnmatrix.datasets.availability import Availability, availability
 from bnmatrix.datasets.built_in import Preparation
 from bnmatrix.datasets.own.spec import OwnPreparation
+from bnmatrix.datasets.places import check_mirror
 from bnmatrix.datasets.raw_files import File
 from bnmatrix.datasets.splitting import Split
 from bnmatrix.errors import UserError
@@ -229,13 +230,15 @@ class Plan:
         return datasets[dataset].files
 
     def require(self, dataset: str) -> None:
-        """Check that a data set is available.
+        """Check that a data set is available, or was before a download failed.
+
+        A request that names a study requires its data set, so a failed download is tried again.
 
         Raises:
             UserError: the data set is not available. The message names the places that were tried.
         """
         answer = self.available.get(dataset)
-        if answer is not None and not answer.available:
+        if answer is not None and not answer.available and not answer.failed:
             raise UserError(
                 f"{answer.reason}.\nConnect to the network and run again, or set a mirror: "
                 f"{_MIRRORED} ..."
@@ -278,6 +281,7 @@ class Plan:
         lines = [f"  {', '.join(names)}: {reason}" for reason, names in self.not_run.items()]
         head = f"{self.asked - len(self.studies)} of {self.asked} studies do not run:"
         if all(answer.available for answer in self.available.values()):
+            # Neither a network nor a mirror would help.
             return "\n".join([head, *lines])
         tail = "To add them, run `snakemake --cores 4` with a network, or\n"
         return "\n".join([head, *lines, f"{tail}  {_MIRRORED} --cores 4"])
@@ -312,12 +316,16 @@ def make_plan(config: Mapping[str, Any], look: bool, runs: Path | None = None) -
         names = [name for name in names if name in project.run.datasets]
 
     def answer(dataset: str) -> Availability:
-        raw = Path("data/raw") / dataset
-        return availability(project.datasets[dataset], project.run.mirror, raw)
+        raw, partial = Path("data/raw") / dataset, Path("data/partial") / dataset
+        return availability(project.datasets[dataset], project.run.mirror, raw, partial)
 
     with ThreadPoolExecutor() as pool:
-        available = dict(zip(names, pool.map(answer, names), strict=True))
-    plan = Plan(project, available, runs)
+        answers = dict(zip(names, pool.map(answer, names), strict=True))
+    plan = Plan(project, answers, runs)
+    if project.run.require_all or not plan.studies:
+        # Nothing can run without the failed downloads, so they are tried again.
+        tried = {name: found for name, found in answers.items() if not found.failed}
+        plan = Plan(project, tried, runs)
     if plan.not_run and project.run.require_all:
         raise UserError(
             f"require_all is set, but some data is not available.\n{plan.not_run_message()}"

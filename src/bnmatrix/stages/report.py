@@ -1,5 +1,6 @@
 """Run the workflow so that a first report is there early, and grows."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,8 @@ def _snakemake(cores: int, *arguments: str) -> int:
     """Run Snakemake; return the exit status."""
     command = [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
     with subprocess.Popen(command) as process:
+        # Snakemake ends its jobs.
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         try:
             return process.wait()
         except KeyboardInterrupt:
