@@ -199,5 +199,5 @@ DETERMINISTIC = (
     "data/results/*/comparisons.csv",
     "data/results/*/summary.csv",
     "data/processed/*/*.npz",
-    "data/runs/*/*/results.arrow",
+    "data/runs/*/*/*/results.arrow",
 )

@@ -15,8 +15,8 @@ MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 #: For each stage, a file that it writes for the studies below.
 WRITTEN = {
     "prepare": "data/processed/iris/last-0.1.npz",
-    "train_keras": "data/runs/iris-tiny/normalization~none__batch_size~16/results.arrow",
-    "measure_keras": "data/runs/iris-tuned/batch_size~16/results.arrow",
+    "train_keras": "data/runs/iris-tiny/normalization~none__batch_size~16/1-2/results.arrow",
+    "measure_keras": "data/runs/iris-tuned/batch_size~16/1-3/results.arrow",
     "aggregate": "reports/iris-tiny.csv",
     "compare": "data/results/iris-tiny/summary.csv",
     "combine": "reports/runs.csv",
@@ -76,6 +76,9 @@ def test_exactly_the_stages_that_import_a_module_run_again(finished, module):
     path = finished.folder / "src/bnmatrix" / module
     original = path.read_text(encoding="utf-8")
     expected = {stage for stage in WRITTEN if module in imported_by(stage)}
+    if "train_keras" in expected:
+        # It selects the runs that the present code trains, and follows the training anyway.
+        expected.add("aggregate")
     try:
         path.write_text(f"{original}\n_CHANGED = True\n", encoding="utf-8")
         assert changed_stages(finished) == expected

@@ -161,7 +161,7 @@ def running(tmp_path):
     try:
         end = time.monotonic() + 180
         logs = tmp_path / "logs/train/iris-tiny"
-        while len([log for log in logs.glob("*.log") if "parameters" in log.read_text()]) < 2:
+        while len([log for log in logs.glob("*/*.log") if "parameters" in log.read_text()]) < 2:
             assert time.monotonic() < end, "training did not start"
             time.sleep(0.2)
         jobs = psutil.Process(snakemake.pid).children(recursive=True)
@@ -192,7 +192,7 @@ def test_jobs_end_with_snakemake(running, tmp_path, name, said):
     printed, _ = snakemake.communicate(timeout=30)
     assert snakemake.returncode != 0
     assert said in printed
-    assert not list(tmp_path.glob("data/runs/*/*/results.arrow"))
+    assert not list(tmp_path.glob("data/runs/*/*/*/results.arrow"))
 
 
 @pytest.mark.slow

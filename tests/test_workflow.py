@@ -81,7 +81,7 @@ def test_requests_for_unavailable_data_fail_with_the_reason(offline):
         (("--config", "replicates=0"), "replicates"),
         (("--config", "mirror=/nowhere"), "mirror '/nowhere': there is no such directory"),
         (
-            ("data/runs/iris-tiny/x/results.arrow",),
+            ("data/runs/iris-tiny/x/1-2/results.arrow",),
             "has no job 'x'; it has normalization~none",
         ),
     ],
@@ -201,7 +201,7 @@ def test_swapped_settings_train_again(tmp_path):
     )
     copy = Copy(tmp_path, "iris-tiny")
     copy.declare(first)
-    target = "data/runs/iris-tiny/normalization~none__batch_size~16/results.arrow"
+    target = "data/runs/iris-tiny/normalization~none__batch_size~16/1-2/results.arrow"
     copy.ok("--cores", "2", target)
     copy.declare(second)
     assert "train" in rules_run(copy.ok("--cores", "2", target))
@@ -260,10 +260,10 @@ def test_a_run_after_the_network_returns_adds_studies(mirror, tmp_path):
 
     copy = Copy(tmp_path, "iris-tiny", "mnist-tiny", edit=shorten)
     assert "1 of 2 studies" in copy.ok("--cores", "2")
-    iris = copy.digests("data/runs/iris-tiny/*/times.arrow")
+    iris = copy.digests("data/runs/iris-tiny/*/*/times.arrow")
     output = copy.ok("--cores", "2", BNMATRIX_MIRROR=str(mirror))
     assert "studies do not run" not in output
-    assert copy.digests("data/runs/iris-tiny/*/times.arrow") == iris, "not trained again"
+    assert copy.digests("data/runs/iris-tiny/*/*/times.arrow") == iris, "not trained again"
     index = (copy.folder / "reports/index.html").read_text(encoding="utf-8")
     assert "were not run" not in index
     assert "MNIST, a slice" in index
@@ -271,7 +271,7 @@ def test_a_run_after_the_network_returns_adds_studies(mirror, tmp_path):
     assert set(runs["study"]) == {"iris-tiny", "mnist-tiny"}
     # Another number of replicates for one study does not affect the other study.
     copy.ok("--cores", "2", "--config", "replicates=1", "--", "reports/mnist-tiny.csv")
-    assert copy.digests("data/runs/iris-tiny/*/times.arrow") == iris
+    assert copy.digests("data/runs/iris-tiny/*/*/times.arrow") == iris
 
 
 def test_a_host_that_breaks_off_leaves_out_its_studies(project, tmp_path):
@@ -309,7 +309,7 @@ def test_an_interrupted_run_continues(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-m", "snakemake", "--cores", "2"],
         cwd=copy.folder,
-        env=environment,
+        env=environment | copy.python_path(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -319,7 +319,7 @@ def test_an_interrupted_run_continues(tmp_path):
     )
     logs = copy.folder / "logs/train/iris-tiny"
     deadline = time.monotonic() + 180
-    while not any("epoch" in p.read_text() for p in logs.glob("*.log")):
+    while not any("epoch" in p.read_text() for p in logs.glob("*/*.log")):
         assert time.monotonic() < deadline, "training did not start"
         time.sleep(0.2)
     os.killpg(process.pid, signal.SIGINT)  # to all processes, like Ctrl-C in a terminal

@@ -182,10 +182,15 @@ def _add_data_and_training(command: Callable[..., _Command]) -> None:
     added.option("threads", "threads to use", int)
     added.option("gpus", "number of GPUs of the job; 0: use the processor only", int)
     added.option("folder", "folder for the job's tables")
+    words = "results of the job's first replicates, for replicates with the same tuned rates"
+    added.parser.add_argument("--tuned", type=Path, nargs="*", default=[], help=words)
 
 
 def _add_statistics(command: Callable[..., _Command]) -> None:
     added = command("aggregate", "Combine the tables of a study's jobs.", "study", "runs")
+    added.option("replicates", "number of replicates of each variant", int)
+    words = "digests of the code that trained the study, by stage, as a JSON mapping"
+    added.option("codes", words, json.loads)
     added.option("folder", "folder of the runs of all studies")
     added.option("processed", "folder of the prepared data")
     added.option("results", "folder for the study's other tables")

@@ -22,14 +22,17 @@ rule aggregate:
         runtime=each_attempt(10),
     params:
         code=fingerprint("aggregate"),
+        replicates=lambda wildcards: PLAN.project.replicates_of(wildcards.study),
+        codes=lambda wildcards: as_json(PLAN.training_codes(wildcards.study)),
         declared=declared,
         results=lambda wildcards, output: os.path.dirname(output.history),
-        folder=lambda wildcards, input: str(Path(input.results[0]).parents[2]),
+        folder=lambda wildcards, input: str(Path(input.results[0]).parents[3]),
         processed=lambda wildcards, input: str(Path(input.data[0]).parents[1]),
         config=PLAN.config,
     shell:
         "bnmatrix aggregate --config {params.config:q} --log {log:q}"
-        " --study {wildcards.study:q} --folder {params.folder:q} --processed {params.processed:q}"
+        " --study {wildcards.study:q} --replicates {params.replicates} --codes {params.codes:q}"
+        " --folder {params.folder:q} --processed {params.processed:q}"
         " --runs {output.runs:q} --results {params.results:q}"
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parent.parent
+from bnmatrix.installed import DEFAULTS, PACKAGE
 
 
 @cache
@@ -131,6 +131,9 @@ def _data_files(folder: Path) -> tuple[Path, ...]:
     for path in sorted(folder.iterdir()):
         # Editors and systems leave files such as `.module.py.swp`, `module.py~` and `.DS_Store`.
         if path.name.startswith(".") or path.name.endswith("~"):
+            continue
+        # Declarations reach stages as params. A change to one study must not run the others again.
+        if path.name == DEFAULTS.name:
             continue
         if path.is_dir() and path.name != "__pycache__" and not any(path.glob("*.py")):
             found += [file for file in path.rglob("*") if file.is_file() and file.name[0] != "."]
