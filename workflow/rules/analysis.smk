@@ -15,6 +15,7 @@ rule aggregate:
         provenance="data/results/{study}/provenance.json",
     log:
         "logs/aggregate/{study}.log",
+    priority: BEFORE_TRAINING
     conda:
         "../../environment.yml"
     resources:
@@ -49,6 +50,7 @@ rule compare:
         frameworks="data/results/{study}/frameworks.csv",
     log:
         "logs/compare/{study}.log",
+    priority: BEFORE_TRAINING
     conda:
         "../../environment.yml"
     resources:
@@ -104,6 +106,7 @@ rule judge_study:
         claims="data/results/{study}/claims.csv",
     log:
         "logs/judge_study/{study}.log",
+    priority: BEFORE_TRAINING
     conda:
         "../../environment.yml"
     resources:

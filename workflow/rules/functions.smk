@@ -1,5 +1,9 @@
 """Functions of the rules: their input files, and what they take from the plan. Holds no rules."""
 
+# The priority of short jobs: data is ready when long jobs could begin, and pages appear while others
+# train. The priority of a training job is its expected time in seconds.
+BEFORE_TRAINING = 10**7
+
 
 def finished(*targets):
     """Return all targets; for Snakemake's own report, only those that exist, as it requires."""

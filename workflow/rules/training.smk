@@ -10,6 +10,8 @@ rule train:
         "logs/train/{study}/{job}/{block}.log",
     benchmark:
         "logs/train/{study}/{job}/{block}.benchmark.tsv"
+    # Long jobs first, so that no core is idle at the end.
+    priority: lambda wildcards: int(training_cost(wildcards).seconds)
     # On a cluster, short jobs share a queue entry (`group-components` of a profile sets how many).
     group:
         lambda wildcards: "training" if training_cost(wildcards).short else None
