@@ -25,7 +25,7 @@ help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 report: $(VENV)/ready ## run every study whose data is available, and write reports/index.html
-	@$(BIN)/snakemake --cores $(CORES)
+	@$(BIN)/bnmatrix report --cores $(CORES)
 
 test: $(VENV)/ready-dev ## test every module and one small run, in 4 minutes (FLAGS="-k name" for some)
 	@$(PYTEST) -m "not slow" $(FLAGS)
@@ -61,12 +61,14 @@ torch: $(VENV)/ready-torch ## add PyTorch as the second framework
 
 gpu: $(VENV)/ready-gpu ## replace TensorFlow's CPU build by its GPU build (Linux, CUDA)
 
-lint: $(VENV)/ready-dev ## run the linters: ruff, mypy, snakefmt, snakemake --lint
+lint: $(VENV)/ready-dev ## run the linters: ruff, mypy, snakefmt, snakemake --lint, codespell, jactionlint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
+	git ls-files -z | xargs -0 $(BIN)/codespell
+	$(BIN)/jactionlint
 
 scale: $(VENV)/ready-dev ## measure the workflow with 100 to 50 000 variants (takes half an hour)
 	@$(BIN)/python benchmarks/scale.py $(FLAGS)

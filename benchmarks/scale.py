@@ -109,9 +109,9 @@ def make_runs(folder: Path) -> None:
     axes = project.study("scale").axes
     for one in jobs(project, "scale"):
         (variant,) = one.variants
-        job = folder / "data/runs/scale" / one.name
+        job = folder / f"data/runs/scale/{one.name}/1-{REPLICATES}"
         if not template:
-            job_files.save(job, _tables(variant, axes, rng), _MACHINE)
+            job_files.save(job, _tables(variant, axes, rng), _MACHINE, recipe="")
             template = {
                 name: ipc.open_file((job / f"{name}.arrow").read_bytes()).read_all()
                 for name in job_files.FILES
@@ -221,6 +221,7 @@ def one_size(size: int, folder: Path) -> dict[str, object]:
     row["bytes a variant"] = round(sum(path.stat().st_size for path in files) / size)
     aggregate = [
         *("bnmatrix", "aggregate", "--config", "{}", "--log", "logs/x.log", "--study", "scale"),
+        *("--replicates", str(REPLICATES), "--codes", "{}"),
         *("--folder", "data/runs", "--processed", "data/processed"),
         *("--runs", "reports/scale.csv", "--results", "data/results/scale"),
     ]

@@ -8,23 +8,38 @@ seconds vary with the load of the machine.
 The data is random and has the shapes of MNIST and CIFAR-10: the content of pixels does not affect
 the time.
 
+At the end, Snakemake trains each study of a source on all cores, in a copy of the checkout, with
+the real data. The benchmark prints which share of what the cores could multiply in that time is
+training. That includes evaluation, start-up and compilation, and takes an hour on two cores.
+
     make benchmark
-    python benchmarks/training_speed.py --rounds 9 --only mnist
+    python benchmarks/training_speed.py --rounds 9 --only mnist --without-studies
 """
 
 import argparse
 import contextlib
 import os
+import shutil
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
-if hasattr(os, "sched_setaffinity"):
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+CORES = os.sched_getaffinity(0) if hasattr(os, "sched_setaffinity") else set(range(os.cpu_count()))
+
+
+def use_cores(cores):
+    """Keep this process on some cores, where the system can do so."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores)
+
+
+use_cores({min(CORES)})
 
 # The CUDA build of PyTorch contains Triton, which crashes if it is imported after TensorFlow.
 with contextlib.suppress(ImportError):
@@ -40,10 +55,13 @@ import tensorflow as tf  # noqa: E402
 
 from bnmatrix.datasets.scaling import fit_scaling  # noqa: E402
 from bnmatrix.plan.loading import load_project  # noqa: E402
+from bnmatrix.plan.sizes import parts  # noqa: E402
 from bnmatrix.plan.variants import variants  # noqa: E402
+from bnmatrix.training.job import processor  # noqa: E402
 from bnmatrix.training.keras.network import build_network, build_optimizer  # noqa: E402
 from bnmatrix.training.keras.trainer import Trainer  # noqa: E402
 from bnmatrix.training.minibatches import segments  # noqa: E402
+from bnmatrix.training.scores import scores  # noqa: E402
 from bnmatrix.training.seeds import Streams  # noqa: E402
 
 #: Study, batch size, and the target for the ratio of times (at least).
@@ -56,6 +74,16 @@ AGAINST_FIT = [
 AGAINST_DATA_LOADER = [("mnist-256-128", 64, 3.0)]
 #: Study, batch size, and the target for the share of the matrix-multiplication rate (at least).
 AGAINST_PEAK = [("mnist-64-64", 128, 0.80), ("cifar10-512-256-128", 128, 0.80)]
+#: What a copy of the checkout needs.
+COPIED = ("Snakefile", "pyproject.toml", "environment.yml", "config", "src", "workflow")
+#: Study, and the target for the share in a whole run of Snakemake, if there is one.
+WHOLE_STUDIES = [
+    ("iris-64-32", None),
+    ("mnist-64-64", 0.55),
+    ("mnist-256-128", None),
+    ("mnist-128-dropout", None),
+    ("cifar10-512-256-128", 0.80),
+]
 
 
 def settings_of(project, study, batch_size):
@@ -80,16 +108,16 @@ class Ours:
         self.trainer.start(settings, settings.learning_rate, streams)
         long = settings.model_copy(update={"epochs": 1000})
         self.segments = segments(long, len(x), streams)
-        self.validation = self.trainer.place(x_validation, y_validation)
+        (self.validation,) = self.trainer.place([(x_validation, y_validation)])
 
     def train(self):
         """Train for an epoch."""
-        self.trainer.train(next(self.segments))
+        self.trainer.train([next(self.segments)])
 
     def epoch(self):
         """Train for an epoch and validate."""
         self.train()
-        self.trainer.evaluate(*self.validation)
+        scores(self.trainer.logits(self.validation), self.validation.y)
 
 
 class Fit:
@@ -238,6 +266,16 @@ def against_data_loader(project, study, batch_size, target, rounds):
     )
 
 
+def matrix_multiplication():
+    """Return a function that returns the FLOP/s of this core in matrix multiplication."""
+    size = 2048
+    matrix = tf.random.normal((size, size))
+    multiply = tf.function(lambda: tf.reduce_sum(tf.matmul(matrix, matrix)), autograph=False)
+    multiply()
+    # The best of three is closest to an undisturbed core.
+    return lambda: 2 * size**3 / min(timed(lambda: multiply().numpy()) for _ in range(3))
+
+
 def against_peak(project, study, batch_size, target, rounds):
     """Print FLOP/s in training divided by FLOP/s in matrix multiplication on the same core."""
     settings = settings_of(project, study, batch_size)
@@ -250,16 +288,9 @@ def against_peak(project, study, batch_size, target, rounds):
     # compute.
     usual = 6 * sum(weights) * len(x)
     executed = usual - 2 * weights[0] * len(x)
-    size = 2048
-    matrix = tf.random.normal((size, size))
-    multiply = tf.function(lambda: tf.reduce_sum(tf.matmul(matrix, matrix)))
+    rate = matrix_multiplication()
     ours.train()
-    multiply()
-    pairs = []
-    for _ in range(rounds):
-        # The best of three on both sides is closest to an undisturbed core.
-        rate = 2 * size**3 / min(timed(lambda: multiply().numpy()) for _ in range(3))
-        pairs.append((min(timed(ours.train) for _ in range(3)), rate))
+    pairs = [(min(timed(ours.train) for _ in range(3)), rate()) for _ in range(rounds)]
     shares = sorted(usual / seconds / rate for seconds, rate in pairs)
     share = statistics.median(shares)
     peak = statistics.median(rate for _, rate in pairs)
@@ -272,14 +303,67 @@ def against_peak(project, study, batch_size, target, rounds):
     )
 
 
+def training_flop(project, study):
+    """Return the floating-point operations of training a study: 6 per weight and example."""
+    dataset, flop = project.dataset_of(study), 0
+    for variant in variants(project, study):
+        settings = variant.settings
+        examples, _ = parts(dataset, settings.validation, settings.folds)
+        units = [dataset.features, *settings.hidden_layers, len(dataset.classes)]
+        flop += 6 * sum(a * b for a, b in pairwise(units)) * examples * settings.epochs
+    return flop * project.replicates_of(study)
+
+
+def whole_study(project, study, target):
+    """Print FLOP/s of a run of Snakemake divided by those of its cores in matrix multiplication."""
+    rate = matrix_multiplication()
+    table = f"reports/{study}.csv"
+    with tempfile.TemporaryDirectory() as folder:
+        for name in COPIED:
+            source = ROOT / name
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, Path(folder, name))
+        if (ROOT / "data/raw").is_dir():
+            shutil.copytree(ROOT / "data/raw", Path(folder, "data/raw"))
+        command = [sys.executable, "-m", "snakemake", "--cores", str(len(CORES)), "--quiet", "all"]
+        environment = os.environ | {"PYTHONPATH": str(Path(folder, "src"))}
+
+        def snakemake(*arguments):
+            subprocess.run(
+                [*command, *arguments, "--", table],
+                cwd=folder,
+                env=environment,
+                check=True,
+                stdout=subprocess.DEVNULL,
+                preexec_fn=lambda: use_cores(CORES),
+            )
+
+        # The data is there before the clock starts.
+        snakemake("--until", "prepare")
+        before = rate()
+        seconds = timed(snakemake)
+        peak = (before + rate()) / 2
+    share = training_flop(project, study) / (seconds * len(CORES) * peak)
+    aim = f"; target: {target:.0%}" if target else ""
+    print(
+        f"{study}: a run of Snakemake takes {seconds:.0f} s on {len(CORES)} cores; training's "
+        f"operations take {share:.0%} of that at the matrix-multiplication rate of "
+        f"{peak / 1e9:.0f} GFLOP/s a core"
+        f"{aim}",
+        flush=True,
+    )
+
+
 def main():
     """Run the benchmarks."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", help="part of a study's name")
+    parser.add_argument("--without-studies", action="store_true", help="no runs of Snakemake")
     options = parser.parse_args()
     os.chdir(ROOT)
     project = load_project()
+    rate = matrix_multiplication()() / 1e9
+    print(f"{processor()}: {rate:.0f} GFLOP/s a core in matrix multiplication", flush=True)
     sections = [(against_fit, AGAINST_FIT), (against_peak, AGAINST_PEAK)]
     if "torch" in project.frameworks:
         sections.append((against_data_loader, AGAINST_DATA_LOADER))
@@ -289,6 +373,9 @@ def main():
         for study, batch_size, target in cases:
             if options.only in study:
                 run(project, study, batch_size, target, options.rounds)
+    for study, target in WHOLE_STUDIES:
+        if options.only in study and not options.without_studies:
+            whole_study(project, study, target)
 
 
 if __name__ == "__main__":

@@ -137,8 +137,8 @@ class Copy:
             text = yaml.safe_dump({name: content}, sort_keys=False)
             (self.folder / f"config/{name}.yaml").write_text(text, encoding="utf-8")
 
-    def run(self, *arguments, **environment):
-        """Run snakemake; return the finished process, with all output in ``stdout``.
+    def run(self, *arguments, command=("snakemake",), **environment):
+        """Run snakemake or another module; return the process, with all output in ``stdout``.
 
         Jobs use the code of the copy.
         """
@@ -148,7 +148,7 @@ class Copy:
         names = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
         dead = dict.fromkeys(names, "http://127.0.0.1:9") | {"NO_PROXY": "", "no_proxy": ""}
         return subprocess.run(
-            [sys.executable, "-m", "snakemake", *arguments],
+            [sys.executable, "-m", *command, *arguments],
             cwd=self.folder,
             env=base | dead | environment | self.python_path(environment.get("PYTHONPATH")),
             stdout=subprocess.PIPE,
@@ -199,5 +199,5 @@ DETERMINISTIC = (
     "data/results/*/comparisons.csv",
     "data/results/*/summary.csv",
     "data/processed/*/*.npz",
-    "data/runs/*/*/results.arrow",
+    "data/runs/*/*/*/results.arrow",
 )

@@ -12,6 +12,7 @@ from bnmatrix.datasets.data import Arrays, Prepared
 from bnmatrix.datasets.own.reading import read_own
 from bnmatrix.datasets.preparation import prepare
 from bnmatrix.datasets.splitting import Split
+from bnmatrix.errors import UserError
 from bnmatrix.plan.dataset_loading import load_datasets
 from bnmatrix.plan.loading import load_project
 from bnmatrix.plan.preparation import preparation
@@ -30,7 +31,10 @@ def look(content: str | bytes | None = GOOD, name: str = "own.csv", **entry) -> 
         Path(name).write_bytes(content if isinstance(content, bytes) else content.encode())
     keys = {"path": name, "target": "kind"} | entry
     keys = {key: value for key, value in keys.items() if value is not None}
-    return load_datasets(RunConfig(), {"own": keys}, {"own": None}, Path()).available["own"]
+    datasets = load_datasets(RunConfig(), {"own": keys}, {"own": None}, Path())
+    if "own" in datasets.missing:
+        raise UserError(datasets.missing["own"])
+    return datasets.available["own"]
 
 
 def arrays_of(dataset: InspectedDataset) -> Arrays:

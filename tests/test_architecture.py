@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
+from bnmatrix.plan.fingerprint import closure
+
 PACKAGE = ROOT / "src/bnmatrix"
 
 #: The parts of the package. Each part may import the parts before it.
@@ -140,6 +142,13 @@ def test_rules_hold_no_code():
         assert not re.search(r"^\s+(run|script|message):", text, flags=re.MULTILINE), path.name
     common = (ROOT / "workflow/rules/common.smk").read_text(encoding="utf-8")
     assert common.count("\n") <= 80
+
+
+def test_declarations_do_not_affect_fingerprints():
+    """A change to one study must not train another study again."""
+    files = closure("train_keras") | closure("page")
+    assert PACKAGE / "report/pages/assets/style.css" in files
+    assert not [path for path in files if "defaults" in path.parts or path.suffix == ".yaml"]
 
 
 def test_every_rule_has_the_fingerprint_of_its_command():

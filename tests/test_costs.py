@@ -5,6 +5,7 @@ import pytest
 from conftest import ROOT
 
 from bnmatrix.config.project import Project
+from bnmatrix.plan.blocks import Block
 from bnmatrix.plan.costs import expected, training_cost
 from bnmatrix.plan.jobs import jobs
 
@@ -30,19 +31,21 @@ def test_jobs_are_those_of_the_workflow(project, table):
 
 
 def test_replicates_and_tuning_cost_in_proportion(project):
-    def cost(replicates, tuned):
+    def cost(replicates, tuned, block=None):
         study = project.studies["cifar10-512-256-128"]
         axes = study.axes | {"batch_size": [64], "tuned": [tuned]}
         changed = study.model_copy(update={"axes": axes, "replicates": replicates})
         studies = {"cifar10-512-256-128": changed}
         found = Project.model_construct(**{**dict(project), "studies": studies})
-        return training_cost(found, jobs(found, "cifar10-512-256-128")[0])
+        return training_cost(found, jobs(found, "cifar10-512-256-128")[0], block)
 
     five, ten = cost(5, False), cost(10, False)
     assert 1.8 < ten.seconds / five.seconds < 2.0
     assert ten.mem_mb == five.mem_mb
     # Seven rates, and half of the rates that may be added, with three replicates: 27 more runs.
     assert 5 < cost(5, True).seconds / five.seconds < 7
+    # Only the job of the first replicates tunes.
+    assert cost(10, True, Block(6, 10)) == five
 
 
 def test_every_job_requests_enough_time_to_start_python(table):

@@ -1,20 +1,23 @@
 """Downloads from a server on loopback with faults."""
 
 import hashlib
-import http.server
 import io
 import os
-import re
+import socket
 import subprocess
 import tarfile
 import threading
 import time
 
 import pytest
+from file_server import Server
 
-from bnmatrix.datasets import download as module
-from bnmatrix.datasets.availability import availability, check_mirror, have_raw
+from bnmatrix.datasets import availability as checks
+from bnmatrix.datasets import download as downloads
+from bnmatrix.datasets import hosts
+from bnmatrix.datasets.availability import have_raw
 from bnmatrix.datasets.download import download
+from bnmatrix.datasets.places import check_mirror
 from bnmatrix.datasets.raw_files import Downloadable, verify
 from bnmatrix.errors import UserError
 from bnmatrix.files import atomic_path
@@ -22,71 +25,12 @@ from bnmatrix.files import atomic_path
 CONTENT = os.urandom(300_000)
 
 
-class Server:
-    """A file server with faults that tests switch on."""
-
-    def __init__(self):
-        self.files: dict[str, bytes] = {}
-        self.cut_after: list[int] = []  # number of bytes after which transfers break off
-        self.ranges = True
-        self.requests: list[tuple[str, str, str | None]] = []
-        server = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_HEAD(self):
-                self.answer(body=False)
-
-            def do_GET(self):
-                self.answer(body=True)
-
-            def answer(self, body):
-                wanted = self.headers.get("Range")
-                server.requests.append((self.command, self.path, wanted))
-                content = server.files.get(self.path)
-                if content is None:
-                    self.send_error(404)
-                    return
-                start = 0
-                if wanted and server.ranges:
-                    start = int(re.match(r"bytes=(\d+)-", wanted)[1])
-                    self.send_response(206)
-                    last = len(content) - 1
-                    self.send_header("Content-Range", f"bytes {start}-{last}/{len(content)}")
-                else:
-                    self.send_response(200)
-                self.send_header("Content-Length", str(len(content) - start))
-                self.end_headers()
-                if not body:
-                    return
-                rest = content[start:]
-                if server.cut_after:
-                    self.wfile.write(rest[: server.cut_after.pop(0)])
-                    self.close_connection = True
-                    return
-                self.wfile.write(rest)
-
-            def log_message(self, *_):
-                pass
-
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}"
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
-
-    def gets(self, path):
-        return [
-            wanted for method, where, wanted in self.requests if (method, where) == ("GET", path)
-        ]
-
-
 @pytest.fixture
 def server(monkeypatch):
-    monkeypatch.setattr(module.time, "sleep", lambda _: None)
+    monkeypatch.setattr(hosts, "BACKOFF", 0)
     server = Server()
     yield server
-    server.http.shutdown()
-    server.http.server_close()
+    server.close()
 
 
 def described(name, content, hosts=()):
@@ -112,6 +56,10 @@ def get(data, tmp_path, mirror=None):
     return (tmp_path / "raw" / data.files[0].name).read_bytes()
 
 
+def availability(data, mirror, tmp_path):
+    return checks.availability(data, mirror, tmp_path / "raw", tmp_path / "partial")
+
+
 def left(tmp_path):
     return sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file())
 
@@ -119,7 +67,7 @@ def left(tmp_path):
 def test_from_a_host(server, tmp_path):
     server.files["/here/a.gz"] = CONTENT
     data = dataset(f"{server.url}/here/")
-    assert availability(data, None, tmp_path / "raw").available
+    assert availability(data, None, tmp_path).available
     assert not server.gets("/here/a.gz"), "the check downloads nothing"
     assert get(data, tmp_path) == CONTENT
     assert left(tmp_path) == ["raw/SHA256SUMS", "raw/a.gz"]
@@ -149,9 +97,105 @@ def test_resumes_in_a_later_run(server, tmp_path):
     server.cut_after = [131_072, 10, 10, 10]
     with pytest.raises(UserError, match="131072 of 300000 bytes are kept, to resume from"):
         get(dataset(server.url), tmp_path)
-    assert left(tmp_path) == ["partial/a.gz.part"], "a cut-off file is not left in place"
+    assert left(tmp_path) == ["partial/a.gz.part", "partial/failed.json"], "none is left in place"
     assert get(dataset(server.url), tmp_path) == CONTENT
     assert server.gets("/a.gz")[-1] == "bytes=131072-"
+    assert left(tmp_path) == ["raw/SHA256SUMS", "raw/a.gz"]
+
+
+def test_the_check_tries_a_host_that_answers_no_questions(server, tmp_path):
+    server.faults = [(501, {})]
+    assert availability(dataset(server.url), None, tmp_path).available
+
+
+@pytest.mark.parametrize("status", hosts.PASSING)
+def test_a_passing_fault_is_tried_again(server, tmp_path, status):
+    server.files["/a.gz"] = CONTENT
+    server.faults = [(status, {})] * 3
+    assert get(dataset(server.url), tmp_path) == CONTENT
+    assert len(server.gets("/a.gz")) == 4
+    # The check leaves it to the download to try again.
+    server.faults = [(status, {})]
+    assert availability(dataset(server.url), None, tmp_path / "other").available
+
+
+def test_a_connection_that_is_reset_is_tried_again(server, tmp_path):
+    server.files["/a.gz"] = CONTENT
+    server.resets = 3
+    assert get(dataset(server.url), tmp_path) == CONTENT
+    server.resets = 1
+    assert availability(dataset(server.url), None, tmp_path / "other").available
+
+
+def test_a_slow_answer_is_tried_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(hosts, "BACKOFF", 0)
+    monkeypatch.setattr(downloads, "TIMEOUT", 0.2)
+    monkeypatch.setattr(checks, "PROBE_SECONDS", 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and never answers
+        data = dataset(f"http://127.0.0.1:{silent.getsockname()[1]}")
+        assert availability(data, None, tmp_path).available
+        with pytest.raises(UserError, match="no answer in time, 4 times"):
+            get(data, tmp_path)
+
+
+def test_a_host_is_tried_four_times_and_then_the_next(server, tmp_path):
+    server.files["/second/a.gz"] = CONTENT
+    server.faults = [(503, {})] * 4
+    data = dataset(f"{server.url}/first", f"{server.url}/second")
+    assert get(data, tmp_path) == CONTENT
+    assert len(server.gets("/first/a.gz")) == 4
+    assert len(server.gets("/second/a.gz")) == 1
+    server.faults = [(503, {})] * 8
+    with pytest.raises(UserError, match=r"/first/a\.gz: answers 503 Service Unavailable, 4 times"):
+        get(data, tmp_path / "other")
+
+
+def test_a_host_decides_when_to_try_again_within_limits(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(hosts, "LONGEST_WAIT", 2)
+    server.files["/a.gz"] = CONTENT
+    for asked, least, most in (("1", 1, 1.9), ("3600", 2, 10)):
+        server.faults = [(503, {"Retry-After": asked})]
+        started = time.monotonic()
+        assert get(dataset(server.url), tmp_path / asked) == CONTENT
+        assert least <= time.monotonic() - started < most
+
+
+def test_a_failure_counts_until_something_changes(server, tmp_path, monkeypatch):
+    """A check that follows a failed download leaves out the data set, and asks no host."""
+    server.files["/a.gz"] = CONTENT
+    server.cut_after = [70_000] * 4
+    data = dataset(server.url)
+    with pytest.raises(UserError, match="the host breaks off, 4 times"):
+        get(data, tmp_path)
+    server.requests.clear()
+    answer = availability(data, None, tmp_path)
+    assert (answer.available, answer.failed, server.requests) == (False, True, [])
+    assert "Test could not be downloaded: http://127.0.0.1:" in answer.reason
+    assert "the host breaks off, 4 times" in answer.reason
+    assert f"remove {tmp_path}/partial/failed.json to try again at once" in answer.reason
+    assert "\n" not in answer.reason
+    # Other places, an hour, and a download that succeeds.
+    assert availability(dataset(server.url, "http://127.0.0.1:9"), None, tmp_path).available
+    assert availability(data, server.url, tmp_path).available
+    with monkeypatch.context() as later:
+        now = time.time()
+        later.setattr(time, "time", lambda: now + 3601)
+        assert availability(data, None, tmp_path).available
+    assert get(data, tmp_path) == CONTENT
+    assert left(tmp_path) == ["raw/SHA256SUMS", "raw/a.gz"]
+
+
+@pytest.mark.parametrize("declared", ["text/html; charset=utf-8", None])
+def test_a_page_instead_of_the_file_is_named(server, tmp_path, declared):
+    server.content_type = declared
+    server.files["/a.gz"] = b"\n<!DOCTYPE html><title>Log in</title>"
+    data = dataset(server.url)
+    with pytest.raises(UserError, match="has an HTML page instead of the file: a log-in page"):
+        get(data, tmp_path)
+    (tmp_path / "partial/failed.json").unlink()
+    assert left(tmp_path) == []
+    if declared:
+        assert "has an HTML page instead of the file" in availability(data, None, tmp_path).reason
 
 
 def test_starts_over_when_the_part_was_of_another_file(server, tmp_path):
@@ -174,16 +218,14 @@ def test_starts_over_where_a_host_cannot_resume(server, tmp_path):
     [
         (CONTENT[:-1] + bytes([CONTENT[-1] ^ 1]), "its SHA-256 is .* instead of"),
         (CONTENT + b"more", "has 300004 bytes instead of 300000"),
-        (b"<html>please log in</html>", "has 26 bytes instead of 300000"),
+        (b"please log in", "has 13 bytes instead of 300000"),
     ],
 )
 def test_a_bad_file_is_named_and_removed(server, tmp_path, content, message):
     server.files["/bad/a.gz"] = content
-    with pytest.raises(
-        UserError, match=rf"Test cannot be downloaded:\n  a.gz: .*/bad/a.gz: {message}"
-    ):
+    with pytest.raises(UserError, match=rf"Test cannot be downloaded:\n  .*/bad/a.gz: {message}"):
         get(dataset(f"{server.url}/bad"), tmp_path)
-    assert left(tmp_path) == []
+    assert left(tmp_path) == ["partial/failed.json"]
     server.files["/good/a.gz"] = CONTENT
     assert get(dataset(f"{server.url}/bad", f"{server.url}/good"), tmp_path) == CONTENT
 
@@ -217,7 +259,7 @@ def test_bad_file_in_a_mirror_is_named(tmp_path):
 
 def test_mirror_address(server, tmp_path):
     server.files["/m/test/a.gz"] = CONTENT
-    assert availability(dataset(), f"{server.url}/m/", tmp_path / "raw").available
+    assert availability(dataset(), f"{server.url}/m/", tmp_path).available
     assert get(dataset(), tmp_path, f"{server.url}/m/") == CONTENT
 
 
@@ -238,7 +280,7 @@ def archived(server, *hosts):
 
 def test_archive_from_a_host(server, tmp_path):
     data, members = archived(server, f"{server.url}/pub")
-    assert availability(data, None, tmp_path / "raw").available
+    assert availability(data, None, tmp_path).available
     assert get(data, tmp_path) == members["one.bin"]
     assert left(tmp_path) == ["raw/SHA256SUMS", "raw/one.bin", "raw/two.bin"]
 
@@ -249,11 +291,11 @@ def test_archive_or_members_in_a_mirror(server, tmp_path):
     extracted.mkdir(parents=True)
     for name, content in members.items():
         (extracted / name).write_bytes(content)
-    assert availability(data, str(tmp_path / "extracted"), tmp_path / "raw").available
+    assert availability(data, str(tmp_path / "extracted"), tmp_path).available
     packed = tmp_path / "packed/test"
     packed.mkdir(parents=True)
     (packed / "all.tar.gz").write_bytes(server.files["/pub/all.tar.gz"])
-    assert availability(data, str(tmp_path / "packed"), tmp_path / "raw").available
+    assert availability(data, str(tmp_path / "packed"), tmp_path).available
     for mirror in ("extracted", "packed"):
         download(data, tmp_path / f"raw-{mirror}", tmp_path / "partial", str(tmp_path / mirror))
         assert (tmp_path / f"raw-{mirror}/two.bin").read_bytes() == members["two.bin"]
@@ -264,18 +306,18 @@ def test_a_bad_archive_is_never_opened(server, tmp_path):
     server.files["/pub/all.tar.gz"] = server.files["/pub/all.tar.gz"][:-20] + bytes(20)
     with pytest.raises(UserError, match=r"all\.tar\.gz: .*its SHA-256 is"):
         get(data, tmp_path)
-    assert left(tmp_path) == []
+    assert left(tmp_path) == ["partial/failed.json"]
 
 
 def test_the_message_about_unavailable_data_names_the_places(server, tmp_path):
     data = dataset("http://127.0.0.1:9/x", server.url)
-    answer = availability(data, str(tmp_path), tmp_path / "raw")
+    answer = availability(data, str(tmp_path), tmp_path)
     assert not answer.available
     assert "127.0.0.1:9: cannot be reached" in answer.reason
     assert "answers 404" in answer.reason
     assert f"{tmp_path}/test/a.gz: no such file" in answer.reason
     server.files["/a.gz"] = b"short"
-    assert "has 5 bytes instead of 300000" in availability(data, None, tmp_path / "raw").reason
+    assert "has 5 bytes instead of 300000" in availability(data, None, tmp_path).reason
 
 
 def test_a_host_that_never_answers_times_out(tmp_path, monkeypatch):
@@ -290,7 +332,7 @@ def test_a_host_that_never_answers_times_out(tmp_path, monkeypatch):
     monkeypatch.setattr("bnmatrix.datasets.availability.PROBE_SECONDS", 0.2)
     monkeypatch.setattr(requests, "head", hang)
     started = time.monotonic()
-    answer = availability(dataset("http://127.0.0.1:9/x"), None, tmp_path / "raw")
+    answer = availability(dataset("http://127.0.0.1:9/x"), None, tmp_path)
     waited = time.monotonic() - started
     over.set()
     assert "127.0.0.1:9: no answer in time" in answer.reason

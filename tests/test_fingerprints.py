@@ -38,7 +38,7 @@ FILES = {
     "stages/one.py": "from small.pages import drawing\n",
     "stages/two.py": "def main():\n    import small.basic\n",
     "basic.py": '"""Basic."""\n\n# Why\nVALUE = """\n# 1\n"""  # note\n',
-    "declared/studies.yaml": "studies: {}\n",
+    "defaults/studies.yaml": "studies: {}\n",
     "pages/__init__.py": "from small.basic import VALUE\n",
     "pages/drawing.py": "SIZE = 1\n",
     "pages/templates/page.html": "<p>Text</p>\n",
@@ -75,7 +75,7 @@ def test_a_changed_file_changes_the_stages_that_use_it(tmp_path, name):
         "__init__.py": {"one", "two"},
         "basic.py": {"one", "two"},
         "stages/two.py": {"two"},
-        "declared/studies.yaml": set(),
+        "defaults/studies.yaml": set(),
     }
     changes = {stage for stage in before if before[stage] != after[stage]}
     assert changes == used_by.get(name, {"one"})

@@ -100,10 +100,8 @@ def trained(prepared, framework, change=None, **chosen):
     order = np.random.default_rng(0).permutation(np.resize(np.arange(1000), 3200)).astype(np.int32)
     found, at = [], 0
     for steps in STEPS:
-        sums = program.trainer.train(Segment(order, at, steps, tail=False, evaluate=False))
-        found.append(
-            (sums, weights(program.trainer), program.trainer.evaluate(*program.validation))
-        )
+        (sums,) = program.trainer.train([Segment(order, at, steps, tail=False, evaluate=False)])
+        found.append((sums, weights(program.trainer), program.evaluate(program.validation)))
         at = steps
     return found
 
@@ -280,7 +278,7 @@ def test_pytorchs_conventions_equal_those_of_its_layers(torch, digits):
     assert 0 < float(dense.bias.detach().abs().max()) <= 1 / 8
     group = program.trainer.optimizer.param_groups[0]
     order = np.arange(1000, dtype=np.int32)
-    program.trainer.train(Segment(order, 0, 3, tail=False, evaluate=False))
+    program.trainer.train([Segment(order, 0, 3, tail=False, evaluate=False)])
     assert group["eps"] == 1e-8
     kernel = dense.weight.detach().clone()
     program.start(own, 1e-3, 2)

@@ -90,7 +90,7 @@ def trained(program, replicate=1):
     chosen = program.trainer.settings
     probe = begun(program, replicate, chosen.learning_rate)
     for segment in segments(chosen, program.examples, Streams(SEED, replicate)):
-        program.trainer.train(segment)
+        program.trainer.train([segment])
     return probe
 
 
@@ -261,7 +261,8 @@ def test_input_drift(prepared, kind, placement, activation):
         moments.append([(v.mean(axis=0), v.var(axis=0)) for v in plain.inputs[1:]])
         found.append(measured("covariate_shift", probe))
         if number == 1:
-            program.trainer.train(next(segments(program.trainer.settings, 40, Streams(SEED, 9))))
+            segment = next(segments(program.trainer.settings, 40, Streams(SEED, 9)))
+            program.trainer.train([segment])
     assert not any("drift" in measure for measure, _ in found[0])
     for number, (old, new) in enumerate(zip(*moments, strict=True), start=2):
         varies = (old[1] > 1e-9) & (new[1] > 1e-9)

@@ -17,6 +17,7 @@ from bnmatrix.datasets.own.cache import INSPECTED_VARIABLE, for_jobs
 from bnmatrix.errors import UserError
 from bnmatrix.files import as_json
 from bnmatrix.plan.loading import load_project
+from bnmatrix.plan.plan import make_plan
 from bnmatrix.plan.preparation import preparation
 
 
@@ -144,9 +145,12 @@ def test_declared_keys_override_defaults(folder):
 
 
 def test_errors_name_the_entry(folder):
+    project = configure(folder, {"path": "own.csv", "target": "knd"})
     with pytest.raises(UserError) as error:
-        configure(folder, {"path": "own.csv", "target": "knd"})
+        project.study("own")
     assert str(error.value).startswith("config/datasets.yaml: datasets → own: own.csv: target:")
+    with pytest.raises(UserError, match="datasets → own: targt: unknown key"):
+        configure(folder, {"path": "own.csv", "targt": "kind"})
     with pytest.raises(UserError, match="is split by groups and cannot also be cross-validated"):
         configure(
             folder,
@@ -214,6 +218,40 @@ def test_own_data_in_pytorch_has_no_measures(folder):
     assert not project.claims["order"].own
 
 
+def missing():
+    Path("own.csv").unlink()
+
+
+def broken():
+    Path("own.csv").write_text(rows(300) + "x,1,1\n", encoding="utf-8")
+
+
+def unreadable():
+    Path("own.csv").unlink()
+    Path("own.csv").mkdir()
+    Path("own.csv/link").symlink_to("nowhere")
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (missing, "own.csv: there is no such file or folder; correct the path"),
+        (broken, "own.csv: column 'a', row 301: 'x' is not a number"),
+        (unreadable, "own.csv/link: cannot be read: No such file or directory"),
+    ],
+)
+def test_a_fault_of_a_file_stops_its_own_studies_only(folder, fault, reason):
+    configure(folder, {"path": "own.csv", "target": "kind"}, None, rows(300))
+    fault()
+    assert "iris-64-32" in load_project(root=folder).studies
+    plan = make_plan({"studies": ["iris-64-32", "own"]}, look=True)
+    assert plan.studies == ["iris-64-32"]
+    assert f"own: config/datasets.yaml: datasets → own: {reason}" in plan.not_run_message()
+    for request in (plan.project.study, lambda name: make_plan({"studies": [name]}, look=True)):
+        with pytest.raises(UserError, match=reason):
+            request("own")
+
+
 def test_a_study_with_an_unreachable_address_is_left_out(folder, monkeypatch):
     content = rows(300).encode()
     entry = {
@@ -223,8 +261,7 @@ def test_a_study_with_an_unreachable_address_is_left_out(folder, monkeypatch):
     }
     project = configure(folder, entry)
     assert "own" not in project.studies
-    assert "own cannot be downloaded" in project.unavailable["own"]
-    with pytest.raises(UserError, match="own cannot be downloaded"):
+    with pytest.raises(UserError, match=r"own is not in .*; 127\.0\.0\.1:9: cannot be reached"):
         project.study("own")
     # A mirror has it.
     (folder / "mirror/own").mkdir(parents=True)

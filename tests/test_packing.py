@@ -41,8 +41,8 @@ def job(variants, groups, tuning=True):
 
 @pytest.fixture
 def folders(tmp_path):
-    save(tmp_path / "one", job(["c", "b"], [None, None], tuning=False), {"node": "x"})
-    save(tmp_path / "two", job(["a", "d"], [8, None]), {"node": "y"})
+    save(tmp_path / "one", job(["c", "b"], [None, None], tuning=False), {"node": "x"}, "recipe")
+    save(tmp_path / "two", job(["a", "d"], [8, None]), {"node": "y"}, "recipe")
     return [tmp_path / "one", tmp_path / "two"]
 
 
@@ -79,6 +79,6 @@ def test_times_have_a_separate_file_with_the_machine(folders):
 
 
 def test_the_same_tables_give_the_same_bytes(tmp_path, folders):
-    save(tmp_path / "again", job(["a", "d"], [8, None]), {"node": "z"})
+    save(tmp_path / "again", job(["a", "d"], [8, None]), {"node": "z"}, "recipe")
     again, first = (folder / "results.arrow" for folder in (tmp_path / "again", folders[1]))
     assert again.read_bytes() == first.read_bytes()

@@ -25,7 +25,7 @@ HERE = (
     *("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10"),
     *("--group-components", "training=4", "analysis=4"),
 )
-RUNS = "data/runs/*/*/results.arrow"
+RUNS = "data/runs/*/*/*/results.arrow"
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +190,7 @@ def one_cell(**settings):
     return edit
 
 
-ONE = "data/runs/iris-tiny/normalization~none__batch_size~16/results.arrow"
+ONE = "data/runs/iris-tiny/normalization~none__batch_size~16/1-2/results.arrow"
 
 
 def test_more_memory_the_second_time(nodes, start, tmp_path):
@@ -211,7 +211,7 @@ def test_never_enough_memory(start, tmp_path):
     assert run.wait() != 0
     output = run.output()
     assert output.count("Trying to restart") == 1
-    assert "logs/train/iris-tiny/normalization~none__batch_size~16.log" in output
+    assert "logs/train/iris-tiny/normalization~none__batch_size~16/1-2.log" in output
     log = re.search(r"log: (\S+slurm_logs/group_training\S+\.log)", output)[1]
     assert "memory" in (copy.folder / log).read_text(encoding="utf-8")
     assert not (copy.folder / ONE).exists()

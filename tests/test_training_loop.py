@@ -7,12 +7,13 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import mostly_slow, settings
+from conftest import ROOT, mostly_slow, settings
 from support import LAYERS, SEED, program_for, small_digits, train
 
 from bnmatrix.datasets.data import Prepared
 from bnmatrix.datasets.scaling import fit_scaling
-from bnmatrix.training.minibatches import segments
+from bnmatrix.training.minibatches import segments, together
+from bnmatrix.training.scores import probabilities, scores
 from bnmatrix.training.seeds import Purpose, Streams
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
@@ -182,7 +183,7 @@ def test_same_weights_as_keras_fit(digits, case):
     x = scaling.apply(digits.x_train)
 
     for segment in segments(chosen, len(x), Streams(SEED, 1)):
-        loss, correct = trainer.train(segment)
+        ((loss, correct),) = trainer.train([segment])
         history = network.fit(
             x[segment.order],
             digits.y_train[segment.order],
@@ -204,7 +205,8 @@ def test_same_weights_as_keras_fit(digits, case):
     moved = [np.abs(new - old).max() for new, old in zip(network.get_weights(), start, strict=True)]
     assert max(moved) > 0.01, "nothing was learned, so nothing was compared"
 
-    ours = trainer.evaluate(*trainer.place(digits.x_test, digits.y_test))
+    (placed,) = trainer.place([(digits.x_test, digits.y_test)])
+    ours = scores(trainer.logits(placed), placed.y)
     x_test = scaling.apply(digits.x_test)
     theirs = network.evaluate(x_test, digits.y_test, verbose=0)
     assert ours == pytest.approx(theirs, rel=1e-3)
@@ -283,7 +285,7 @@ def test_a_replicate_does_not_depend_on_earlier_ones(digits):
         for replicate in [*earlier, 2]:
             trainer.start(chosen, chosen.learning_rate, Streams(SEED, replicate))
             for segment in segments(chosen, 300, Streams(SEED, replicate)):
-                trainer.train(segment)
+                trainer.train([segment])
         results.append(
             trainer.network.get_weights() + [v.numpy() for v in trainer.optimizer.variables]
         )
@@ -292,23 +294,98 @@ def test_a_replicate_does_not_depend_on_earlier_ones(digits):
 
 
 def test_compiled_once(digits, monkeypatch):
-    """Replicates, epochs and segments of any length share one compilation."""
-    chosen = settings(hidden_layers=[8], steps=25, evaluate_every=3, batch_size=32)
+    """Replicates, epochs and segments of any number and length share one compilation."""
+    chosen = settings(hidden_layers=[8], steps=25, evaluate_every=13, batch_size=32)
     trainer = trainer_for(digits, chosen)
     # The function that scales a mini-batch runs only while a program is traced.
     scaled, traced = trainer.scaled, []
     monkeypatch.setattr(trainer, "scaled", lambda x: traced.append(x) or scaled(x))
-    counts = []
+    counts, lengths = [], []
     for replicate in (1, 2):
         trainer.start(chosen, chosen.learning_rate, Streams(SEED, replicate))
-        for segment in segments(chosen, 300, Streams(SEED, replicate)):
-            trainer.train(segment)
-            counts.append((segment.tail, len(traced)))
+        found = segments(chosen, 300, Streams(SEED, replicate), pauses=[4])
+        for group in together(found, chosen.batch_size, [4]):
+            trainer.train(group)
+            lengths.append(len(group))
+            counts.append(len(traced))
     # Full mini-batches and the smaller one at the end of an epoch are traced once each.
-    first_tail = [tail for tail, _ in counts].index(True)
-    assert counts[0][1] > 0
-    assert len({count for _, count in counts[:first_tail]}) == 1
-    assert len({count for _, count in counts[first_tail:]}) == 1
+    assert counts == [2] * len(counts)
+    assert lengths == [1, 2, 2] * 2
+
+
+def test_segments_together_train_as_one_by_one(digits):
+    """Segments of a group give the sums and the weights that they give in calls of their own."""
+    chosen = settings(hidden_layers=[16], normalization="batch", dropout=0.2, epochs=3)
+    found = list(segments(chosen, 300, Streams(SEED, 1)))
+    sums, weights = [], []
+    for groups in ([found], [[segment] for segment in found]):
+        trainer = trainer_for(digits, chosen)
+        trainer.start(chosen, chosen.learning_rate, Streams(SEED, 1))
+        sums.append([pair for group in groups for pair in trainer.train(group)])
+        weights.append(trainer.state())
+    assert len(sums[0]) == 3
+    assert sums[0] == sums[1]
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_training_ends_with_the_segment_that_diverges(digits):
+    chosen = settings(
+        hidden_layers=[8, 8], activation="linear", optimizer="sgd", learning_rate=1e30, epochs=5
+    )
+    trainer = trainer_for(digits, chosen)
+    trainer.start(chosen, chosen.learning_rate, Streams(SEED, 1))
+    sums = trainer.train(list(segments(chosen, 300, Streams(SEED, 1))))
+    assert [np.isfinite(loss) for loss, _ in sums] == [False]
+
+
+@pytest.mark.parametrize("examples", [7, 500, 501, 1250])
+def test_logits_of_any_number_of_examples(digits, examples):
+    """Examples are evaluated in blocks, and the last one is filled up."""
+    chosen = settings(hidden_layers=[8], normalization="batch")
+    trainer = trainer_for(digits, chosen)
+    trainer.start(chosen, chosen.learning_rate, Streams(SEED, 1))
+    x, y = np.resize(digits.x_test, (examples, 64)), np.resize(digits.y_test, examples)
+    few, all_of_them = trainer.place([(x[:5], y[:5]), (x, y)])
+    expected = trainer.network(x.astype(np.float32) / 16, training=False)
+    np.testing.assert_allclose(trainer.logits(all_of_them), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(trainer.logits(few), trainer.logits(all_of_them)[:5])
+
+
+def test_one_program_evaluates_all_parts(digits, monkeypatch):
+    """Validation, training sample, test part and folds of other lengths are traced once."""
+    program, _ = program_for(digits, hidden_layers=[8])
+    scaled, traced = program.trainer.scaled, []
+    monkeypatch.setattr(program.trainer, "scaled", lambda x: traced.append(x) or scaled(x))
+    for part in (program.validation, program.train_sample, program.test):
+        program.evaluate(part)
+    (fold,) = program.trainer.place([(digits.x_test[:199], digits.y_test[:199])])
+    program.evaluate(fold)
+    assert len(traced) == 1
+
+
+def test_scores_of_logits():
+    logits = np.array([[0, np.log(3)], [1e9, -1e9], [np.inf, 0], [0, np.nan]], np.float32)
+    y = np.array([1, 0, 0, 0], np.int32)
+    assert scores(logits[:1], y[:1]) == (pytest.approx(np.log(4 / 3), rel=1e-6), 1.0)
+    assert scores(logits[1:2], y[1:2]) == (0.0, 1.0)
+    for row in (2, 3):
+        assert np.isnan(scores(logits[row : row + 1], y[row : row + 1])[0])
+    np.testing.assert_allclose(probabilities(logits[:2]), [[0.25, 0.75], [1, 0]])
+
+
+def test_training_leaves_no_temporary_files(tmp_path):
+    """A stage's process ends without clean-up, so that AutoGraph's files would pile up."""
+    code = (
+        "import sys; sys.path.insert(0, 'tests');"
+        "from support import small_digits, train;"
+        "train(small_digits(), {'normalization': 'batch'}, epochs=1,"
+        " measures={'gradients': ['last'], 'inference_modes': ['last'], 'step_time': ['last']});"
+        "import os; os._exit(0)"
+    )
+    environment = os.environ | {"TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT / "src")}
+    subprocess.run([sys.executable, "-c", code], env=environment, cwd=ROOT, check=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_predictions_against_keras(digits):
@@ -317,7 +394,7 @@ def test_predictions_against_keras(digits):
     program, chosen = program_for(digits, hidden_layers=[16], normalization="batch")
     program.run(chosen, 0.01, 1)
     expected = keras.ops.softmax(program.trainer.network.predict(digits.x_test / 16.0, verbose=0))
-    found = program.trainer.predict(program.test[0])
+    found = probabilities(program.trainer.logits(program.test))
     assert found.shape == (200, 10)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from checkout import CLAIMS, DETERMINISTIC, REPLICATIONS, STUDIES, TUNED, Copy
 from conftest import ROOT
+from file_server import Server
 
 from bnmatrix.plan.jobs import jobs
 
@@ -80,7 +81,7 @@ def test_requests_for_unavailable_data_fail_with_the_reason(offline):
         (("--config", "replicates=0"), "replicates"),
         (("--config", "mirror=/nowhere"), "mirror '/nowhere': there is no such directory"),
         (
-            ("data/runs/iris-tiny/x/results.arrow",),
+            ("data/runs/iris-tiny/x/1-2/results.arrow",),
             "has no job 'x'; it has normalization~none",
         ),
     ],
@@ -200,7 +201,7 @@ def test_swapped_settings_train_again(tmp_path):
     )
     copy = Copy(tmp_path, "iris-tiny")
     copy.declare(first)
-    target = "data/runs/iris-tiny/normalization~none__batch_size~16/results.arrow"
+    target = "data/runs/iris-tiny/normalization~none__batch_size~16/1-2/results.arrow"
     copy.ok("--cores", "2", target)
     copy.declare(second)
     assert "train" in rules_run(copy.ok("--cores", "2", target))
@@ -253,10 +254,10 @@ def test_a_run_after_the_network_returns_adds_studies(mirror, tmp_path):
 
     copy = Copy(tmp_path, "iris-tiny", "mnist-tiny", edit=shorten)
     assert "1 of 2 studies" in copy.ok("--cores", "2")
-    iris = copy.digests("data/runs/iris-tiny/*/times.arrow")
+    iris = copy.digests("data/runs/iris-tiny/*/*/times.arrow")
     output = copy.ok("--cores", "2", BNMATRIX_MIRROR=str(mirror))
     assert "studies do not run" not in output
-    assert copy.digests("data/runs/iris-tiny/*/times.arrow") == iris, "not trained again"
+    assert copy.digests("data/runs/iris-tiny/*/*/times.arrow") == iris, "not trained again"
     index = (copy.folder / "reports/index.html").read_text(encoding="utf-8")
     assert "were not run" not in index
     assert "MNIST, a slice" in index
@@ -264,7 +265,31 @@ def test_a_run_after_the_network_returns_adds_studies(mirror, tmp_path):
     assert set(runs["study"]) == {"iris-tiny", "mnist-tiny"}
     # Another number of replicates for one study does not affect the other study.
     copy.ok("--cores", "2", "--config", "replicates=1", "--", "reports/mnist-tiny.csv")
-    assert copy.digests("data/runs/iris-tiny/*/times.arrow") == iris
+    assert copy.digests("data/runs/iris-tiny/*/*/times.arrow") == iris
+
+
+def test_a_host_that_breaks_off_leaves_out_its_studies(project, tmp_path):
+    """The first run fails; the next one leaves out the data set and writes the overview."""
+    server = Server()
+    for file in project.datasets["mnist"].files:
+        server.files[f"/mnist/{file.name}"] = bytes(file.size)
+    server.cut_after = [1000] * 100
+    network = {"BNMATRIX_MIRROR": server.url, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+    copy = Copy(tmp_path, "iris-tiny", "mnist-tiny")
+    first = copy.run("--cores", "2", **network)
+    assert first.returncode != 0
+    assert "the host breaks off, 4 times" in first.stdout
+    assert not (copy.folder / "reports/index.html").exists()
+    second = copy.ok("--cores", "2", **network)
+    index = (copy.folder / "reports/index.html").read_text(encoding="utf-8")
+    for text in (second, index):
+        assert "1 of 2 studies" in text
+        assert f"MNIST could not be downloaded: {server.url}/mnist/train-images" in text
+        assert "remove data/partial/mnist/failed.json to try again at once" in text
+    # A request that names the study, and one that is for nothing else, try again.
+    for target in ("reports/mnist-tiny.html",), ("--config", "studies=mnist-tiny"):
+        assert "download" in rules_run(copy.ok("--cores", "2", "-n", *target, **network))
+    server.close()
 
 
 def test_an_interrupted_run_continues(tmp_path):
@@ -278,7 +303,7 @@ def test_an_interrupted_run_continues(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-m", "snakemake", "--cores", "2"],
         cwd=copy.folder,
-        env=environment,
+        env=environment | copy.python_path(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -287,8 +312,8 @@ def test_an_interrupted_run_continues(tmp_path):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     logs = copy.folder / "logs/train/iris-tiny"
-    deadline = time.monotonic() + 60
-    while not any("epoch" in p.read_text() for p in logs.glob("*.log")):
+    deadline = time.monotonic() + 180
+    while not any("epoch" in p.read_text() for p in logs.glob("*/*.log")):
         assert time.monotonic() < deadline, "training did not start"
         time.sleep(0.2)
     os.killpg(process.pid, signal.SIGINT)  # to all processes, like Ctrl-C in a terminal
@@ -297,6 +322,30 @@ def test_an_interrupted_run_continues(tmp_path):
     assert not list(copy.folder.glob("data/runs/**/*.tmp*"))
     copy.declare({"iris-tiny": STUDIES["iris-tiny"]})
     copy.ok("--cores", "2")
+
+
+def test_an_own_file_that_moved_stops_its_own_study(tmp_path):
+    copy = Copy(tmp_path)
+    copy.declare({"iris-tiny": STUDIES["iris-tiny"], "mine": None})
+    with (copy.folder / "config/datasets.yaml").open("a", encoding="utf-8") as file:
+        file.write("\n  mine:\n    path: data/own/moved.csv\n    target: kind\n")
+    reason = "datasets → mine: data/own/moved.csv: there is no such file or folder"
+    assert "train" in rules_run(copy.ok("-n", "reports/iris-tiny.csv"))
+    output = copy.ok("--cores", "2", "reports/index.html")
+    index = (copy.folder / "reports/index.html").read_text(encoding="utf-8")
+    for text in (output, index):
+        assert "1 of 2 studies" in text
+        assert reason in text
+    for request in (
+        ("reports/mine.html",),
+        ("reports/mine.csv",),
+        ("--config", "studies=mine"),
+        ("--config", "require_all=true"),
+    ):
+        process = copy.run("-n", *request)
+        assert process.returncode != 0
+        assert reason in process.stdout
+        assert "Traceback" not in process.stdout
 
 
 def test_the_documented_example_of_own_data(tmp_path):

@@ -16,7 +16,7 @@ from typing import Protocol
 from bnmatrix import logs
 from bnmatrix.errors import UserError
 from bnmatrix.installed import check_same_code
-from bnmatrix.supervision import supervised
+from bnmatrix.supervision import OUT_OF_MEMORY, out_of_memory, supervised
 
 log = logging.getLogger("bnmatrix")
 
@@ -60,7 +60,10 @@ def _run(command: str, options: dict[str, object], log_file: str | None) -> int:
     except UserError as error:
         log.error("Error: %s", error)
         return 1
-    except Exception:
+    except Exception as error:
+        if out_of_memory(error):
+            log.error("Error: out of memory: %s", str(error).partition("\n")[0])
+            return OUT_OF_MEMORY
         log.exception("%s failed", command)
         return 1
     return 0
@@ -179,10 +182,15 @@ def _add_data_and_training(command: Callable[..., _Command]) -> None:
     added.option("threads", "threads to use", int)
     added.option("gpus", "number of GPUs of the job; 0: use the processor only", int)
     added.option("folder", "folder for the job's tables")
+    words = "results of the job's first replicates, for replicates with the same tuned rates"
+    added.parser.add_argument("--tuned", type=Path, nargs="*", default=[], help=words)
 
 
 def _add_statistics(command: Callable[..., _Command]) -> None:
     added = command("aggregate", "Combine the tables of a study's jobs.", "study", "runs")
+    added.option("replicates", "number of replicates of each variant", int)
+    words = "digests of the code that trained the study, by stage, as a JSON mapping"
+    added.option("codes", words, json.loads)
     added.option("folder", "folder of the runs of all studies")
     added.option("processed", "folder of the prepared data")
     added.option("results", "folder for the study's other tables")
@@ -231,6 +239,9 @@ def _add_report(command: Callable[..., _Command]) -> None:
 
 
 def _add_tools(command: Callable[..., _Command]) -> None:
+    text = "Run all studies; the report grows, data set by data set."
+    command("report", text, config=False).option("cores", "number of cores", int)
+
     added = command("agreement", "Compare results with published ones.", config=False)
     added.option("reports", "folder of runs.csv and claims.csv")
     added.option("published", "folder of the published results")

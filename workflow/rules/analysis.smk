@@ -15,6 +15,7 @@ rule aggregate:
         provenance="data/results/{study}/provenance.json",
     log:
         "logs/aggregate/{study}.log",
+    priority: BEFORE_TRAINING
     conda:
         "../../environment.yml"
     resources:
@@ -22,14 +23,17 @@ rule aggregate:
         runtime=each_attempt(10),
     params:
         code=fingerprint("aggregate"),
+        replicates=lambda wildcards: PLAN.project.replicates_of(wildcards.study),
+        codes=lambda wildcards: as_json(PLAN.training_codes(wildcards.study)),
         declared=declared,
         results=lambda wildcards, output: os.path.dirname(output.history),
-        folder=lambda wildcards, input: str(Path(input.results[0]).parents[2]),
+        folder=lambda wildcards, input: str(Path(input.results[0]).parents[3]),
         processed=lambda wildcards, input: str(Path(input.data[0]).parents[1]),
         config=PLAN.config,
     shell:
         "bnmatrix aggregate --config {params.config:q} --log {log:q}"
-        " --study {wildcards.study:q} --folder {params.folder:q} --processed {params.processed:q}"
+        " --study {wildcards.study:q} --replicates {params.replicates} --codes {params.codes:q}"
+        " --folder {params.folder:q} --processed {params.processed:q}"
         " --runs {output.runs:q} --results {params.results:q}"
 
 
@@ -46,6 +50,7 @@ rule compare:
         frameworks="data/results/{study}/frameworks.csv",
     log:
         "logs/compare/{study}.log",
+    priority: BEFORE_TRAINING
     conda:
         "../../environment.yml"
     resources:
@@ -101,6 +106,7 @@ rule judge_study:
         claims="data/results/{study}/claims.csv",
     log:
         "logs/judge_study/{study}.log",
+    priority: BEFORE_TRAINING
     conda:
         "../../environment.yml"
     resources:

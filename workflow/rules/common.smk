@@ -21,8 +21,9 @@ from bnmatrix.files import as_json
 from bnmatrix.installed import check_workflow
 from bnmatrix.plan.environment import set_environment
 from bnmatrix.plan.fingerprint import fingerprint
+from bnmatrix.plan.blocks import Block
 from bnmatrix.plan.plan import make_plan
-from bnmatrix.plan.versions import library_versions
+from bnmatrix.supervision import end_jobs_on_signals
 
 
 def or_exit(function, *arguments):
@@ -35,7 +36,10 @@ def or_exit(function, *arguments):
 
 # The version of the package that these rules need.
 or_exit(check_workflow, str(workflow.current_basedir), "0.2.0")
-PLAN = or_exit(make_plan, config, workflow.is_main_process)
+# Finished training jobs are used again, unless they are in a storage: then each run of another number
+# of replicates trains all of them.
+RUNS = None if workflow.storage_settings.default_storage_provider else Path("data/runs")
+PLAN = or_exit(make_plan, config, workflow.is_main_process, RUNS)
 or_exit(set_environment, PLAN.project, workflow.is_main_process)
 
 
@@ -64,3 +68,4 @@ wildcard_constraints:
     split="[^/]+",
     study=rf"(?!(?:{'|'.join(RESERVED_NAMES)})\.)[^/]+",
     job="[^/]+",
+    block="[^/]+",

@@ -6,6 +6,7 @@ rule download:
         local("data/raw/{dataset}/SHA256SUMS"),
     log:
         "logs/download/{dataset}.log",
+    priority: BEFORE_TRAINING
     conda:
         "../../environment.yml"
     resources:
@@ -30,6 +31,7 @@ rule prepare:
         "data/processed/{dataset}/{split}.npz",
     log:
         "logs/prepare/{dataset}/{split}.log",
+    priority: BEFORE_TRAINING
     conda:
         "../../environment.yml"
     resources:

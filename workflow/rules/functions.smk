@@ -1,5 +1,9 @@
 """Functions of the rules: their input files, and what they take from the plan. Holds no rules."""
 
+# The priority of short jobs: data is ready when long jobs could begin, and pages appear while others
+# train. The priority of a training job is its expected time in seconds.
+BEFORE_TRAINING = 10**7
+
 
 def finished(*targets):
     """Return all targets; for Snakemake's own report, only those that exist, as it requires."""
@@ -52,34 +56,50 @@ def preparation_of(wildcards):
     return or_exit(PLAN.preparation, wildcards.dataset, wildcards.split)
 
 
-def job_of(wildcards):
-    """Return the job that the wildcards name."""
-    return or_exit(PLAN.job, wildcards.study, wildcards.job)
+def block_of(wildcards):
+    """Return the block of replicates that the wildcards name."""
+    return or_exit(Block.parse, wildcards.block)
+
+
+def spec_of(wildcards):
+    """Return the specification of the training job that the wildcards name."""
+    return or_exit(PLAN.spec, wildcards.study, wildcards.job, block_of(wildcards))
 
 
 @cache
-def cost_of(study, job):
+def cost_of(study, job, block):
     """Return the cost of a job. Each job asks for it three times."""
-    return or_exit(PLAN.cost, study, job)
+    return or_exit(PLAN.cost, study, job, block)
 
 
 def training_cost(wildcards):
     """Return the cost of a training job; a retry asks for a multiple of it."""
-    return cost_of(wildcards.study, wildcards.job)
+    return cost_of(wildcards.study, wildcards.job, block_of(wildcards))
+
+
+def tuned_results(wildcards):
+    """Return the results with the tuned learning rates of a job; nothing if it needs none."""
+    study, job = wildcards.study, wildcards.job
+    tuning = or_exit(PLAN.tuned_in, study, job, block_of(wildcards))
+    return f"data/runs/{study}/{job}/{tuning}/results.arrow" if tuning else []
 
 
 def prepared_data(wildcards):
     """Return the path of the prepared data of a job."""
-    job = job_of(wildcards)
+    job = or_exit(PLAN.job, wildcards.study, wildcards.job)
     return f"data/processed/{PLAN.project.study(job.study).dataset}/{job.split}.npz"
 
 
 def runs_of(name):
-    """Return an input function for file ``name`` of each job of a study."""
+    """Return an input function for file ``name`` of each training job of a study."""
 
     def paths(wildcards):
-        jobs = or_exit(PLAN.jobs, wildcards.study)
-        return [f"data/runs/{wildcards.study}/{job}/{name}" for job in jobs]
+        study = wildcards.study
+        return [
+            f"data/runs/{study}/{job}/{block}/{name}"
+            for job in or_exit(PLAN.jobs, study)
+            for block in PLAN.blocks(study, job)
+        ]
 
     return paths
 

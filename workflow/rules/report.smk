@@ -24,6 +24,7 @@ rule plot:
         files=expand("reports/figures/{{study}}/{name}.{kind}", name=FIGURES, kind=["pdf", "csv"]),
     log:
         "logs/plot/{study}.log",
+    priority: BEFORE_TRAINING
     conda:
         "../../environment.yml"
     resources:
@@ -51,6 +52,7 @@ rule plot_time:
         files=expand("reports/figures/{{study}}/time.{kind}", kind=["pdf", "csv"]),
     log:
         "logs/plot_time/{study}.log",
+    priority: BEFORE_TRAINING
     conda:
         "../../environment.yml"
     resources:
@@ -88,6 +90,7 @@ rule page:
         latex="reports/{study}.tex",
     log:
         "logs/page/{study}.log",
+    priority: BEFORE_TRAINING
     conda:
         "../../environment.yml"
     resources:

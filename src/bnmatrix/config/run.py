@@ -26,6 +26,8 @@ class RunConfig(Model):
 
     studies: Literal["all"] | list[str] = "all"
     """`all`, or the names of studies."""
+    datasets: Literal["all"] | list[str] = "all"
+    """`all`, or the names of the data sets whose studies run."""
     replicates: Count | None = None
     """Number of replicates of each variant; by default, the number that each study declares."""
     mirror: str | None = None

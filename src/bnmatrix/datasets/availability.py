@@ -6,40 +6,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from bnmatrix.datasets.failures import failure_file, recent_failure
+from bnmatrix.datasets.places import all_locations, is_url
 from bnmatrix.datasets.raw_files import Downloadable, File
-from bnmatrix.errors import UserError
 
 SUMS = "SHA256SUMS"
 
 #: Seconds in which a host must have answered, name look-up included.
 PROBE_SECONDS = 3
 
+#: Answers of hosts that send files, but answer no questions about them (HEAD).
+_NOT_TOLD = (403, 405, 501)
+
 
 @dataclass(frozen=True)
 class Availability:
-    """Whether a data set is available, and where, or why not."""
+    """Whether a data set is available, and where, or why not.
+
+    Attributes:
+        available: whether it is.
+        reason: where it is, or why it is not available.
+        failed: whether it counts as not available only because a download failed recently.
+    """
 
     available: bool
     reason: str
-
-
-def is_url(mirror: str) -> bool:
-    """Return whether a mirror is an address rather than a directory."""
-    return mirror.startswith(("http://", "https://"))
-
-
-def check_mirror(mirror: str | None) -> None:
-    """Check that a mirror that is a directory exists.
-
-    Raises:
-        UserError: it does not.
-    """
-    if mirror and not is_url(mirror) and not Path(mirror).is_dir():
-        raise UserError(
-            f"mirror '{mirror}': there is no such directory (looked for {Path(mirror).resolve()}). "
-            "Correct the config key 'mirror' or the environment variable BNMATRIX_MIRROR, or unset "
-            "it to use the public hosts."
-        )
+    failed: bool = False
 
 
 def have_raw(wanted: Downloadable, raw: Path) -> bool:
@@ -47,30 +39,31 @@ def have_raw(wanted: Downloadable, raw: Path) -> bool:
     return (raw / SUMS).exists() and all(_has(raw / file.name, file) for file in wanted.files)
 
 
-def locations(wanted: Downloadable, file: File, mirror: str | None) -> list[str]:
-    """Return paths and addresses of a file of a data set, in the order to try them."""
-    mirrored = []
-    if mirror:
-        base = mirror.rstrip("/")
-        folder = f"{base}/{wanted.folder}"
-        mirrored = [f"{folder}/{file.name}"]
-        if wanted.archive and file is not wanted.archive:
-            mirrored.insert(0, f"{folder}/{wanted.archive.members}/{file.name}")
-    return mirrored + [f"{host.rstrip('/')}/{file.name}" for host in file.hosts]
-
-
-def availability(wanted: Downloadable, mirror: str | None, raw: Path) -> Availability:
+def availability(
+    wanted: Downloadable, mirror: str | None, raw: Path, partial: Path
+) -> Availability:
     """Return whether a data set has been downloaded, or can be.
 
     All files and the archive are looked for in the mirror and on all hosts at once. That takes at
-    most :data:`PROBE_SECONDS`, and no time if the files have been downloaded.
+    most :data:`PROBE_SECONDS`, and no time if the files have been downloaded or a download failed
+    recently.
+
+    Args:
+        wanted: the files, their addresses and checksums.
+        mirror: a directory or address with copies.
+        raw: the folder of downloaded files.
+        partial: the folder for unfinished transfers.
     """
     if not wanted.downloaded:
         return Availability(True, "needs no download")
     if have_raw(wanted, raw):
         return Availability(True, f"is in {raw}")
-    files = [*wanted.files, *([wanted.archive] if wanted.archive else [])]
-    places = [(file, place) for file in files for place in locations(wanted, file, mirror)]
+    failure = recent_failure(partial, wanted, mirror)
+    if failure:
+        again = f"remove {failure_file(partial)} to try again at once"
+        reason = f"{wanted.title} could not be downloaded: {failure}; {again}"
+        return Availability(False, reason, failed=True)
+    places = all_locations(wanted, mirror)
     answers = _probe_all([place for _, place in places], [file.size for file, _ in places])
     first_place: dict[str, str] = {}
     for (file, place), answer in zip(places, answers, strict=True):
@@ -111,20 +104,35 @@ def _probe_all(places: list[str], sizes: list[int | None]) -> list[str | None]:
 
 
 def _probe(place: str, size: int | None) -> str | None:
-    """Return None if ``place`` seems to have a file of ``size`` bytes; otherwise say why not."""
+    """Return None if ``place`` seems to have a file of ``size`` bytes; otherwise say why not.
+
+    A host that has a passing fault, breaks off, is slow to answer, or answers no such questions
+    counts as having the file, because a download tries such a host again.
+    """
     if not is_url(place):
         # A file of the wrong size counts as present: the download says what is wrong with it.
         return None if Path(place).is_file() else "no such file"
     import requests
+    from urllib3.exceptions import ProtocolError
+
+    from bnmatrix.datasets import hosts
 
     try:
-        answer = requests.head(place, timeout=PROBE_SECONDS, allow_redirects=True)
+        # Half of the time to connect, and half for the answer.
+        answer = requests.head(place, timeout=PROBE_SECONDS / 2, allow_redirects=True)
+    except requests.ReadTimeout:
+        return None
     except requests.Timeout:
         return "no answer in time"
-    except requests.RequestException:
-        return "cannot be reached"
+    except requests.RequestException as error:
+        broken_off = error.args and isinstance(error.args[0], ProtocolError)
+        return None if broken_off else "cannot be reached"
+    if answer.status_code in (*hosts.PASSING, *_NOT_TOLD):
+        return None
     if answer.status_code != requests.codes.ok:
         return f"answers {answer.status_code}"
+    if hosts.is_page(answer):
+        return f"has {hosts.PAGE}"
     length = answer.headers.get("Content-Length")
     if length and size not in (None, int(length)) and "Content-Encoding" not in answer.headers:
         return f"has {length} bytes instead of {size}"

@@ -4,11 +4,15 @@ import logging
 import shutil
 import tarfile
 import time
+from itertools import chain
 from pathlib import Path
 
 import requests
 
-from bnmatrix.datasets.availability import SUMS, is_url, locations
+from bnmatrix.datasets import hosts
+from bnmatrix.datasets.availability import SUMS
+from bnmatrix.datasets.failures import failure_file, remember
+from bnmatrix.datasets.places import is_url, locations
 from bnmatrix.datasets.raw_files import Archive, Downloadable, File, problem_of, verify
 from bnmatrix.errors import Unavailable, UserError
 from bnmatrix.files import atomic_path, write_text
@@ -17,8 +21,7 @@ from bnmatrix.logs import PROGRESS
 log = logging.getLogger(__name__)
 
 #: Seconds to connect, and to wait for the next bytes.
-TIMEOUT = (10, 60)
-ATTEMPTS = 4
+TIMEOUT = (10, 30)
 #: Bytes that are written at a time: a transfer that breaks loses at most so many.
 CHUNK = 1 << 16
 
@@ -27,11 +30,15 @@ class _Unusable(Exception):
     """A place lacks the file, or has another one; the next place is tried."""
 
 
+class _BrokenOff(Exception):
+    """A host broke off the transfer of a file."""
+
+
 def download(wanted: Downloadable, raw: Path, partial: Path, mirror: str | None = None) -> None:
     """Put a data set's files into ``raw``, each verified by size and SHA-256.
 
     The mirror is tried first, then each host in turn. A transfer that breaks is resumed, in this
-    run or the next; a file that does not verify is removed.
+    run or the next; a file that does not verify is removed. A failure is remembered in ``partial``.
 
     Args:
         wanted: the files, their addresses and checksums.
@@ -43,31 +50,46 @@ def download(wanted: Downloadable, raw: Path, partial: Path, mirror: str | None 
         Unavailable: no place has a file that verifies; names each place and what was wrong.
         UserError: the disk is full, or an archive lacks a file.
     """
-    failures: dict[str, list[str]] = {}
-    for file in wanted.files:
-        if _verified(raw / file.name, file):
-            continue
-        places = locations(wanted, file, mirror)
-        failures[file.name] = _fetch(file, raw / file.name, places, partial)
+    problems = _files(wanted, raw, partial, mirror)
+    if problems and wanted.archive:
+        problems += _archive(wanted.archive, wanted, raw, partial, mirror)
     missing = [file for file in wanted.files if not (raw / file.name).exists()]
-    if missing and wanted.archive:
-        archive = partial / wanted.archive.name
-        failures = {missing[0].name: failures[missing[0].name]}
-        if not _verified(archive, wanted.archive):
-            places = locations(wanted, wanted.archive, mirror)
-            failures[wanted.archive.name] = _fetch(wanted.archive, archive, places, partial)
-        if archive.exists():
-            _extract(wanted.archive, archive, missing, raw)
-            archive.unlink()
-            missing = []
     if missing:
-        lines = [f"  {name}: {line}" for name, tried in failures.items() for line in tried]
+        remember(partial, wanted, mirror, "; ".join(problems))
+        lines = "".join(f"  {problem}\n" for problem in problems)
         raise Unavailable(
-            f"{wanted.title} cannot be downloaded:\n" + "\n".join(lines) + "\n"
-            "Connect to the network, or set BNMATRIX_MIRROR (or the config key 'mirror') to a "
-            f"directory or address that has {wanted.folder}/, and run again."
+            f"{wanted.title} cannot be downloaded:\n{lines}"
+            "Run again: for an hour, its studies are left out unless you request one by name. To "
+            "add them, connect to the network, or set BNMATRIX_MIRROR (or the config key 'mirror') "
+            f"to a directory or address that has {wanted.folder}/."
         )
     write_text(raw / SUMS, "".join(f"{file.sha256}  {file.name}\n" for file in wanted.files))
+    failure_file(partial).unlink(missing_ok=True)
+
+
+def _files(wanted: Downloadable, raw: Path, partial: Path, mirror: str | None) -> list[str]:
+    """Fetch the files until one fails; return why each place failed for that file."""
+    for file in wanted.files:
+        if not _verified(raw / file.name, file):
+            tried = _fetch(file, raw / file.name, locations(wanted, file, mirror), partial)
+            if not (raw / file.name).exists():
+                return tried or [f"{file.name}: no host and no mirror has it"]
+    return []
+
+
+def _archive(
+    archive: Archive, wanted: Downloadable, raw: Path, partial: Path, mirror: str | None
+) -> list[str]:
+    """Fetch the archive, and extract the files that ``raw`` lacks; return why each place failed."""
+    path = partial / archive.name
+    tried = []
+    if not _verified(path, archive):
+        tried = _fetch(archive, path, locations(wanted, archive, mirror), partial)
+    if path.exists():
+        missing = [file for file in wanted.files if not (raw / file.name).exists()]
+        _extract(archive, path, missing, raw)
+        path.unlink()
+    return tried
 
 
 def _verified(path: Path, file: File) -> bool:
@@ -128,29 +150,30 @@ def _get_url(place: str, file: File, target: Path, part: Path) -> None:
 
 
 def _transfer_with_retries(place: str, file: File, part: Path) -> None:
-    """Transfer a file to ``part``, again after a pause if the connection breaks."""
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            _transfer(place, file, part)
-            return
-        except requests.RequestException as error:
-            have = part.stat().st_size if part.exists() else 0
-            kept = f" ({have} of {file.size or '?'} bytes are kept, to resume from)" if have else ""
-            late = isinstance(error, requests.Timeout)
-            reason = "no answer in time" if late else "connection failed"
-            if attempt == ATTEMPTS or (have == 0 and attempt == 2):
-                raise _Unusable(f"{reason}, {attempt} times{kept}") from error
-            log.warning("%s: %s%s; trying again", place, reason, kept)
-            time.sleep(2 ** (attempt - 1))
-
-
-def _transfer(place: str, file: File, part: Path) -> None:
-    """Append the rest of the file at ``place`` to ``part``.
+    """Transfer a file to ``part``, and resume after a pause if the host breaks off.
 
     Raises:
-        _Unusable: the host does not send the file, or sends one of another size.
-        requests.RequestException: the connection broke; ``part`` has what was received.
-        UserError: the disk is full.
+        _Unusable: the host does not send the file, or breaks off each time.
+    """
+    for attempt in range(hosts.RETRIES + 1):
+        try:
+            with hosts.session() as session, _open(session, place, part, file) as answer:
+                _receive(answer, place, file, part)
+            return
+        except _BrokenOff as reason:
+            have = part.stat().st_size if part.exists() else 0
+            kept = f" ({have} of {file.size or '?'} bytes are kept, to resume from)" if have else ""
+            if attempt == hosts.RETRIES:
+                raise _Unusable(f"{reason}, {attempt + 1} times{kept}") from reason
+            log.warning("%s: %s%s; trying again", place, reason, kept)
+            time.sleep(hosts.BACKOFF * 2**attempt)
+
+
+def _open(session: requests.Session, place: str, part: Path, file: File) -> requests.Response:
+    """Ask for the bytes of a file that ``part`` lacks; return the answer before its content.
+
+    Raises:
+        _Unusable: the host cannot be reached, or answers with an error, each time.
     """
     part.parent.mkdir(parents=True, exist_ok=True)
     have = part.stat().st_size if part.exists() else 0
@@ -160,38 +183,68 @@ def _transfer(place: str, file: File, part: Path) -> None:
     headers = {"Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
-    with requests.get(place, headers=headers, stream=True, timeout=TIMEOUT) as answer:
-        if have and answer.status_code == requests.codes.requested_range_not_satisfiable:
-            return  # the file was complete; the caller checks its SHA-256
-        if answer.status_code not in (requests.codes.ok, requests.codes.partial_content):
-            raise _Unusable(f"answers {answer.status_code} {answer.reason}")
-        if answer.status_code != requests.codes.partial_content:
-            have = 0  # the host cannot resume, and sends the whole file
-        elif have:
-            log.info("%s: resuming from byte %d", place, have)
-        length = answer.headers.get("Content-Length")
-        whole = file.size if file.size is not None else have + int(length) if length else None
+    times = f"{hosts.RETRIES + 1} times"
+    try:
+        answer = session.get(place, headers=headers, stream=True, timeout=TIMEOUT)
+    except requests.RequestException as error:
+        reason = "no answer in time" if _late(error) else "connection failed"
+        raise _Unusable(f"{reason}, {times}") from error
+    if answer.status_code in hosts.PASSING:
+        raise _Unusable(f"answers {answer.status_code} {answer.reason}, {times}")
+    accepted = (requests.codes.ok, requests.codes.partial_content)
+    unneeded = have and answer.status_code == requests.codes.requested_range_not_satisfiable
+    if answer.status_code not in accepted and not unneeded:
+        raise _Unusable(f"answers {answer.status_code} {answer.reason}")
+    return answer
+
+
+def _receive(answer: requests.Response, place: str, file: File, part: Path) -> None:
+    """Append the content of an answer to ``part``.
+
+    Raises:
+        _Unusable: the content is not the file.
+        _BrokenOff: the connection broke; ``part`` has what was received.
+        UserError: the disk is full.
+    """
+    have = part.stat().st_size if part.exists() else 0
+    if answer.status_code == requests.codes.requested_range_not_satisfiable:
+        return  # the file was complete; the caller checks its SHA-256
+    if answer.status_code != requests.codes.partial_content:
+        have = 0  # the host cannot resume, and sends the whole file
+    elif have:
+        log.info("%s: resuming from byte %d", place, have)
+    length = answer.headers.get("Content-Length")
+    whole = file.size if file.size is not None else have + int(length) if length else None
+    content = answer.iter_content(CHUNK)
+    try:
+        start = next(content, b"")
+        if hosts.is_page(answer, start):
+            raise _Unusable(f"has {hosts.PAGE}")
         if length and have + int(length) != whole:
-            # Another version, or a page that asks to log in.
             raise _Unusable(f"has {have + int(length)} bytes instead of {whole}")
-        try:
-            with part.open("ab" if have else "wb") as sink:
-                for chunk in answer.iter_content(CHUNK):
-                    sink.write(chunk)
-                    before, have = have, have + len(chunk)
-                    if whole and have * 10 // whole > before * 10 // whole:
-                        share = have * 100 // whole
-                        log.log(PROGRESS, "%s: %d %% of %d bytes", file.name, share, whole)
-        except requests.RequestException:
-            raise
-        except OSError as error:  # a full disk, most likely: leave nothing behind
-            part.unlink(missing_ok=True)
-            raise UserError(
-                f"{part}: {error.strerror or error} (the partial file was removed). Free space "
-                f"under {part.parent.resolve()} and run again."
-            ) from error
+        with part.open("ab" if have else "wb") as sink:
+            for chunk in chain([start], content):
+                sink.write(chunk)
+                before, have = have, have + len(chunk)
+                if whole and have * 10 // whole > before * 10 // whole:
+                    share = have * 100 // whole
+                    log.log(PROGRESS, "%s: %d %% of %d bytes", file.name, share, whole)
+    except requests.RequestException as error:
+        reason = "no more bytes in time" if _late(error) else "the host breaks off"
+        raise _BrokenOff(reason) from error
+    except OSError as error:  # a full disk, most likely: leave nothing behind
+        part.unlink(missing_ok=True)
+        raise UserError(
+            f"{part}: {error.strerror or error} (the partial file was removed). Free space "
+            f"under {part.parent.resolve()} and run again."
+        ) from error
     if whole and have < whole:
-        raise requests.ConnectionError(f"cut off at {have} of {whole} bytes")
+        raise _BrokenOff("the host breaks off")
+
+
+def _late(error: requests.RequestException) -> bool:
+    """Return whether a time-out ended a request; some of them are connection errors to requests."""
+    return isinstance(error, requests.Timeout) or "timed out" in str(error)
 
 
 def _extract(archive: Archive, path: Path, files: list[File], raw: Path) -> None:

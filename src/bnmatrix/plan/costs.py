@@ -14,6 +14,7 @@ from typing import Any
 
 from bnmatrix.config.datasets import Dataset
 from bnmatrix.config.project import Project
+from bnmatrix.plan.blocks import Block
 from bnmatrix.plan.jobs import Job, jobs
 from bnmatrix.plan.sizes import parts
 from bnmatrix.training.minibatches import total_steps
@@ -73,19 +74,27 @@ class Cost:
         return self.seconds < _SHORT_SECONDS
 
 
-def training_cost(project: Project, job: Job) -> Cost:
-    """Return the cost of a training job."""
+def training_cost(project: Project, job: Job, block: Block | None = None) -> Cost:
+    """Return the cost of a training job.
+
+    Args:
+        project: the configuration.
+        job: the job.
+        block: the replicates that it trains; if None, all of them.
+    """
     study, dataset = project.study(job.study), project.dataset_of(job.study)
-    replicates = project.replicates_of(job.study)
+    block = block or Block(1, project.replicates_of(job.study))
+    # The first block tunes learning rates and times steps for all blocks.
+    replicates, first = block.size, block.first == 1
     seconds = _START_SECONDS
     for variant in job.variants:
         settings = variant.settings
         seconds += _COMPILE_SECONDS + _COMPILE_LAYER_SECONDS * len(settings.hidden_layers)
-        runs = replicates + (_tuning_runs(study.tuning) if settings.tuned else 0)
+        runs = replicates + (_tuning_runs(study.tuning) if settings.tuned and first else 0)
         torch = settings.framework == "torch"
         seconds += runs * _run_seconds(dataset, settings) + torch * _TORCH_START_SECONDS
         seconds += _MEASURE_SECONDS * replicates * bool(study.measures)
-        if "step_time" in study.measures:
+        if first and "step_time" in study.measures:
             flop = 6 * _weights(dataset, settings) * settings.batch_size
             seconds += _TIMED_STEPS * (_TIMED_STEP_SECONDS + 2 * flop / _FLOPS)
     values = dataset.features * (dataset.examples.train + dataset.examples.test)
@@ -153,7 +162,7 @@ def measured(logs: Path, studies: Iterable[str]) -> list[dict[str, Any]]:
     """
     rows = []
     for study in studies:
-        files = sorted((logs / study).glob("*.benchmark.tsv"))
+        files = sorted((logs / study).glob("*/*.benchmark.tsv"))
         benchmarks = [_benchmark(file) for file in files]
         if benchmarks:
             rows.append(

@@ -13,7 +13,7 @@ from bnmatrix.config.validation import validated
 from bnmatrix.datasets.own.cache import inspected, inspected_by_main_process
 from bnmatrix.datasets.own.source import OwnSource
 from bnmatrix.datasets.own.spec import Inspection
-from bnmatrix.errors import Unavailable, UserError
+from bnmatrix.errors import UserError
 from bnmatrix.models import FILE_NAME
 
 
@@ -57,6 +57,9 @@ def load_datasets(
 ) -> Datasets:
     """Validate data sets, and inspect those of a user's own that the chosen studies use.
 
+    A data set of a user's own is among the missing ones if its files are not there, cannot be read,
+    or hold nothing that a classifier can learn from.
+
     Args:
         run: the content of ``config.yaml``.
         entries: entries of data sets, by name.
@@ -64,7 +67,7 @@ def load_datasets(
         root: the directory that holds the folder ``data``.
 
     Raises:
-        UserError: an entry is wrong, or a classifier cannot learn from a user's own data set.
+        UserError: an entry is wrong.
     """
     used = {
         dataset_of(name, entry, entries)
@@ -95,11 +98,11 @@ def load_datasets(
             )
             continue
         try:
-            inspection = inspected(name, _source(declared), root / "data", run.mirror)
-        except Unavailable as error:
-            datasets.missing[name] = str(error)
+            asked = run.studies != "all"
+            inspection = inspected(name, _source(declared), root / "data", run.mirror, again=asked)
         except UserError as error:
-            raise UserError(f"{where}: {error}") from None
+            # A file that is missing or broken stops its own studies and no others.
+            datasets.missing[name] = f"{where}: {error}"
         else:
             datasets.available[name] = _inspected_dataset(name, declared, inspection)
     return datasets

@@ -9,6 +9,7 @@ from bnmatrix.config.project import Project
 from bnmatrix.datasets.own.cache import INSPECTED_VARIABLE, for_jobs
 from bnmatrix.installed import DIGEST_VARIABLE, package_digest, requirement
 from bnmatrix.plan.loading import MIRROR_VARIABLE
+from bnmatrix.supervision import SNAKEMAKE_VARIABLE
 
 #: What pip needs to install this package in a conda environment (environment.post-deploy.sh).
 REQUIREMENT_VARIABLE = "BNMATRIX_REQUIREMENT"
@@ -22,6 +23,7 @@ def set_environment(project: Project, main_process: bool) -> None:
     not cause anything to run again. :data:`INSPECTED_VARIABLE` holds the inspections of a user's
     own data, because jobs may run on machines without this data. :data:`DIGEST_VARIABLE` lets jobs
     refuse other code, and :data:`REQUIREMENT_VARIABLE` lets a new conda environment get this code.
+    :data:`SNAKEMAKE_VARIABLE` holds the number of this process, because jobs end with it.
 
     Args:
         project: the configuration.
@@ -37,6 +39,7 @@ def set_environment(project: Project, main_process: bool) -> None:
     datasets = project.datasets.items()
     inspected = [name for name, dataset in datasets if isinstance(dataset, InspectedDataset)]
     os.environ[INSPECTED_VARIABLE] = for_jobs(inspected, Path("data"))
+    os.environ[SNAKEMAKE_VARIABLE] = str(os.getpid())
     if project.run.mirror:
         os.environ[MIRROR_VARIABLE] = project.run.mirror
 

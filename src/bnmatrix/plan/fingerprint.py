@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parent.parent
+from bnmatrix.installed import DEFAULTS, PACKAGE
 
 
 @cache
@@ -36,8 +36,7 @@ def closure(stage: str, package: Path = PACKAGE) -> set[Path]:
     """Return the files of the package that affect the files that a stage writes.
 
     These are the modules that the stage imports, transitively, with the ``__init__.py`` of their
-    packages, and the templates and other data files beside them. The data files of the package
-    itself do not count: they are declarations, and rules have those that they use as params.
+    packages, and the templates and other data files beside them.
     """
     found: set[Path] = set()
     todo = [package / "stages" / f"{stage}.py"]
@@ -65,9 +64,8 @@ def _read(path: Path, package: Path) -> _File:
     tree = ast.parse(text)
     folders = [path.parent, *path.parent.parents]
     packages = [folder / "__init__.py" for folder in folders[: folders.index(package) + 1]]
-    data_files = _data_files(path.parent) if path.parent != package else ()
     imported = [file for name in _imports(tree) for file in _module(name, package)]
-    return _File(_code(text, tree), (*packages, *data_files, *imported))
+    return _File(_code(text, tree), (*packages, *_data_files(path.parent), *imported))
 
 
 def _imports(tree: ast.Module) -> Iterator[str]:
@@ -133,6 +131,9 @@ def _data_files(folder: Path) -> tuple[Path, ...]:
     for path in sorted(folder.iterdir()):
         # Editors and systems leave files such as `.module.py.swp`, `module.py~` and `.DS_Store`.
         if path.name.startswith(".") or path.name.endswith("~"):
+            continue
+        # Declarations reach stages as params. A change to one study must not run the others again.
+        if path.name == DEFAULTS.name:
             continue
         if path.is_dir() and path.name != "__pycache__" and not any(path.glob("*.py")):
             found += [file for file in path.rglob("*") if file.is_file() and file.name[0] != "."]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bnmatrix.config.project import Project
+from bnmatrix.plan.blocks import Block
 from bnmatrix.plan.variants import variant_name, variants
 from bnmatrix.training.settings import Settings
 from bnmatrix.training.spec import JobSpec, Variant
@@ -37,15 +38,22 @@ class Job:
         """Name of the validation split, which all variants of the job share."""
         return split_name(self.variants[0].settings)
 
-    def spec(self, project: Project) -> JobSpec:
-        """Return the specification of the job."""
+    def spec(self, project: Project, block: Block | None = None) -> JobSpec:
+        """Return the specification of the job.
+
+        Args:
+            project: the configuration.
+            block: the replicates to train; if None, all of them.
+        """
         study = project.study(self.study)
+        block = block or Block(1, project.replicates_of(self.study))
         tuned = any(variant.settings.tuned for variant in self.variants)
         return JobSpec(
             study=self.study,
             dataset=study.dataset,
             axes=tuple(study.axes),
-            replicates=project.replicates_of(self.study),
+            replicates=block.size,
+            first=block.first,
             seed=study.seed,
             tuning=study.tuning if tuned else None,
             measures=study.measures,

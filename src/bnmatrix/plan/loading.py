@@ -69,8 +69,9 @@ def _run_config(config: Mapping[str, Any] | str | None, root: Path) -> RunConfig
         file = root / "config/config.yaml"
         config = read_yaml(file) if file.exists() else {}
     config = json.loads(config) if isinstance(config, str) else dict(config)
-    if isinstance(config.get("studies"), str) and config["studies"] != "all":
-        config["studies"] = [name.strip() for name in config["studies"].split(",")]
+    for key in ("studies", "datasets"):
+        if isinstance(config.get(key), str) and config[key] != "all":
+            config[key] = [name.strip() for name in config[key].split(",")]
     if not config.get("mirror"):
         config["mirror"] = os.environ.get(MIRROR_VARIABLE) or None
     return validated(RunConfig, config, "config/config.yaml (or --config)")
@@ -146,6 +147,13 @@ def _check(project: Project) -> None:
     Raises:
         UserError: the first error.
     """
+    for name in project.run.datasets if project.run.datasets != "all" else []:
+        if name not in project.datasets:
+            raise UserError(
+                f"config/config.yaml (or --config): datasets: unknown data set '{name}'"
+                f"{suggestion(name, project.datasets)}; "
+                f"{project.run.datasets_file} declares {', '.join(project.datasets)}"
+            )
     for name in project.run.studies if project.run.studies != "all" else []:
         if name not in project.unavailable:
             project.study(name)

@@ -11,19 +11,22 @@ from typing import Any
 from bnmatrix.config.own_data import InspectedDataset
 from bnmatrix.config.project import Project
 from bnmatrix.config.run import CONFIG_FILES
-from bnmatrix.datasets.availability import Availability, availability, check_mirror
+from bnmatrix.datasets.availability import Availability, availability
 from bnmatrix.datasets.built_in import Preparation
 from bnmatrix.datasets.own.spec import OwnPreparation
+from bnmatrix.datasets.places import check_mirror
 from bnmatrix.datasets.raw_files import File
 from bnmatrix.datasets.splitting import Split
 from bnmatrix.errors import UserError
 from bnmatrix.files import as_json
+from bnmatrix.plan.blocks import Block, cover, finished_blocks
 from bnmatrix.plan.costs import Cost, training_cost
 from bnmatrix.plan.jobs import Job, group, split_name
 from bnmatrix.plan.loading import MIRROR_VARIABLE, load_project
 from bnmatrix.plan.preparation import preparation
 from bnmatrix.plan.variants import left_out_variants, variants
-from bnmatrix.training.spec import Variant
+from bnmatrix.plan.versions import training_code
+from bnmatrix.training.spec import JobSpec, Variant
 
 NO_TORCH = "PyTorch is not installed: `make torch` adds it"
 _MIRRORED = f"{MIRROR_VARIABLE}=<directory or address with copies> snakemake"
@@ -36,12 +39,16 @@ class Plan:
     Attributes:
         project: the configuration.
         available: for each data set whose files were searched, whether it is available.
+        runs: the folder of finished training jobs to use again; None if there is no such folder,
+            because the files are in a storage.
     """
 
     project: Project
     available: Mapping[str, Availability]
+    runs: Path | None = None
     _variants: dict[str, list[Variant]] = field(default_factory=dict)
     _jobs: dict[str, dict[str, Job]] = field(default_factory=dict)
+    _blocks: dict[tuple[str, str], tuple[Block, ...]] = field(default_factory=dict)
 
     @cached_property
     def not_run(self) -> dict[str, list[str]]:
@@ -49,8 +56,12 @@ class Plan:
         reasons: dict[str, list[str]] = {}
         project = self.project
         for study in project.chosen:
-            answer = self.available.get(project.study(study).dataset)
-            if answer is not None and not answer.available:
+            dataset = project.study(study).dataset
+            answer = self.available.get(dataset)
+            if project.run.datasets != "all" and dataset not in project.run.datasets:
+                reason = f"{project.datasets[dataset].title} is not among the data sets of this run"
+                reasons.setdefault(reason, []).append(study)
+            elif answer is not None and not answer.available:
                 reasons.setdefault(answer.reason, []).append(study)
             elif not project.study(study).frameworks & set(project.frameworks):
                 reasons.setdefault(NO_TORCH, []).append(study)
@@ -146,9 +157,40 @@ class Plan:
             raise UserError(f"study '{study}' has no job '{name}'; it has {', '.join(jobs)}")
         return jobs[name]
 
-    def cost(self, study: str, name: str) -> Cost:
-        """Return the cost of a job."""
-        return training_cost(self.project, self.job(study, name))
+    def spec(self, study: str, name: str, block: Block | None = None) -> JobSpec:
+        """Return the specification of a job for a block of replicates; None: all of them."""
+        spec = self.job(study, name).spec(self.project, block)
+        return spec.model_copy(update={"code": training_code(spec.stage, spec.framework)})
+
+    def blocks(self, study: str, name: str) -> tuple[Block, ...]:
+        """Return the blocks in which the replicates of a job are trained, finished ones included.
+
+        The answer stays the same during a run, although blocks are trained in the meantime.
+        """
+        key = study, name
+        if key not in self._blocks:
+            replicates = self.project.replicates_of(study)
+            finished: list[Block] = []
+            if self.runs:
+                finished = finished_blocks(self.runs / study / name, self.spec(study, name).recipe)
+            self._blocks[key] = cover(replicates, finished)
+        return self._blocks[key]
+
+    def tuned_in(self, study: str, name: str, block: Block) -> Block | None:
+        """Return the block that tunes the learning rates of another block; None if none does."""
+        if block.first == 1 or self.job(study, name).spec(self.project).tuning is None:
+            return None
+        first = self.blocks(study, name)[0]
+        return first if first.last < block.first else Block(1, block.first - 1)
+
+    def training_codes(self, study: str) -> dict[str, str]:
+        """Return the digests of the code that trains a study, by stage."""
+        specs = [self.spec(study, name) for name in self.jobs(study)]
+        return {spec.stage: spec.code for spec in specs}
+
+    def cost(self, study: str, name: str, block: Block) -> Cost:
+        """Return the cost of a job for a block of replicates."""
+        return training_cost(self.project, self.job(study, name), block)
 
     def preparation(self, dataset: str, split: str) -> Preparation | OwnPreparation:
         """Return the specification of the preparation of a data set with one validation split.
@@ -188,13 +230,15 @@ class Plan:
         return datasets[dataset].files
 
     def require(self, dataset: str) -> None:
-        """Check that a data set is available.
+        """Check that a data set is available, or was before a download failed.
+
+        A request that names a study requires its data set, so a failed download is tried again.
 
         Raises:
             UserError: the data set is not available. The message names the places that were tried.
         """
         answer = self.available.get(dataset)
-        if answer is not None and not answer.available:
+        if answer is not None and not answer.available and not answer.failed:
             raise UserError(
                 f"{answer.reason}.\nConnect to the network and run again, or set a mirror: "
                 f"{_MIRRORED} ..."
@@ -236,7 +280,8 @@ class Plan:
         """Return a message that names the studies that do not run, the reasons, and what to do."""
         lines = [f"  {', '.join(names)}: {reason}" for reason, names in self.not_run.items()]
         head = f"{self.asked - len(self.studies)} of {self.asked} studies do not run:"
-        if set(self.not_run) == {NO_TORCH}:
+        if all(answer.available for answer in self.available.values()):
+            # Neither a network nor a mirror would help.
             return "\n".join([head, *lines])
         tail = "To add them, run `snakemake --cores 4` with a network, or\n"
         return "\n".join([head, *lines, f"{tail}  {_MIRRORED} --cores 4"])
@@ -247,13 +292,14 @@ class Plan:
         return len(self.studies) + sum(map(len, self.not_run.values()))
 
 
-def make_plan(config: Mapping[str, Any], look: bool) -> Plan:
+def make_plan(config: Mapping[str, Any], look: bool, runs: Path | None = None) -> Plan:
     """Return the plan of a run.
 
     Args:
         config: the merged ``config.yaml`` and ``--config`` values.
         look: whether to check that data sets are available. The main process does; its jobs do not
             need to.
+        runs: the folder of finished training jobs to use again, if it is on this machine.
 
     Raises:
         UserError: the configuration is wrong, a required data set is not available, or no study
@@ -261,18 +307,25 @@ def make_plan(config: Mapping[str, Any], look: bool) -> Plan:
     """
     project = load_project(config)
     if not look:
-        return Plan(project, {})
+        return Plan(project, {}, runs)
     check_mirror(project.run.mirror)
     names = list(project.datasets)
     if project.run.studies != "all":
         names = list(dict.fromkeys(project.study(study).dataset for study in project.chosen))
+    if project.run.datasets != "all":
+        names = [name for name in names if name in project.run.datasets]
 
     def answer(dataset: str) -> Availability:
-        raw = Path("data/raw") / dataset
-        return availability(project.datasets[dataset], project.run.mirror, raw)
+        raw, partial = Path("data/raw") / dataset, Path("data/partial") / dataset
+        return availability(project.datasets[dataset], project.run.mirror, raw, partial)
 
     with ThreadPoolExecutor() as pool:
-        plan = Plan(project, dict(zip(names, pool.map(answer, names), strict=True)))
+        answers = dict(zip(names, pool.map(answer, names), strict=True))
+    plan = Plan(project, answers, runs)
+    if project.run.require_all or not plan.studies:
+        # Nothing can run without the failed downloads, so they are tried again.
+        tried = {name: found for name, found in answers.items() if not found.failed}
+        plan = Plan(project, tried, runs)
     if plan.not_run and project.run.require_all:
         raise UserError(
             f"require_all is set, but some data is not available.\n{plan.not_run_message()}"

@@ -1,7 +1,11 @@
-"""Versions of the libraries that train networks."""
+"""The code and the versions of the libraries that train networks."""
 
+import hashlib
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+
+from bnmatrix.files import as_json
+from bnmatrix.plan.fingerprint import fingerprint
 
 #: Framework → its libraries. TensorFlow has another name in each of its builds.
 _LIBRARIES = {
@@ -20,3 +24,10 @@ def library_versions(framework: str) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return versions
+
+
+@cache
+def training_code(stage: str, framework: str) -> str:
+    """Return a digest of the code of a stage and of the libraries that it computes with."""
+    content = as_json([fingerprint(stage), library_versions(framework)])
+    return hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -1,5 +1,6 @@
 """Combine the tables of a study's jobs, in the order of the variants."""
 
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from bnmatrix.config.datasets import Dataset
 from bnmatrix.config.own_data import InspectedDataset
 from bnmatrix.errors import UserError
 from bnmatrix.files import write_json
+from bnmatrix.plan.blocks import cover, finished_blocks
 from bnmatrix.plan.jobs import jobs, split_name
 from bnmatrix.plan.loading import load_project
 from bnmatrix.plan.variants import variants
@@ -16,13 +18,23 @@ from bnmatrix.tables.provenance import study_provenance
 
 
 def run(
-    study: str, *, config: str | None, folder: Path, processed: Path, runs: Path, results: Path
+    study: str,
+    *,
+    config: str | None,
+    replicates: int,
+    codes: Mapping[str, str],
+    folder: Path,
+    processed: Path,
+    runs: Path,
+    results: Path,
 ) -> None:
     """Write the tables of a study from the tables of its jobs.
 
     Args:
         study: name of the study.
         config: the configuration as JSON; if None, ``config/config.yaml`` is read.
+        replicates: number of replicates of each variant.
+        codes: digests of the code that trained the study, by stage.
         folder: the folder of the runs of all studies.
         processed: the folder of the prepared data.
         runs: the table of runs to write (CSV).
@@ -30,7 +42,12 @@ def run(
     """
     project = load_project(config)
     matrix = variants(project, study)
-    folders = [folder / study / job.name for job in jobs(project, study)]
+    folders = []
+    for job in jobs(project, study):
+        place, spec = folder / study / job.name, job.spec(project)
+        recipe = spec.model_copy(update={"code": codes.get(spec.stage, "")}).recipe
+        blocks = cover(replicates, finished_blocks(place, recipe))
+        folders += [place / str(block) for block in blocks]
     for path in folders:
         if not (path / "results.arrow").exists():
             raise UserError(
@@ -42,7 +59,7 @@ def run(
     for file, names in FILES.items():
         packed = load([path / f"{file}.arrow" for path in folders], order)
         for name in names:
-            table = unpack(packed, name)
+            table = unpack(packed, name, replicates)
             if name == "runs":
                 write_csv(table.to_pandas(), runs)
             elif name == "timings":

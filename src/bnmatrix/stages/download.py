@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from bnmatrix.datasets.availability import check_mirror
 from bnmatrix.datasets.download import download
+from bnmatrix.datasets.places import check_mirror
 from bnmatrix.plan.loading import load_project
 
 

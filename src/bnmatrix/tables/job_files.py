@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from pyarrow import ipc
 
 from bnmatrix.files import atomic_path
+from bnmatrix.tables.recipe import RECIPE
 from bnmatrix.tables.schema import RUN_KEYS, TABLES
 
 #: The files of a job, and the tables in each file. Every variant has rows in the first table of
@@ -29,23 +30,28 @@ FILES = {
 
 _MACHINE = b"bnmatrix.machine"
 
+#: Tables in which ``replicate`` is not the number of a run.
+_OTHER_REPLICATES = ("tuning", "step_times")
+
 #: Number of files that are read before they are combined.
 _BATCH = 500
 
 
-def save(folder: Path, tables: Mapping[str, pd.DataFrame], machine: dict[str, Any]) -> None:
-    """Write the tables of a job, and facts about its machine, into ``folder``.
+def save(
+    folder: Path, tables: Mapping[str, pd.DataFrame], machine: dict[str, Any], recipe: str
+) -> None:
+    """Write the tables of a job, its recipe, and facts about its machine, into ``folder``.
 
     Args:
         folder: the folder for the files.
         tables: the tables of :data:`bnmatrix.tables.schema.TABLES`, by name. The rows of
             each variant must be consecutive.
         machine: facts about the machine, stored with the times.
+        recipe: the recipe of the job, stored with the results.
     """
+    metadata = {"results": {RECIPE: recipe}, "times": {_MACHINE: json.dumps(machine)}}
     for file, names in FILES.items():
-        packed = _pack(tables, names)
-        if file == "times":
-            packed = packed.replace_schema_metadata({_MACHINE: json.dumps(machine).encode()})
+        packed = _pack(tables, names).replace_schema_metadata(metadata[file])
         with (
             atomic_path(folder / f"{file}.arrow") as temporary,
             ipc.new_file(temporary, packed.schema) as writer,
@@ -85,7 +91,15 @@ def _own_columns(name: str) -> dict[str, pa.DataType]:
 
 
 def load(paths: list[Path], order: list[str]) -> pa.Table:
-    """Read files of one kind and combine them: one row per variant, in the order of ``order``."""
+    """Read files of one kind and combine them.
+
+    Args:
+        paths: the files; those of one job in the order of their replicates.
+        order: names of the variants.
+
+    Returns:
+        One row per variant and file, in the order of ``order``, and then of ``paths``.
+    """
     # A table of one row needs far more memory than the row.
     batches = (paths[start : start + _BATCH] for start in range(0, len(paths), _BATCH))
     packed = _together(_together(map(_read, batch)).combine_chunks() for batch in batches)
@@ -102,12 +116,13 @@ def _read(path: Path) -> pa.Table:
     return ipc.open_file(path.read_bytes()).read_all()
 
 
-def unpack(packed: pa.Table, name: str) -> pa.Table:
+def unpack(packed: pa.Table, name: str, replicates: int | None = None) -> pa.Table:
     """Return one of the tables: study, data set and axes first, then the columns of the table.
 
     Args:
         packed: the result of :func:`load`.
         name: a key of :data:`bnmatrix.tables.schema.TABLES`.
+        replicates: number of the last replicate to return; if None, all are returned.
     """
     lists = packed[name].combine_chunks()
     parents = pc.list_parent_indices(lists)
@@ -125,7 +140,17 @@ def unpack(packed: pa.Table, name: str) -> pa.Table:
     columns |= {
         key: row_columns[key] if key in row_columns else of_variant(key) for key in TABLES[name]
     }
-    return pa.table(columns)
+    table = pa.table(columns)
+    if replicates is None or name in _OTHER_REPLICATES:
+        return table
+    return table.filter(pc.less_equal(table["replicate"], replicates))
+
+
+def tuned_rates(path: Path) -> dict[str, float]:
+    """Return the learning rates that a job tuned, by variant, from its file of results."""
+    tuning = unpack(_read(path), "tuning").to_pandas()
+    chosen = tuning[tuning["chosen"]]
+    return dict(zip(chosen["variant"], chosen["rate"], strict=True))
 
 
 def machine_of(path: Path) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What a framework gives to training; the rest of training knows no framework."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,8 +15,29 @@ from bnmatrix.training.seeds import Streams
 from bnmatrix.training.settings import Settings
 from bnmatrix.training.spec import JobSpec
 
-#: Examples on the device: features and labels, of the framework's own type.
-Placed = tuple[Any, Any]
+#: Examples: features, and labels (int32).
+Part = tuple[NDArray[Any], NDArray[np.int32]]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Examples that a trainer evaluates.
+
+    Attributes:
+        x: features on the device, of the framework's own type; a trainer can append rows.
+        y: labels, one per example.
+    """
+
+    x: Any
+    y: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def first(self, examples: int) -> "Placed":
+        """Return the first examples."""
+        return Placed(self.x, self.y[:examples])
+
 
 #: A measured value: what it is, of which layer or mode, and the value.
 Value = tuple[str, int | str, float]
@@ -45,17 +66,19 @@ class Trainer(Protocol):
     def start(self, settings: Settings, learning_rate: float, streams: Streams) -> None:
         """Go back to before the first step, with the initial weights of a run."""
 
-    def place(self, x: NDArray[Any], y: NDArray[np.int32]) -> Placed:
-        """Put examples on the device."""
+    def place(self, parts: Sequence[Part]) -> list[Placed]:
+        """Put all parts that are evaluated on the device."""
 
-    def train(self, segment: Segment) -> tuple[float, float]:
-        """Train; return the summed loss and the number of correct predictions, as trained."""
+    def train(self, segments: Sequence[Segment]) -> list[tuple[float, float]]:
+        """Train on consecutive segments, up to the first whose loss is not finite.
 
-    def evaluate(self, x: Any, y: Any) -> tuple[float, float]:
-        """Return the mean loss and the accuracy on placed examples, in inference mode."""
+        Returns:
+            For each segment that was trained, the summed loss and the number of correct
+            predictions: of each mini-batch before its update.
+        """
 
-    def predict(self, x: Any) -> NDArray[np.float32]:
-        """Return each class's probability for placed examples, in inference mode."""
+    def logits(self, placed: Placed) -> NDArray[np.float32]:
+        """Return the logits of placed examples, examples × classes, in inference mode."""
 
 
 class Observer(Protocol):

@@ -12,15 +12,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bnmatrix.datasets.data import Prepared, load_prepared
+from bnmatrix.errors import UserError
 from bnmatrix.logs import PROGRESS
-from bnmatrix.tables.job_files import save
+from bnmatrix.tables.job_files import save, tuned_rates
 from bnmatrix.tables.machine import commit
 from bnmatrix.tables.schema import DIVERGED, TABLES
 from bnmatrix.training.framework import Framework, Measuring
 from bnmatrix.training.program import Program, Run
 from bnmatrix.training.rows import PredictionRow, RunRow, VariantRows
+from bnmatrix.training.scores import probabilities, scores
 from bnmatrix.training.settings import Settings
 from bnmatrix.training.spec import JobSpec, Step, Variant
 from bnmatrix.training.tuning import tune
@@ -41,20 +44,46 @@ class Outcome:
     machine: dict[str, Any]
 
 
-def run_job(spec: JobSpec, data: Path, framework: Framework, threads: int, folder: Path) -> None:
-    """Train a job's variants on prepared data, and write its tables into ``folder``."""
-    outcome = train_job(spec, load_prepared(data), framework, threads)
-    save(folder, outcome.tables, outcome.machine | {"commit": commit()})
+def run_job(
+    spec: JobSpec,
+    data: Path,
+    framework: Framework,
+    threads: int,
+    folder: Path,
+    tuned: Sequence[Path],
+) -> None:
+    """Train a job's variants on prepared data, and write its tables into ``folder``.
+
+    Raises:
+        UserError: ``tuned`` has no file with the learning rates that the job needs.
+    """
+    rates = {name: rate for path in tuned for name, rate in tuned_rates(path).items()}
+    outcome = train_job(spec, load_prepared(data), framework, threads, rates)
+    save(folder, outcome.tables, outcome.machine | {"commit": commit()}, spec.recipe)
 
 
-def train_job(spec: JobSpec, prepared: Prepared, framework: Framework, threads: int) -> Outcome:
+def train_job(
+    spec: JobSpec,
+    prepared: Prepared,
+    framework: Framework,
+    threads: int,
+    rates: Mapping[str, float] | None = None,
+) -> Outcome:
     """Train every replicate of a job's variants and score each on the test part, at its end.
+
+    The job of replicate 1 also tunes learning rates, and takes the measures that are taken after
+    runs. Jobs of later replicates do neither, so that all jobs together have the same tables as one
+    job.
 
     Args:
         spec: what to train.
         prepared: the data, split.
         framework: what trains all of its variants.
         threads: threads that the framework was configured with.
+        rates: tuned learning rates by variant, for a job that does not train replicate 1.
+
+    Raises:
+        UserError: a learning rate is missing in ``rates``.
     """
     began = time.perf_counter()
     measures = _measures_in_runs(spec, framework.measuring)
@@ -62,8 +91,8 @@ def train_job(spec: JobSpec, prepared: Prepared, framework: Framework, threads: 
     for members in by_program(spec.variants):
         program = Program(members[0].settings, prepared, spec.seed, framework)
         for variant in members:
-            rows[variant.name] = _train_variant(spec, variant, program, measures)
-    if framework.measuring:
+            rows[variant.name] = _train_variant(spec, variant, program, measures, rates or {})
+    if framework.measuring and spec.first == 1:
         for name, values in framework.measuring.after_runs(spec, prepared).items():
             rows[name].step_times = values
     machine = {
@@ -122,7 +151,11 @@ def _labelled(
 
 
 def _train_variant(
-    spec: JobSpec, variant: Variant, program: Program, measures: dict[str, tuple[Step, ...]]
+    spec: JobSpec,
+    variant: Variant,
+    program: Program,
+    measures: dict[str, tuple[Step, ...]],
+    rates: Mapping[str, float],
 ) -> VariantRows:
     """Train all replicates of a variant."""
     settings, name = variant.settings, f"{spec.study} {variant.name}"
@@ -130,13 +163,20 @@ def _train_variant(
         "%s: %d training, %d validation, %d test examples; %d parameters",
         name,
         program.examples,
-        len(program.validation[1]),
-        len(program.test[1]),
+        len(program.validation),
+        len(program.test),
         program.trainer.parameters,
     )
     rows = VariantRows()
     learning_rate = settings.learning_rate
-    if settings.tuned:
+    if settings.tuned and spec.first > 1:
+        if variant.name not in rates:
+            raise UserError(
+                f"--tuned: no file has the tuned learning rate of {name}, which the job of "
+                "replicate 1 writes to its results.arrow"
+            )
+        learning_rate = rates[variant.name]
+    elif settings.tuned:
         if spec.tuning is None:
             raise ValueError(f"{name} is tuned, and the job is not told how")
         learning_rate, rows.tuning = tune(
@@ -145,24 +185,34 @@ def _train_variant(
             spec.tuning,
             report=lambda chosen: log.info("%s: tuned: %s", name, chosen),
         )
-    for replicate in range(1, spec.replicates + 1):
+    for replicate in range(spec.first, spec.last + 1):
         run = program.run(settings, learning_rate, replicate, measures=measures)
-        row = _scored(program, run, learning_rate)
+        logits = program.trainer.logits(program.test)
+        row = _scored(program, run, learning_rate, logits)
         rows.runs.append(row)
         rows.history += run.history
         rows.timings += run.timings
         rows.measurements += run.measurements
         if spec.predictions and not run.diverged and not settings.folds:
-            rows.predictions += _predictions(program, replicate)
+            rows.predictions += _predictions(program.test.y, replicate, logits)
         _log_run(spec, name, run, row)
     if len(spec.variants) > 1:
         _log_variant(name, rows.runs)
     return rows
 
 
-def _scored(program: Program, run: Run, learning_rate: float) -> RunRow:
-    """Return a run's last evaluation and its scores on the test part; NaN for a diverged run."""
-    test_loss, test_accuracy = program.trainer.evaluate(*program.test)
+def _scored(
+    program: Program, run: Run, learning_rate: float, logits: NDArray[np.float32]
+) -> RunRow:
+    """Return a run's last evaluation and its scores on the test part; NaN for a diverged run.
+
+    Args:
+        program: what trained it.
+        run: the run.
+        learning_rate: its learning rate.
+        logits: those of the test part, examples × classes.
+    """
+    test_loss, test_accuracy = scores(logits, program.test.y)
     if not math.isfinite(test_loss):
         run.status = DIVERGED
     last = run.history[-1]
@@ -189,11 +239,17 @@ def _scored(program: Program, run: Run, learning_rate: float) -> RunRow:
     )
 
 
-def _predictions(program: Program, replicate: int) -> list[PredictionRow]:
-    """Return what a trained network predicts for each test example."""
-    x, y = program.test
-    probabilities = program.trainer.predict(x)
-    predicted = probabilities.argmax(axis=1)
+def _predictions(
+    y: NDArray[np.int32], replicate: int, logits: NDArray[np.float32]
+) -> list[PredictionRow]:
+    """Return what a trained network predicts for each test example.
+
+    Args:
+        y: the labels of the test part.
+        replicate: the number of the replicate.
+        logits: the network's, examples × classes.
+    """
+    predicted = logits.argmax(axis=1)
     return [
         PredictionRow(
             replicate=replicate,
@@ -203,7 +259,7 @@ def _predictions(program: Program, replicate: int) -> list[PredictionRow]:
             probability=round(float(values[chosen]), 4),
         )
         for number, (label, chosen, values) in enumerate(
-            zip(np.asarray(y), predicted, probabilities, strict=True)
+            zip(y, predicted, probabilities(logits), strict=True)
         )
     ]
 
@@ -215,7 +271,7 @@ def _log_run(spec: JobSpec, name: str, run: Run, row: RunRow) -> None:
             "replicate %d of %d, epoch %g, step %d: loss %.4f, accuracy %.4f; "
             "validation loss %.4f, accuracy %.4f (%.2f s)",
             run.replicate,
-            spec.replicates,
+            spec.last,
             evaluation["epoch"],
             evaluation["step"],
             evaluation["train_loss_as_trained"],
@@ -229,7 +285,7 @@ def _log_run(spec: JobSpec, name: str, run: Run, row: RunRow) -> None:
         "%s: replicate %d of %d %s, test accuracy %.4f, %.1f s of training",
         name,
         run.replicate,
-        spec.replicates,
+        spec.last,
         run.status,
         row["test_accuracy"],
         sum(timing["training_seconds"] for timing in run.timings),

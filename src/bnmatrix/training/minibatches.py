@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 from bnmatrix.training.seeds import Purpose, Streams
 from bnmatrix.training.settings import Settings
 
+#: Examples that are trained in one call of a trainer, at most, unless an epoch has more. A call
+#: takes as long as some steps, and copies its examples.
+MOST_ROWS = 32_768
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -35,10 +39,10 @@ class Segment:
         """Number of mini-batches."""
         return self.stop - self.start + self.tail
 
-    def examples(self, batch_size: int) -> int:
-        """Return the number of examples in its mini-batches."""
-        rest = len(self.order) % batch_size if self.tail else 0
-        return (self.stop - self.start) * batch_size + rest
+    def rows(self, batch_size: int) -> NDArray[np.int32]:
+        """Return the indices of the examples in its mini-batches."""
+        stop = None if self.tail else self.stop * batch_size
+        return self.order[self.start * batch_size : stop]
 
 
 def steps_per_epoch(examples: int, batch_size: int, minibatches: str) -> int:
@@ -97,6 +101,33 @@ def segments(
             )
             if step == total:
                 return
+
+
+def together(
+    found: Iterator[Segment], batch_size: int, pauses: Collection[int]
+) -> Iterator[list[Segment]]:
+    """Yield segments in groups: those of a group are trained in one call.
+
+    A group ends with an evaluation, at a pause, or before it has more than :data:`MOST_ROWS`
+    examples.
+
+    Args:
+        found: the segments of a run.
+        batch_size: examples in a mini-batch.
+        pauses: further steps after which a group ends.
+    """
+    group: list[Segment] = []
+    rows = step = 0
+    for segment in found:
+        count = len(segment.rows(batch_size))
+        if group and rows + count > MOST_ROWS:
+            yield group
+            group, rows = [], 0
+        group.append(segment)
+        rows, step = rows + count, step + segment.steps
+        if segment.evaluate or step in pauses:
+            yield group
+            group, rows = [], 0
 
 
 def _order(

@@ -9,9 +9,16 @@ from enum import Enum
 from bnmatrix.datasets.data import Prepared
 from bnmatrix.tables.schema import COMPLETED, DIVERGED
 from bnmatrix.training.examples import Examples, examples_of
-from bnmatrix.training.framework import Framework
-from bnmatrix.training.minibatches import Segment, segments, steps_per_epoch, total_steps
+from bnmatrix.training.framework import Framework, Placed
+from bnmatrix.training.minibatches import (
+    Segment,
+    segments,
+    steps_per_epoch,
+    together,
+    total_steps,
+)
 from bnmatrix.training.rows import EvaluationRow, MeasurementRow, TimingRow
+from bnmatrix.training.scores import scores
 from bnmatrix.training.seeds import Purpose, Streams
 from bnmatrix.training.settings import Settings
 from bnmatrix.training.spec import Step
@@ -87,11 +94,18 @@ class Program:
         self._place(first)
 
     def _place(self, examples: Examples) -> None:
-        place = self.trainer.place
         sample = min(len(examples.x_train), len(examples.x_validation))
-        self.train_sample = place(examples.x_train[:sample], examples.y_train[:sample])
-        self.validation = place(examples.x_validation, examples.y_validation)
-        self.test = place(examples.x_test, examples.y_test)
+        self.train_sample, self.validation, self.test = self.trainer.place(
+            [
+                (examples.x_train[:sample], examples.y_train[:sample]),
+                (examples.x_validation, examples.y_validation),
+                (examples.x_test, examples.y_test),
+            ]
+        )
+
+    def evaluate(self, placed: Placed) -> tuple[float, float]:
+        """Return the mean loss and the accuracy on placed examples, in inference mode."""
+        return scores(self.trainer.logits(placed), placed.y)
 
     def start(
         self, settings: Settings, learning_rate: float, replicate: int, tuning: bool = False
@@ -141,12 +155,13 @@ class Program:
         self._measure(run, measured_at)
         pauses = frozenset[int]().union(*measured_at.values())
         interval = _Interval()
-        for segment in segments(settings, self.examples, streams, pauses):
-            self._train(segment, run, interval, settings.batch_size)
+        found = segments(settings, self.examples, streams, pauses)
+        for group in together(found, settings.batch_size, pauses):
+            self._train(group, run, interval, settings.batch_size)
             if run.steps in pauses:
                 interval.began += self._measure(run, measured_at)
             last = run.steps == total
-            wanted = segment.evaluate and (evaluations is not Evaluations.LAST_VALIDATION or last)
+            wanted = group[-1].evaluate and (evaluations is not Evaluations.LAST_VALIDATION or last)
             if wanted or run.diverged:
                 self._evaluate(run, interval, evaluations)
                 interval = _Interval()
@@ -154,12 +169,13 @@ class Program:
                 break
         return run
 
-    def _train(self, segment: Segment, run: Run, interval: _Interval, batch_size: int) -> None:
-        loss, correct = self.trainer.train(segment)
-        interval.loss += loss
-        interval.correct += correct
-        interval.examples += segment.examples(batch_size)
-        run.steps += segment.steps
+    def _train(self, group: list[Segment], run: Run, interval: _Interval, batch_size: int) -> None:
+        # The trainer ends after a segment in which the run diverges.
+        for segment, (loss, correct) in zip(group, self.trainer.train(group), strict=False):
+            interval.loss += loss
+            interval.correct += correct
+            interval.examples += len(segment.rows(batch_size))
+            run.steps += segment.steps
         if not math.isfinite(interval.loss):
             run.status = DIVERGED
 
@@ -190,7 +206,7 @@ class Program:
         """Add an evaluation and its timing; a run whose losses are not finite has diverged."""
         trained = time.perf_counter()
         epoch = run.steps / self.per_epoch
-        validation_loss, validation_accuracy = self.trainer.evaluate(*self.validation)
+        validation_loss, validation_accuracy = self.evaluate(self.validation)
         row = EvaluationRow(
             replicate=run.replicate,
             epoch=epoch,
@@ -201,7 +217,7 @@ class Program:
             validation_accuracy=validation_accuracy,
         )
         if evaluations is Evaluations.ALL:
-            row["train_loss"], row["train_accuracy"] = self.trainer.evaluate(*self.train_sample)
+            row["train_loss"], row["train_accuracy"] = self.evaluate(self.train_sample)
         # Weights can blow up in the last update before an evaluation.
         losses = (row["train_loss_as_trained"], row.get("train_loss", 0.0), validation_loss)
         if not all(math.isfinite(loss) for loss in losses):

@@ -1,5 +1,6 @@
 """The specification of a training job: everything that decides its results, except the data."""
 
+import hashlib
 import itertools
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
@@ -55,13 +56,19 @@ class Variant(Model):
 
 
 class JobSpec(Model):
-    """The variants of a study that one job trains, one after another, and how."""
+    """The variants of a study that one job trains, one after another, and how.
+
+    The job trains consecutive replicates of each variant.
+    """
 
     study: str
     dataset: str
     axes: tuple[str, ...]
     """The study's axes, in order: columns of its tables."""
     replicates: Count
+    """Number of replicates of each variant."""
+    first: Count = 1
+    """Number of the first replicate."""
     seed: Seed
     """The study's seed, from which all others come."""
     tuning: Tuning | None = None
@@ -72,10 +79,23 @@ class JobSpec(Model):
     """Whether to keep what each run predicts for each test example."""
     variants: tuple[Variant, ...]
     """At least one, all of one framework."""
+    code: str = ""
+    """Digest of the code and of the libraries that train; empty if the job is run by hand."""
 
     def as_json(self) -> str:
         """Return the spec as one line of JSON that depends on its content alone."""
         return as_json(self.model_dump(mode="json"))
+
+    @property
+    def last(self) -> int:
+        """Number of the last replicate."""
+        return self.first + self.replicates - 1
+
+    @property
+    def recipe(self) -> str:
+        """Digest of all that decides a replicate's results except its number and the data."""
+        content = self.model_dump(mode="json", exclude={"first", "replicates"})
+        return hashlib.sha256(as_json(content).encode()).hexdigest()[:16]
 
     @property
     def stage(self) -> str:

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from bnmatrix.datasets.availability import SUMS, have_raw
+from bnmatrix.datasets.availability import SUMS, availability, have_raw
 from bnmatrix.datasets.own.source import OwnSource
 from bnmatrix.datasets.own.spec import Inspection
 from bnmatrix.datasets.raw_files import Downloadable
-from bnmatrix.errors import UserError
+from bnmatrix.errors import Unavailable, UserError
 from bnmatrix.files import write_json
 from bnmatrix.models import Model
 
@@ -45,7 +45,9 @@ class Remembered(Model):
 _REMEMBERED_BY_NAME = TypeAdapter(dict[str, Remembered])
 
 
-def inspected(name: str, source: OwnSource, data: Path, mirror: str | None = None) -> Inspection:
+def inspected(
+    name: str, source: OwnSource, data: Path, mirror: str | None = None, again: bool = False
+) -> Inspection:
     """Return what is in a data set: as remembered, or by looking into its files.
 
     A data set with an address is downloaded first.
@@ -55,6 +57,7 @@ def inspected(name: str, source: OwnSource, data: Path, mirror: str | None = Non
         source: where the data is, and how it is read.
         data: the folder of all data.
         mirror: a directory or address with copies.
+        again: whether to try a download again that failed recently.
 
     Raises:
         Unavailable: the file cannot be downloaded.
@@ -64,7 +67,7 @@ def inspected(name: str, source: OwnSource, data: Path, mirror: str | None = Non
     if in_job and name in in_job and in_job[name].source == _source_digest(source):
         return in_job[name].inspection
     raw, memory = data / "raw" / name, _memory(name, data)
-    _download(name, source, raw, data / "partial" / name, mirror)
+    _download(name, source, raw, data / "partial" / name, mirror, again)
     state = _state(source, raw)
     remembered = _recall(memory)
     if (
@@ -144,7 +147,9 @@ def _source_digest(source: OwnSource) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _download(name: str, source: OwnSource, raw: Path, partial: Path, mirror: str | None) -> None:
+def _download(
+    name: str, source: OwnSource, raw: Path, partial: Path, mirror: str | None, again: bool
+) -> None:
     """Download the file of a data set with an address, unless that has been done."""
     if not source.files:
         return
@@ -152,9 +157,16 @@ def _download(name: str, source: OwnSource, raw: Path, partial: Path, mirror: st
     # The entry may have another checksum since the download: then the file is another one.
     if have_raw(wanted, raw) and source.files[0].sha256 in (raw / SUMS).read_text(encoding="utf-8"):
         return
+    answer = availability(wanted, mirror, raw, partial)
+    if not answer.available and not (again and answer.failed):
+        raise Unavailable(answer.reason)
     from bnmatrix.datasets.download import download
 
-    download(wanted, raw, partial, mirror)
+    try:
+        download(wanted, raw, partial, mirror)
+    except Unavailable:
+        # The reason in one line.
+        raise Unavailable(availability(wanted, mirror, raw, partial).reason) from None
 
 
 def _state(source: OwnSource, raw: Path) -> str:
@@ -162,12 +174,17 @@ def _state(source: OwnSource, raw: Path) -> str:
     code = sorted(Path(__file__).parents[1].rglob("*.py"))
     digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in code))
     for path in source.all_paths(raw):
-        if not path.exists():
+        try:
+            if not path.exists():
+                raise UserError(
+                    f"{path}: there is no such file or folder; correct the path, which starts in "
+                    "the folder of the project, or put the data there"
+                )
+            for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+                status = file.stat()
+                digest.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+        except OSError as error:
             raise UserError(
-                f"{path}: there is no such file or folder (looked for {path.resolve()})"
-            )
-        files = sorted(path.rglob("*")) if path.is_dir() else [path]
-        for file in files:
-            status = file.stat()
-            digest.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+                f"{error.filename or path}: cannot be read: {error.strerror or error}"
+            ) from error
     return digest.hexdigest()

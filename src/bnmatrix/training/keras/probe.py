@@ -14,6 +14,7 @@ from bnmatrix.training.framework import Placed
 from bnmatrix.training.keras.network import with_batch_statistics
 from bnmatrix.training.keras.trainer import Trainer
 from bnmatrix.training.measures.probe import Gradients, Moments
+from bnmatrix.training.scores import accuracy
 
 
 class Probe:
@@ -47,7 +48,7 @@ class Probe:
     def begin(self, test: Placed, order: NDArray[np.int64]) -> None:
         """Get ready for a run: its placed test examples, and its order of training examples."""
         self._test = test
-        self.test_examples = len(test[0])
+        self.test_examples = len(test)
         self.order = tf.constant(order)
         self.moments = None
         batch = self.order[: self.batch_size]
@@ -77,7 +78,7 @@ class Probe:
     def _gradients_in(self, variables: list[tf.Variable]) -> Callable[[Any, Any], Any]:
         """Return a function of examples and labels: their mean loss, and its gradients."""
 
-        @tf.function
+        @tf.function(autograph=False)
         def compute(x: Any, y: Any) -> Any:
             with tf.GradientTape() as tape:
                 logits = with_batch_statistics(self.network.layers, self.trainer.scaled(x))
@@ -145,16 +146,16 @@ class Probe:
 
     def test_accuracy(self, examples: int) -> float:
         """Return the accuracy on the first test examples, by moving averages."""
-        x, y = self._test
-        return self.trainer.evaluate(x[:examples], y[:examples])[1]
+        placed = self._test.first(examples)
+        return accuracy(self.trainer.logits(placed), placed.y)
 
     def test_accuracy_in_batches(self, examples: int, size: int) -> float:
         """Return the accuracy on the first test examples, in mini-batches and by their statistics.
 
-        Moving averages change.
+        They must fill the mini-batches. Moving averages change.
         """
-        x, y = self._test
-        return self.trainer.evaluate_in_batches(x[:examples], y[:examples], size)[1]
+        placed = self._test.first(examples)
+        return accuracy(self.trainer.logits_in_batches(placed, size), placed.y)
 
     def set_population_statistics(self, examples: int) -> None:
         """Set moving averages to the statistics of the first training examples of the order."""

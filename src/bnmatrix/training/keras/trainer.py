@@ -1,5 +1,8 @@
 """The compiled training loop: many mini-batches in one XLA program, over data on the device."""
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -8,13 +11,14 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from bnmatrix.datasets.scaling import Scaling
+from bnmatrix.training.framework import Part, Placed
 from bnmatrix.training.keras.network import (
     build_network,
     build_optimizer,
     initialize,
     with_batch_statistics,
 )
-from bnmatrix.training.minibatches import Segment
+from bnmatrix.training.minibatches import MOST_ROWS, Segment, steps_per_epoch, total_steps
 from bnmatrix.training.seeds import Streams
 from bnmatrix.training.settings import Settings
 
@@ -28,7 +32,45 @@ def packages() -> dict[str, str]:
 #: Examples evaluated at a time; the whole validation set at once would not stay in the cache.
 EVALUATION_BATCH = 500
 
+#: Fewer examples than that are filled up to a multiple of this number, so that parts of folds,
+#: whose lengths differ by one, need one program.
+_ROWS = 16
+
 Sums = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class _Room:
+    """What one call of the compiled loop has room for; a program is compiled for it.
+
+    Attributes:
+        rows: examples.
+        segments: segments.
+        tails: whether segments end with smaller mini-batches.
+    """
+
+    rows: int
+    segments: int
+    tails: bool
+
+    @classmethod
+    def of(cls, settings: Settings, examples: int) -> "_Room":
+        """Return room for what is trained between two evaluations."""
+        size = settings.batch_size
+        per_epoch = steps_per_epoch(examples, size, settings.minibatches)
+        total = total_steps(settings, examples)
+        steps = min(settings.evaluate_every or per_epoch, total)
+        rows = min(steps * size, max(MOST_ROWS, per_epoch * size))
+        tails = settings.minibatches == "shuffled" and examples % size > 0 and total >= per_epoch
+        return cls(rows, rows // (per_epoch * size) + 2, tails)
+
+    def with_room_for(self, segments: Sequence[Segment], rows: int) -> "_Room":
+        """Return the same, or a larger one if these segments do not fit in."""
+        return _Room(
+            max(self.rows, rows),
+            max(self.segments, len(segments)),
+            self.tails or any(segment.tail for segment in segments),
+        )
 
 
 class Trainer:
@@ -52,7 +94,7 @@ class Trainer:
         y: NDArray[np.int32],
         scaling: Scaling,
     ) -> None:
-        self.settings = settings
+        self.settings, self._classes = settings, classes
         self.batch_size = settings.batch_size
         self.network = build_network(settings, x.shape[1], classes)
         self.optimizer = build_optimizer(settings)
@@ -61,9 +103,12 @@ class Trainer:
         self._compiled_scaling = scaling
         self.use(x, y, scaling)
         self._tail_size = len(x) % self.batch_size
+        self._room = _Room.of(settings, len(x))
 
         # The optimizer's variables too: not all of them start from zero.
-        self._variables = [*self.network.variables, *self.optimizer.variables]
+        # TensorFlow's variables, because Keras's take four times as long to be assigned.
+        variables = [*self.network.variables, *self.optimizer.variables]
+        self._variables = [variable.value for variable in variables]
         self._initial = self.state()
         self.parameters = self.network.count_params()
         #: How many numbers training holds: weights, moving averages, the optimizer's state.
@@ -72,8 +117,8 @@ class Trainer:
     def use(self, x: NDArray[Any], y: NDArray[np.int32], scaling: Scaling) -> None:
         """Train on other examples from now on, as many as before."""
         self._scaling = scaling
-        self.x, self.y = self.place(x, y)
-        self._order: NDArray[np.int32] | None = None
+        self.x = tf.constant(self._features(x))
+        self.y = tf.constant(y.astype(np.int32))
 
     def start(self, settings: Settings, learning_rate: float, streams: Streams) -> None:
         """Go back to before the first step, with the initial weights of a run.
@@ -94,77 +139,104 @@ class Trainer:
     def restore(self, state: list[NDArray[Any]]) -> None:
         """Go back to what :meth:`state` returned."""
         for variable, value in zip(self._variables, state, strict=True):
-            variable.assign(value)
+            variable.assign(value, read_value=False)
 
-    def place(self, x: NDArray[Any], y: NDArray[np.int32]) -> tuple[tf.Tensor, tf.Tensor]:
-        """Put examples on the device, for :meth:`evaluate`."""
+    def place(self, parts: Sequence[Part]) -> list[Placed]:
+        """Put all parts that are evaluated on the device, with rows of zeros up to equal lengths.
+
+        Equal lengths let one compiled program evaluate all parts.
+        """
+        longest = max(len(x) for x, _ in parts)
+        block = EVALUATION_BATCH if longest > EVALUATION_BATCH else _ROWS
+        rows = math.ceil(longest / block) * block
+        return [
+            Placed(tf.constant(np.pad(self._features(x), [(0, rows - len(x)), (0, 0)])), y)
+            for x, y in parts
+        ]
+
+    def _features(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return features as they are placed: those that the device scales are as they were."""
         on_device = x.dtype == np.uint8 and self._scaling is self._compiled_scaling
-        features = x if on_device else self._scaling.apply(x)
-        return tf.constant(features), tf.constant(y.astype(np.int32))
+        return x if on_device else self._scaling.apply(x)
 
-    def train(self, segment: Segment) -> Sums:
-        """Train on the mini-batches of a segment.
-
-        Returns:
-            Sum of the loss over the segment's examples, and number of examples classified
-            correctly: in training mode, each mini-batch before its update.
-        """
-        x, y = self._in_order(segment.order)
-        sums = np.zeros(2)
-        if segment.stop > segment.start:
-            # Tensors, not numbers: numbers would be compiled in, once for each value.
-            start, stop = tf.constant(segment.start), tf.constant(segment.stop)
-            parts = self._full(x, y, start, stop)
-            sums += [float(part) for part in parts]
-        if segment.tail:
-            sums += [float(part) for part in self._tail(x, y)]
-        return float(sums[0]), float(sums[1])
-
-    def evaluate(self, x: tf.Tensor, y: tf.Tensor) -> Sums:
-        """Return the mean loss and the accuracy on placed examples, in inference mode."""
-        loss, correct = self._evaluate(x, y, min(EVALUATION_BATCH, len(x)), batch_statistics=False)
-        return float(loss) / len(y), float(correct) / len(y)
-
-    def predict(self, x: tf.Tensor) -> NDArray[np.float32]:
-        """Return each class's probability for placed examples, in inference mode.
+    def train(self, segments: Sequence[Segment]) -> list[Sums]:
+        """Train on the mini-batches of consecutive segments, in one call of the compiled loop.
 
         Returns:
-            Examples × classes, float32.
+            For each segment the sum of the loss over its examples, and the number of examples
+            classified correctly: in training mode, each mini-batch before its update. Training ends
+            after a segment whose loss is not finite; what follows is left out.
         """
-        size = min(EVALUATION_BATCH, len(x))
-        parts = [self._predict(x[start : start + size]) for start in range(0, len(x), size)]
-        return np.concatenate([part.numpy() for part in parts])
+        rows = np.concatenate([segment.rows(self.batch_size) for segment in segments])
+        self._room = self._room.with_room_for(segments, len(rows))
+        # TensorFlow's own gather copies whole rows. Compiled into the loop, it would copy value by
+        # value, which costs a twentieth of a step (CIFAR-10, batch 128).
+        rows = np.pad(rows, (0, self._room.rows - len(rows)))
+        steps = np.zeros((self._room.segments, 2), np.int32)
+        steps[: len(segments)] = [(part.stop - part.start, part.tail) for part in segments]
+        sums, done = self._train(
+            tf.gather(self.x, rows),
+            tf.gather(self.y, rows),
+            tf.constant(steps),
+            tf.constant(len(segments)),
+            self._room.tails,
+        )
+        # Sums of full mini-batches and of the last, smaller one are added as 64-bit numbers.
+        totals = sums.numpy().astype(np.float64).reshape(-1, 2, 2).sum(axis=1)[: int(done)]
+        return [(float(loss), float(correct)) for loss, correct in totals]
 
-    @tf.function(jit_compile=True)
-    def _predict(self, x: tf.Tensor) -> tf.Tensor:
-        return tf.nn.softmax(self.network(self.scaled(x), training=False))
+    # Without AutoGraph: it would convert the code of Keras, which takes longer than tracing, and
+    # would leave a temporary file for each function.
+    @tf.function(jit_compile=True, autograph=False)
+    def _train(
+        self, x: tf.Tensor, y: tf.Tensor, steps: tf.Tensor, segments: tf.Tensor, tails: bool
+    ) -> Any:
+        """Train on segments whose examples follow each other.
 
-    def _in_order(self, order: NDArray[np.int32]) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return an epoch's examples in their order.
+        Args:
+            x, y: the examples, in the order of training.
+            steps: of each segment, the number of full mini-batches, and of smaller ones (0 or 1).
+            segments: number of segments: a tensor, as ``steps``, so that one program serves all.
+            tails: whether there are smaller mini-batches.
 
-        TensorFlow's own gather copies whole rows, once an epoch. Compiled into the loop, it would
-        copy value by value, which costs a twentieth of a step (CIFAR-10, batch 128).
+        Returns:
+            Loss and correct predictions of full and of smaller mini-batches, segments × 4, and the
+            number of segments that were trained.
         """
-        if order is not self._order:
-            self._order = order
-            self._epoch = tf.gather(self.x, order), tf.gather(self.y, order)
-        return self._epoch
+        sizes = [self.batch_size, self._tail_size] if tails else [self.batch_size]
 
-    @tf.function(jit_compile=True)
-    def _full(self, x: tf.Tensor, y: tf.Tensor, start: tf.Tensor, stop: tf.Tensor) -> Any:
-        loss, correct, number = tf.zeros(()), tf.zeros(()), start
-        # A for loop over tf.range() would be compiled again for each start and stop.
-        while number < stop:
-            batch_x, batch_y = self._part(x, y, number, self.batch_size)
-            batch_loss, batch_correct = self._step(batch_x, batch_y)
-            loss += batch_loss
-            correct += batch_correct
-            number += 1
-        return loss, correct
+        def train_segment(number: Any, row: Any, _: Any, found: Any) -> Any:
+            sums = [tf.zeros(())] * 4
+            for kind, size in enumerate(sizes):
+                row, *sums[2 * kind : 2 * kind + 2] = self._steps(
+                    x, y, row, steps[number, kind], size
+                )
+            finite = tf.math.is_finite(sums[0]) & tf.math.is_finite(sums[2])
+            return number + 1, row, finite, found.write(number, tf.stack(sums))
 
-    @tf.function(jit_compile=True)
-    def _tail(self, x: tf.Tensor, y: tf.Tensor) -> Any:
-        return self._step(x[-self._tail_size :], y[-self._tail_size :])
+        found = tf.TensorArray(tf.float32, steps.shape[0], element_shape=(4,))
+        done, *_, found = tf.while_loop(
+            lambda number, _, finite, __: finite & (number < segments),
+            train_segment,
+            (tf.constant(0), tf.constant(0), tf.constant(True), found),
+        )
+        return found.stack(), done
+
+    def _steps(self, x: tf.Tensor, y: tf.Tensor, row: Any, steps: tf.Tensor, size: int) -> Any:
+        """Train on ``steps`` mini-batches of ``size`` examples, from a row on.
+
+        Returns:
+            The next row, the summed loss and the number of correct predictions.
+        """
+
+        def step(number: tf.Tensor, row: tf.Tensor, loss: tf.Tensor, correct: tf.Tensor) -> Any:
+            batch_loss, batch_correct = self._step(
+                tf.slice(x, [row, 0], [size, x.shape[1]]), tf.slice(y, [row], [size])
+            )
+            return number + 1, row + size, loss + batch_loss, correct + batch_correct
+
+        initial = (tf.constant(0), row, tf.zeros(()), tf.zeros(()))
+        return tf.while_loop(lambda number, *_: number < steps, step, initial)[1:]
 
     def _step(self, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Train on one mini-batch; return its summed loss and number of correct predictions."""
@@ -172,10 +244,11 @@ class Trainer:
         with tf.GradientTape() as tape:
             logits = self.network(features, training=True)
             loss = self._training_loss(y, logits)
-            mean_loss = loss / len(y)
+            mean_loss = loss / y.shape[0]
         weights = self.network.trainable_variables
         self.optimizer.apply(tape.gradient(mean_loss, weights), weights)
-        return loss, self._correct(logits, y)
+        predicted = tf.argmax(logits, axis=-1, output_type=tf.int32)
+        return loss, tf.reduce_sum(tf.cast(predicted == y, tf.float32))
 
     def _training_loss(self, y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         if self.settings.loss == "softmax_twice":
@@ -184,51 +257,50 @@ class Trainer:
             return tf.reduce_sum(losses)
         return self._loss(y, logits)
 
-    def evaluate_in_batches(self, x: tf.Tensor, y: tf.Tensor, size: int) -> Sums:
-        """Return the mean loss and the accuracy, in mini-batches of ``size`` by their statistics.
+    def logits(self, placed: Placed) -> NDArray[np.float32]:
+        """Return the logits of placed examples, examples × classes, in inference mode."""
+        size = min(EVALUATION_BATCH, placed.x.shape[0])
+        blocks = tf.constant(math.ceil(len(placed) / size))
+        values = self._logits(placed.x, blocks, size, batch_statistics=False).numpy()
+        return values[: len(placed)]
 
-        Nothing is dropped. Only as many examples are used as fill mini-batches. Moving averages
-        change.
+    def logits_in_batches(self, placed: Placed, size: int) -> NDArray[np.float32]:
+        """Return the logits of placed examples, in mini-batches and by their statistics.
+
+        Nothing is dropped. Moving averages change.
+
+        Args:
+            placed: examples that fill mini-batches.
+            size: examples in a mini-batch.
         """
-        used = len(x) // size * size
-        loss, correct = self._evaluate(x[:used], y[:used], size, batch_statistics=True)
-        return float(loss) / used, float(correct) / used
+        batches = tf.constant(len(placed) // size)
+        values = self._logits(placed.x, batches, size, batch_statistics=True).numpy()
+        return values[: len(placed)]
 
-    @tf.function(jit_compile=True)
-    def _evaluate(self, x: tf.Tensor, y: tf.Tensor, size: int, batch_statistics: bool) -> Any:
-        loss, correct = tf.zeros(()), tf.zeros(())
-        for number in tf.range(len(x) // size):
-            part_x, part_y = self._part(x, y, number, size)
-            part_loss, part_correct = self._score(part_x, part_y, batch_statistics)
-            loss += part_loss
-            correct += part_correct
-        rest = len(x) % size
-        if rest:
-            part_loss, part_correct = self._score(x[-rest:], y[-rest:], batch_statistics)
-            loss += part_loss
-            correct += part_correct
-        return loss, correct
+    @tf.function(jit_compile=True, autograph=False)
+    def _logits(self, x: tf.Tensor, blocks: tf.Tensor, size: int, batch_statistics: bool) -> Any:
+        """Return the logits of the first ``blocks`` blocks of ``size`` examples.
 
-    @staticmethod
-    def _part(
-        x: tf.Tensor, y: tf.Tensor, number: tf.Tensor, size: int
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the ``number``-th ``size`` examples."""
-        return (
-            tf.slice(x, [number * size, 0], [size, x.shape[1]]),
-            tf.slice(y, [number * size], [size]),
+        Rows that follow are zero. The number of blocks is a tensor, and loss and accuracy are not
+        computed here: one program, quickly compiled, serves any number of examples.
+        """
+
+        def block(number: Any) -> Any:
+            features = self.scaled(tf.slice(x, [number * size, 0], [size, x.shape[1]]))
+            if batch_statistics:
+                return with_batch_statistics(self.network.layers, features)
+            return self.network(features, training=False)
+
+        most = x.shape[0] // size
+        if most == 1:
+            return block(0)
+        found = tf.TensorArray(tf.float32, most, element_shape=(size, self._classes))
+        _, found = tf.while_loop(
+            lambda number, _: number < blocks,
+            lambda number, found: (number + 1, found.write(number, block(number))),
+            (tf.constant(0), found),
         )
-
-    def _score(
-        self, x: tf.Tensor, y: tf.Tensor, batch_statistics: bool
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the summed loss and the number of correct predictions."""
-        features = self.scaled(x)
-        if batch_statistics:
-            logits = with_batch_statistics(self.network.layers, features)
-        else:
-            logits = self.network(features, training=False)
-        return self._loss(y, logits), self._correct(logits, y)
+        return found.concat()
 
     def scaled(self, x: tf.Tensor) -> tf.Tensor:
         """Return placed examples as the network's input."""
@@ -237,8 +309,3 @@ class Trainer:
         shift = tf.constant(self._compiled_scaling.shift, tf.float32)
         scale = tf.constant(self._compiled_scaling.scale, tf.float32)
         return (tf.cast(x, tf.float32) - shift) * scale
-
-    @staticmethod
-    def _correct(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        predicted = tf.argmax(logits, axis=-1, output_type=tf.int32)
-        return tf.reduce_sum(tf.cast(predicted == labels, tf.float32))

@@ -43,7 +43,7 @@ def _loop_turn(settings: Settings, prepared: Prepared, seed: int, steps: int) ->
     program.start(settings, settings.learning_rate, replicate=1)
     order = _order(program.examples, settings.batch_size, steps)
     segment = Segment(order, start=0, stop=steps, tail=False, evaluate=False)
-    return lambda: program.trainer.train(segment)
+    return lambda: program.trainer.train([segment])
 
 
 def _fit_turn(settings: Settings, prepared: Prepared, seed: int, steps: int) -> Turn:

@@ -6,6 +6,7 @@ weights, over the same mini-batches; with ``conventions: torch``, PyTorch's defa
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch.nn import functional
 
 from bnmatrix.datasets.scaling import Scaling
 from bnmatrix.training.conventions import KERAS_ADAM_EPSILON
+from bnmatrix.training.framework import Part, Placed
 from bnmatrix.training.initializers import initial_weights
 from bnmatrix.training.minibatches import Segment
 from bnmatrix.training.optimizers import OPTIMIZERS
@@ -75,17 +77,21 @@ class Trainer:
         both = np.stack(np.broadcast_arrays(scaling.shift, scaling.scale))
         self._shift, self._scale = torch.tensor(both, dtype=torch.float32).to(self.device)
         self._shifted = bool(np.any(scaling.shift))
-        self.x, self.y = self.place(x, y)
+        self.x = self._on_device(x)
+        self.y = torch.from_numpy(y.astype(np.int64)).to(self.device)
         self._order: NDArray[np.int32] | None = None
 
-    def place(self, x: NDArray[Any], y: NDArray[np.int32]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Put examples on the device; uint8 stays uint8, and is scaled a mini-batch at a time.
+    def _on_device(self, x: NDArray[Any]) -> torch.Tensor:
+        """Put features on the device; uint8 stays uint8, and is scaled a mini-batch at a time.
 
         Gathering from a quarter of the memory saves more time than scaling beforehand would.
         """
-        features = torch.from_numpy(x if x.dtype == np.uint8 else self._scaling.apply(x))
-        labels = torch.from_numpy(y.astype(np.int64))
-        return features.to(self.device), labels.to(self.device)
+        features = x if x.dtype == np.uint8 else self._scaling.apply(x)
+        return torch.from_numpy(features).to(self.device)
+
+    def place(self, parts: Sequence[Part]) -> list[Placed]:
+        """Put all parts that are evaluated on the device."""
+        return [Placed(self._on_device(x), y) for x, y in parts]
 
     def scaled(self, x: torch.Tensor) -> torch.Tensor:
         """Return placed examples as the network's input."""
@@ -130,13 +136,22 @@ class Trainer:
                 if layer.bias is not None:
                     layer.bias.zero_()
 
-    def train(self, segment: Segment) -> tuple[float, float]:
-        """Train on the mini-batches of a segment.
+    def train(self, segments: Sequence[Segment]) -> list[tuple[float, float]]:
+        """Train on the mini-batches of consecutive segments.
 
         Returns:
-            Sum of the loss over the segment's examples, and number of examples classified
-            correctly: in training mode, each mini-batch before its update.
+            For each segment the sum of the loss over its examples, and the number of examples
+            classified correctly: in training mode, each mini-batch before its update. Training ends
+            after a segment whose loss is not finite; what follows is left out.
         """
+        sums: list[tuple[float, float]] = []
+        for segment in segments:
+            sums.append(self._train(segment))
+            if not math.isfinite(sums[-1][0]):
+                break
+        return sums
+
+    def _train(self, segment: Segment) -> tuple[float, float]:
         if segment.order is not self._order:
             self._order = segment.order
             self._indices = torch.from_numpy(segment.order.astype(np.int64)).to(self.device)
@@ -171,21 +186,9 @@ class Trainer:
             logits = logits.softmax(1)
         return functional.cross_entropy(logits, y, reduction=reduction)
 
-    def evaluate(self, x: torch.Tensor, y: torch.Tensor) -> tuple[float, float]:
-        """Return the mean loss and the accuracy on placed examples, in inference mode."""
-        logits = self._logits(x)
-        loss = functional.cross_entropy(logits, y)
-        return float(loss), float((logits.argmax(1) == y).sum()) / len(y)
-
-    def predict(self, x: torch.Tensor) -> NDArray[np.float32]:
-        """Return each class's probability for placed examples, in inference mode.
-
-        Returns:
-            Examples × classes, float32.
-        """
-        return self._logits(x).softmax(1).cpu().numpy()
-
     @torch.inference_mode()
-    def _logits(self, x: torch.Tensor) -> torch.Tensor:
+    def logits(self, placed: Placed) -> NDArray[np.float32]:
+        """Return the logits of placed examples, examples × classes, in inference mode."""
         self.network.eval()
-        return torch.cat([self.network(self.scaled(part)) for part in x.split(EVALUATION_BATCH)])
+        parts = placed.x[: len(placed)].split(EVALUATION_BATCH)
+        return torch.cat([self.network(self.scaled(part)) for part in parts]).cpu().numpy()
