@@ -16,6 +16,8 @@ COPIED = (
     *("Snakefile", "workflow", "src", "config", "profiles"),
     *("environment.yml", "environment.post-deploy.sh"),
 )
+#: Lets Snakemake print its own blocks and tables.
+DETAILS = ("--logger-bnmatrix-style", "snakemake")
 
 STUDIES = {
     "iris-tiny": {

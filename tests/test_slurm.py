@@ -9,7 +9,7 @@ import time
 
 import pandas as pd
 import pytest
-from checkout import DETERMINISTIC, Copy
+from checkout import DETAILS, DETERMINISTIC, Copy
 from conftest import QUICK
 from slurm_cluster import SlurmCluster, missing, wait_for
 
@@ -21,6 +21,7 @@ pytestmark = [
 NODES = ["n1", "n2"]
 #: This cluster has no accounting, and its jobs take seconds.
 HERE = (
+    *DETAILS,
     *("--profile", "profiles/slurm", "--slurm-status-command", "squeue"),
     *("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10"),
     *("--group-components", "training=4", "analysis=4"),

@@ -46,9 +46,10 @@ _PR_SET_PDEATHSIG = 1
 def supervised(work: Callable[[], int], command: str, log_file: Path) -> int:
     """Run ``work`` in a child process and return its exit status.
 
-    If a signal or a lack of memory ends the child, a line that says so goes to the log file and to
-    standard output. After a signal, the status is 128 + its number, as in a shell. The child ends
-    when this process gets SIGTERM, when it dies, and when the Snakemake that runs it dies.
+    If a signal or a lack of memory ends the child, a line that says so goes to the log file, and to
+    standard output unless Snakemake runs this. After a signal, the status is 128 + its number, as
+    in a shell. The child ends when this process gets SIGTERM, when it dies, and when the Snakemake
+    that runs it dies.
 
     Args:
         work: the function to run, which returns the exit status. No thread may run before.
@@ -82,8 +83,8 @@ def supervised(work: Callable[[], int], command: str, log_file: Path) -> int:
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("a", encoding="utf-8") as log:
         log.write(f"{message}\n")
-    # Without Snakemake, nothing may read standard output.
-    with contextlib.suppress(OSError):
+    # In a run of Snakemake, the main process shows the end of the log.
+    if SNAKEMAKE_VARIABLE not in os.environ:
         print(message, flush=True)
     return code if code > 0 else 128 - code
 

@@ -5,8 +5,6 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from snakemake.logging import logger
-
 try:
     import bnmatrix
 except ModuleNotFoundError:
@@ -19,6 +17,7 @@ from bnmatrix.config.run import RESERVED_NAMES
 from bnmatrix.errors import UserError
 from bnmatrix.files import as_json
 from bnmatrix.installed import check_workflow
+from bnmatrix.plan.announcements import announce_jobs, announce_success
 from bnmatrix.plan.environment import set_environment
 from bnmatrix.plan.fingerprint import fingerprint
 from bnmatrix.plan.blocks import Block
@@ -46,21 +45,6 @@ or_exit(set_environment, PLAN.project, workflow.is_main_process)
 def declared(wildcards):
     """Return a digest of the declarations of a study and its data set."""
     return PLAN.declared([wildcards.study])
-
-
-def warn():
-    """Log which studies and variants do not run."""
-    for warning in PLAN.warnings():
-        logger.warning(warning)
-
-
-def announce_success():
-    """Log what does not run, and the paths of the requested pages."""
-    warn()
-    requested = [Path(word) for word in sys.argv[1:] if word.endswith(".html")]
-    for page in requested or [Path("reports/index.html")]:
-        if page.exists():
-            logger.info(f"Report: {page.resolve()}")
 
 
 wildcard_constraints:

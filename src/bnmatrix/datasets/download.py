@@ -16,7 +16,6 @@ from bnmatrix.datasets.places import is_url, locations
 from bnmatrix.datasets.raw_files import Archive, Downloadable, File, problem_of, verify
 from bnmatrix.errors import Unavailable, UserError
 from bnmatrix.files import atomic_path, write_text
-from bnmatrix.logs import PROGRESS
 
 log = logging.getLogger(__name__)
 
@@ -228,7 +227,7 @@ def _receive(answer: requests.Response, place: str, file: File, part: Path) -> N
                 before, have = have, have + len(chunk)
                 if whole and have * 10 // whole > before * 10 // whole:
                     share = have * 100 // whole
-                    log.log(PROGRESS, "%s: %d %% of %d bytes", file.name, share, whole)
+                    log.info("%s: %d %% of %d bytes", file.name, share, whole)
     except requests.RequestException as error:
         reason = "no more bytes in time" if _late(error) else "the host breaks off"
         raise _BrokenOff(reason) from error

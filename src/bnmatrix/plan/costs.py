@@ -42,6 +42,10 @@ _COPIES = 2
 #: Columns of the measured costs of a study (see :func:`measured`).
 MEASURED = ("measured_core_minutes", "measured_longest_minutes", "measured_mb")
 
+#: Usual seconds of jobs that train nothing: the longest, and all others.
+_USUAL_SECONDS = {"all": 0.0, "default": 0.0, "download": 20.0, "plot": 8.0, "plot_claims": 15.0}
+_OTHER_SECONDS = 4.0
+
 #: Ratio of requested to expected time, for slower processors, busy nodes and slow file systems.
 _SAFETY = 4
 #: The shortest request, in minutes. On a shared file system, Python can take this long to start.
@@ -106,6 +110,11 @@ def training_cost(project: Project, job: Job, block: Block | None = None) -> Cos
         + (_MEASURING_MB if study.measures else 0)
     )
     return Cost(seconds, math.ceil(mem_mb / 100) * 100)
+
+
+def usual_seconds(rule: str) -> float:
+    """Return the usual time of a job of a rule that trains nothing, in seconds on one core."""
+    return _USUAL_SECONDS.get(rule, _OTHER_SECONDS)
 
 
 def _tuning_runs(tuning: Tuning) -> int:

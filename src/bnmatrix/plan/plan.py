@@ -1,7 +1,7 @@
 """The plan of a run: the studies that run, those that do not, and the inputs of the rules."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,7 +20,7 @@ from bnmatrix.datasets.splitting import Split
 from bnmatrix.errors import UserError
 from bnmatrix.files import as_json
 from bnmatrix.plan.blocks import Block, cover, finished_blocks
-from bnmatrix.plan.costs import Cost, training_cost
+from bnmatrix.plan.costs import Cost, training_cost, usual_seconds
 from bnmatrix.plan.jobs import Job, group, split_name
 from bnmatrix.plan.loading import MIRROR_VARIABLE, load_project
 from bnmatrix.plan.preparation import preparation
@@ -30,6 +30,8 @@ from bnmatrix.training.spec import JobSpec, Variant
 
 NO_TORCH = "PyTorch is not installed: `make torch` adds it"
 _MIRRORED = f"{MIRROR_VARIABLE}=<directory or address with copies> snakemake"
+#: Rules whose input is all studies.
+_RULES_OF_ALL_STUDIES = ("all", "combine", "explorer", "overview")
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Plan:
         for study in project.chosen:
             dataset = project.study(study).dataset
             answer = self.available.get(dataset)
-            if project.run.datasets != "all" and dataset not in project.run.datasets:
+            if self._has_other_data(study):
                 reason = f"{project.datasets[dataset].title} is not among the data sets of this run"
                 reasons.setdefault(reason, []).append(study)
             elif answer is not None and not answer.available:
@@ -69,6 +71,11 @@ class Plan:
             if project.run.studies == "all" or study in project.run.studies:
                 reasons.setdefault(reason, []).append(study)
         return reasons
+
+    def _has_other_data(self, study: str) -> bool:
+        """Return whether the key ``datasets`` names data sets, and not that of the study."""
+        asked, declared = self.project.run.datasets, study in self.project.studies
+        return declared and asked != "all" and self.project.study(study).dataset not in asked
 
     @cached_property
     def studies(self) -> list[str]:
@@ -267,19 +274,47 @@ class Plan:
         content = self.project.model_dump(mode="json", exclude={"run", "frameworks"})
         return _digest(content)
 
-    def warnings(self) -> list[str]:
-        """Return messages about studies and variants that do not run."""
-        messages = [self.not_run_message()] if self.not_run else []
+    def seconds(self, rule: str, wildcards: Mapping[str, str]) -> float:
+        """Return the expected time of any job of the workflow, in seconds on one core."""
+        if rule == "train":
+            block = Block.parse(wildcards["block"])
+            return self.cost(wildcards["study"], wildcards["job"], block).seconds
+        return usual_seconds(rule)
+
+    def warnings(self, rules: Container[str], studies: Container[str]) -> list[str]:
+        """Return messages about what a request concerns and does not run.
+
+        Args:
+            rules: the rules that the request involves.
+            studies: the studies that the request involves, and that run.
+        """
+        all_studies = any(rule in rules for rule in _RULES_OF_ALL_STUDIES)
+        of_claims = self._needed if "judge" in rules else set()
+        left_out = {}
+        for reason, names in self.not_run.items():
+            concerned = [
+                name
+                for name in names
+                if (all_studies or name in of_claims) and not self._has_other_data(name)
+            ]
+            if concerned:
+                left_out[reason] = concerned
+        messages = [self.not_run_message(left_out)] if left_out else []
         for study in self.studies:
-            number = left_out_variants(self.project, study)
+            number = left_out_variants(self.project, study) if study in studies else 0
             if number:
                 messages.append(f"{number} variants of {study} do not run. {NO_TORCH}")
         return messages
 
-    def not_run_message(self) -> str:
-        """Return a message that names the studies that do not run, the reasons, and what to do."""
-        lines = [f"  {', '.join(names)}: {reason}" for reason, names in self.not_run.items()]
-        head = f"{self.asked - len(self.studies)} of {self.asked} studies do not run:"
+    def not_run_message(self, left_out: Mapping[str, Sequence[str]] | None = None) -> str:
+        """Return a message that names studies that do not run, the reasons, and what to do.
+
+        Args:
+            left_out: the studies, by reason; if not given, all that do not run.
+        """
+        reasons = self.not_run if left_out is None else left_out
+        lines = [f"  {', '.join(names)}: {reason}" for reason, names in reasons.items()]
+        head = f"{sum(map(len, reasons.values()))} of {self.asked} studies do not run:"
         if all(answer.available for answer in self.available.values()):
             # Neither a network nor a mirror would help.
             return "\n".join([head, *lines])

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from bnmatrix.datasets.data import Prepared, load_prepared
 from bnmatrix.errors import UserError
-from bnmatrix.logs import PROGRESS
 from bnmatrix.tables.job_files import save, tuned_rates
 from bnmatrix.tables.machine import commit
 from bnmatrix.tables.schema import DIVERGED, TABLES
@@ -280,8 +279,7 @@ def _log_run(spec: JobSpec, name: str, run: Run, row: RunRow) -> None:
             evaluation["validation_accuracy"],
             timing["training_seconds"] + timing["evaluation_seconds"],
         )
-    log.log(
-        PROGRESS if len(spec.variants) == 1 else logging.INFO,
+    log.info(
         "%s: replicate %d of %d %s, test accuracy %.4f, %.1f s of training",
         name,
         run.replicate,
@@ -293,10 +291,9 @@ def _log_run(spec: JobSpec, name: str, run: Run, row: RunRow) -> None:
 
 
 def _log_variant(name: str, runs: list[RunRow]) -> None:
-    """Log that a variant is done, as progress."""
+    """Log that a variant is done."""
     accuracies = [row["test_accuracy"] for row in runs if row["status"] != DIVERGED]
-    log.log(
-        PROGRESS,
+    log.info(
         "%s: %d replicates, %d diverged; mean test accuracy of the others %.4f",
         name,
         len(runs),

@@ -14,7 +14,6 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from bnmatrix.datasets.own.labels import Labelled, some
 from bnmatrix.datasets.own.source import OwnSource
 from bnmatrix.errors import UserError
-from bnmatrix.logs import PROGRESS
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +67,7 @@ def read_images(source: OwnSource, path: Path) -> Labelled:
             f"{path}: there are no images in it; they should be in one folder for each class, such "
             f"as {path}/cat/1.png"
         )
-    log.log(PROGRESS, "%s: reading %d images", path, len(files))
+    log.info("%s: reading %d images", path, len(files))
     for file in files:
         try:
             with Image.open(file.content()) as image:
