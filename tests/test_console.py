@@ -304,7 +304,7 @@ def test_one_page_in_40_lines(tmp_path):
     output = copy.ok("--cores", "2", "reports/iris-tiny.html")
     assert len(output.splitlines()) <= 40
     assert "8 jobs to run: 1 data preparation, 2 training jobs, 5 analyses and pages" in output
-    assert re.search(r"\d of 8 jobs done, about \d+ \w+ left; training iris-tiny", output)
+    assert re.search(r"\d of 8 jobs done, about \d+ \w+ left; \w+ .*iris", output)
     assert f"Report: {tmp_path / 'reports/iris-tiny.html'}" in output
     assert "Done in" in output
     assert "do not run" not in output, "nobody asked for other studies"
@@ -340,7 +340,11 @@ def test_an_interrupted_run_continues(tmp_path):
 @pytest.mark.slow
 def test_an_interrupted_plan(tmp_path):
     process = start(Copy(tmp_path, "iris-tiny"))
-    time.sleep(3)
+    # Snakemake opens its log, and then reads the workflow.
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob(".snakemake/log/*.log")):
+        assert time.monotonic() < deadline, "Snakemake did not start"
+        time.sleep(0.01)
     os.killpg(process.pid, signal.SIGINT)
     output, _ = process.communicate(timeout=60)
     assert process.returncode != 0

@@ -1,7 +1,6 @@
 """Turns the events of Snakemake into the state of a run, and shows it."""
 
 import logging
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -85,8 +84,6 @@ class RunHandler(logging.Handler):
         self._ended.set()
         with self.lock or threading.RLock():
             self._display.close()
-            if isinstance(sys.exc_info()[1], KeyboardInterrupt):
-                self.run.interrupted = True
             text = ending(self.run, self._clock())
             if text:
                 bad = self.run.failed or self.run.interrupted or self.run.broken
@@ -187,7 +184,8 @@ class RunHandler(logging.Handler):
             self._causes.append(text)
             return
         self.run.broken = True
-        if record.exception == "KeyboardInterrupt":
+        # Ctrl-C during the plan interrupts a function of a rule.
+        if "KeyboardInterrupt" in (record.exception, text) or "\n  KeyboardInterrupt" in text:
             self.run.interrupted = True
         if self.run.interrupted or "At least one job did not complete successfully" in text:
             return

@@ -206,10 +206,10 @@ def _exit_status(message: str) -> str:
 
 
 def ending(run: Run, now: float) -> str:
-    """Return the last lines of a run; "" if no job was to run."""
+    """Return the last lines of a run; "" if it ended before a job was to run."""
     time = duration(now - run.began)
     if not run.total:
-        return ""
+        return "Interrupted. Finished results are kept." if run.interrupted else ""
     # With --quiet, Snakemake does not tell which jobs are done.
     done = f"{run.number_done} of {plural(run.total, 'jobs')} done. " if run.number_done else ""
     kept = f"{done}Finished results are kept"
