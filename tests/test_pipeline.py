@@ -5,7 +5,7 @@ import re
 
 import pandas as pd
 import pytest
-from checkout import CLAIMS, REPLICATIONS, STUDIES, TUNED, Copy
+from checkout import CLAIMS, DETAILS, REPLICATIONS, STUDIES, TUNED, Copy
 
 PAGES = ("index", "iris-tiny", "claims", "replications", "explorer", "theory")
 
@@ -17,7 +17,7 @@ def finished(tmp_path_factory) -> Copy:
     primary = CLAIMS["better"]["primary"] | {"studies": ["iris-tuned"]}
     claims = {"better": CLAIMS["better"] | {"primary": primary}}
     copy.declare({"iris-tiny": tiny} | TUNED, claims, REPLICATIONS)
-    copy.output = copy.ok("--cores", "2")
+    copy.output = copy.ok("--cores", "2", *DETAILS)
     return copy
 
 
