@@ -6,16 +6,12 @@ installed are left out.
 
 import importlib
 import importlib.util
-import os
 import pkgutil
 import subprocess
 import sys
 
 import bnmatrix
 from bnmatrix.training.conventions import FRAMEWORKS
-
-#: TensorFlow's own messages are not printed.
-QUIET = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 def import_all(other: str) -> None:
@@ -35,9 +31,13 @@ if __name__ == "__main__":
     else:
         found = [name for name, package in FRAMEWORKS.items() if importlib.util.find_spec(package)]
         running = [
-            subprocess.Popen([sys.executable, __file__, other], env=QUIET)
+            subprocess.Popen([sys.executable, __file__, other], stderr=subprocess.PIPE, text=True)
             for name in found
             for other in FRAMEWORKS
             if other != name
         ]
-        sys.exit(max(process.wait() for process in running))
+        for process in running:
+            _, messages = process.communicate()
+            # TensorFlow prints messages about the processor, which are no errors.
+            if process.returncode:
+                sys.exit(messages)

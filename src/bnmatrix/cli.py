@@ -221,6 +221,7 @@ def _add_report(command: Callable[..., _Command]) -> None:
 
     added = command("plot-claims", "Draw the figures of claims and tuning.", "studies", "results")
     added.option("output", "folder for the figures")
+    added.option("threads", "processes that draw", int)
 
     pages = {
         "claims-page": ("Render the page of all claims.", ("studies",)),

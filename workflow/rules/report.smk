@@ -134,6 +134,7 @@ rule plot_claims:
         "logs/plot_claims.log",
     conda:
         "../../environment.yml"
+    threads: 4
     resources:
         mem_mb=each_attempt(2000),
         runtime=each_attempt(20),
@@ -147,6 +148,7 @@ rule plot_claims:
     shell:
         "bnmatrix plot-claims --config {params.config:q} --log {log:q}"
         " --studies {params.studies:q} --results {params.root:q} --output {params.folder:q}"
+        " --threads {threads}"
 
 
 rule claims_page:

@@ -81,17 +81,21 @@ class _Panel:
         return f"{self.title}, {self.name}" if self.name else self.title
 
 
-def draw_claims(folder: Path, project: Project, tables: Mapping[str, Arm]) -> None:
-    """Draw and save the figure of each claim that has runs.
+def draw_claims(
+    folder: Path, project: Project, tables: Mapping[str, Arm], claims: Sequence[str]
+) -> None:
+    """Draw and save the figures of claims that have runs.
 
     Args:
         folder: where to save ``<claim>.svg``.
         project: the configuration.
         tables: the tables of the studies that were run, by study.
+        claims: the names of the claims.
     """
     set_style()
     labels = {study: study_labels(project, study) for study in tables}
-    for name, claim in project.claims.items():
+    for name in claims:
+        claim = project.claims[name]
         studies = [
             Evidence(project.dataset_of(study).title, tables[study], labels[study])
             for study in claim.primary.studies
