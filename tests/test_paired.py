@@ -258,7 +258,7 @@ def test_coverage(record_property, kind, n):
         low, high = expanded_bootstrap(d, rng)
         bootstrap += low <= mean <= high
     print(f"{kind}, {n} pairs: {covered / studies:.4f}, bootstrap {bootstrap / studies:.4f}")
-    record_property("coverage", (covered / studies, bootstrap / studies))
+    record_property("coverage", f"{covered / studies:.3f} {bootstrap / studies:.3f}")
     assert least <= covered / studies <= most
     if n <= 5:
         assert bootstrap < covered

@@ -151,7 +151,7 @@ def test_claims_without_an_effect(record_property):
     claims = FAMILIES * CLAIMS
     rates = {way: counts[way, SUPPORTED] / claims for way in ("greater", "less", "different")}
     print("no effect, no equivalence: supported", rates, "families", wrong / FAMILIES)
-    record_property("supported", rates)
+    record_property("supported", str(rates))
     assert max(rates.values()) <= 0.05
     assert not any(found == EQUIVALENT for _, found in counts)
     assert rates["greater"] + rates["less"] == pytest.approx(rates["different"])
@@ -168,7 +168,7 @@ def test_claims_without_an_effect_and_with_large_margins(record_property):
     rates = {way: counts[way, SUPPORTED] / claims for way in ("greater", "less", "different")}
     equivalent = counts["different", EQUIVALENT] / claims
     print("no effect, margin 1.5 sd: supported", rates, "equivalent", equivalent)
-    record_property("supported", rates)
+    record_property("supported", str(rates))
     assert max(rates.values()) <= 0.05
     assert equivalent > 0.5
     assert counts["equal", SUPPORTED] == counts["different", EQUIVALENT]
