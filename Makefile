@@ -77,7 +77,7 @@ costs: $(VENV)/ready ## print the expected and the measured time and memory of t
 	@$(BIN)/bnmatrix costs --logs logs/train
 
 benchmark: $(VENV)/ready ## compare the training loop with Keras's fit and the peak of the processor
-	@$(OTHER_VENV); $(MAKE) test VENV="$$other"
+	@$(BIN)/python benchmarks/training_speed.py
 
 compare: $(VENV)/ready ## compare reports/ with the published run in docs/results/
 	@$(BIN)/bnmatrix agreement --reports reports --published docs/results --output reports
@@ -117,8 +117,7 @@ $(VENV)/ready-torch: requirements-torch.txt $(VENV)/ready
 	@touch $@
 
 $(VENV)/ready-cluster: requirements-cluster.txt $(VENV)/ready
-	@$(OTHER_VENV); $(MAKE) "$$other/ready" VENV="$$other"; \
-	$(BIN)/python tools/compare_pythons.py "$$other/bin/python"
+	$(call INSTALL,requirements-cluster.txt)
 
 # uv installs the same files as pip in a tenth of the time. It does not read pip's settings, so that the
 # address of the package index is handed over. If uv cannot install, pip does, and the output says so.

@@ -19,12 +19,14 @@ def test_steps_begin_with_data_that_needs_no_download(project):
     absent = Availability(False, "no network")
     offline = Plan(project, {"mnist": absent, "cifar10": absent})
     assert growth(offline) == [["iris", "digits"]]
+    assert offline.network_helps
 
 
 def test_only_studies_of_the_data_sets_run():
     plan = Plan(load_project({"datasets": "iris, mnist"}), {})
     assert {plan.project.study(study).dataset for study in plan.studies} == {"iris", "mnist"}
     assert "CIFAR-10 is not among the data sets of this run" in plan.not_run_message()
+    assert not plan.network_helps
     with pytest.raises(Exception, match=r"unknown data set 'irs' \(did you mean 'iris'\?\)"):
         load_project({"datasets": ["irs"]})
 

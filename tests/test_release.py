@@ -141,6 +141,40 @@ def test_make_has_every_target_that_is_mentioned():
             assert target in targets, f"{name}: make {target}"
 
 
+def recipe(*arguments):
+    """Return what make would run, and what it warns of."""
+    command = ["make", "--dry-run", "--warn-undefined-variables", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("report", "bnmatrix report --cores"),
+        ("test", "pytest --cov -n"),
+        ("test-all", "--cov-fail-under=90"),
+        ("lint", "ruff check"),
+        ("scale", "benchmarks/scale.py"),
+        ("benchmark", "benchmarks/training_speed.py"),
+        ("costs", "bnmatrix costs"),
+        ("compare", "bnmatrix agreement"),
+        ("lock", "tools/lock.py"),
+        ("schemas", "bnmatrix schemas"),
+        ("cluster", "--require-hashes -r requirements-cluster.txt"),
+        ("gpu", "--require-hashes -r requirements-gpu.txt"),
+        ("torch", "--require-hashes -r requirements-torch.txt"),
+    ],
+)
+def test_make_runs_what_a_target_promises(target, expected):
+    files = [f"--what-if=requirements-{name}.txt" for name in ("cluster", "gpu", "torch")]
+    commands, warnings = recipe(*files, target)
+    assert expected in commands
+    undefined = set(re.findall(r"undefined variable '(\w+)'", warnings))
+    # Those that a user can set.
+    assert undefined <= {"FLAGS", "PYTHON"}
+
+
 def anchors(markdown):
     """Return the anchors of the headings of a page, as GitHub makes them."""
     headings = re.findall(r"^#+ (.*)$", markdown, flags=re.MULTILINE)

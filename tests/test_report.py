@@ -287,6 +287,14 @@ LINKS = ["index", "explorer", "theory"]
 KINDS = ("svg", "pdf", "csv")
 
 
+def test_the_overview_advises_a_network_only_where_it_helps(results):
+    project, root = results
+    for helps in (True, False):
+        page = overview_page(project, ["s"], {"no": ["x"]}, 2, root, LINKS, network_helps=helps)
+        assert "1 of 2 studies were not run." in page
+        assert ("with network access" in page) == helps
+
+
 def test_pages_are_self_contained_and_escaped(results):
     project, root = results
     not_run = {"no <network>": ["x", "y"]}

@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 TARGET = "reports/iris-64-32.csv"
-TABLES = ("reports/*.csv", "data/results/*/*.parquet", "data/runs/*/*/results.arrow")
+TABLES = ("reports/*.csv", "data/results/*/*.parquet", "data/runs/*/*/*/results.arrow")
 
 
 def run(python: Path, folder: Path, replicates: int) -> dict[str, bytes]:

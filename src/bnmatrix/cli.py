@@ -237,6 +237,8 @@ def _add_report(command: Callable[..., _Command]) -> None:
             words = "studies that were not run, by reason, as a JSON mapping"
             added.option("not-run", words, json.loads)
             added.option("asked", "number of studies that were asked for", int)
+            words = "true if a network or a mirror would add studies, false if not"
+            added.option("network-helps", words, json.loads)
 
 
 def _add_tools(command: Callable[..., _Command]) -> None:

@@ -35,13 +35,22 @@ def package_digest() -> str:
     return digest.hexdigest()[:16]
 
 
+def is_code(path: Path) -> bool:
+    """Return whether a file or folder in the package is part of its code, as templates are.
+
+    The default declarations are not: they reach stages as params, and a change to one study must
+    not run the others again. Editors and systems leave files such as ``.module.py.swp``,
+    ``module.py~`` and ``.DS_Store``.
+    """
+    name = path.name
+    return name not in ("__pycache__", DEFAULTS.name) and name[0] != "." and name[-1] != "~"
+
+
 def _files(folder: Path) -> Iterator[Path]:
-    for path in folder.iterdir():
-        if path.name.startswith(".") or path.name == "__pycache__" or path == DEFAULTS:
-            continue
+    for path in filter(is_code, folder.iterdir()):
         if path.is_dir():
             yield from _files(path)
-        elif not path.name.endswith("~"):
+        else:
             yield path
 
 

@@ -217,6 +217,7 @@ rule overview:
         studies=as_json(PLAN.matrix),
         not_run=as_json(PLAN.not_run),
         asked=PLAN.asked,
+        network_helps=as_json(PLAN.network_helps),
         claims=as_json(bool(PLAN.claim_studies)),
         declared=PLAN.declared_claims,
         root=lambda wildcards, input: str(Path(input.provenance).parents[1]),
@@ -224,6 +225,7 @@ rule overview:
     shell:
         "bnmatrix overview --config {params.config:q} --log {log:q}"
         " --studies {params.studies:q} --not-run {params.not_run:q} --asked {params.asked} --claims {params.claims:q}"
+        " --network-helps {params.network_helps}"
         " --links {params.links:q} --results {params.root:q} --output {output:q}"
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from bnmatrix.installed import DEFAULTS, PACKAGE
+from bnmatrix.installed import PACKAGE, is_code
 
 
 @cache
@@ -128,14 +128,8 @@ def _module(name: str, package: Path) -> list[Path]:
 def _data_files(folder: Path) -> tuple[Path, ...]:
     """Return the data files, such as templates, in a folder and its subfolders without modules."""
     found: list[Path] = []
-    for path in sorted(folder.iterdir()):
-        # Editors and systems leave files such as `.module.py.swp`, `module.py~` and `.DS_Store`.
-        if path.name.startswith(".") or path.name.endswith("~"):
-            continue
-        # Declarations reach stages as params. A change to one study must not run the others again.
-        if path.name == DEFAULTS.name:
-            continue
-        if path.is_dir() and path.name != "__pycache__" and not any(path.glob("*.py")):
+    for path in sorted(filter(is_code, folder.iterdir())):
+        if path.is_dir() and not any(path.glob("*.py")):
             found += [file for file in path.rglob("*") if file.is_file() and file.name[0] != "."]
         elif path.is_file() and path.suffix not in (".py", ".pyc"):
             found.append(path)

@@ -315,11 +315,15 @@ class Plan:
         reasons = self.not_run if left_out is None else left_out
         lines = [f"  {', '.join(names)}: {reason}" for reason, names in reasons.items()]
         head = f"{sum(map(len, reasons.values()))} of {self.asked} studies do not run:"
-        if all(answer.available for answer in self.available.values()):
-            # Neither a network nor a mirror would help.
+        if not self.network_helps:
             return "\n".join([head, *lines])
         tail = "To add them, run `snakemake --cores 4` with a network, or\n"
         return "\n".join([head, *lines, f"{tail}  {_MIRRORED} --cores 4"])
+
+    @property
+    def network_helps(self) -> bool:
+        """Whether a network or a mirror would add studies."""
+        return not all(answer.available for answer in self.available.values())
 
     @property
     def asked(self) -> int:

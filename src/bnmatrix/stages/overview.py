@@ -14,6 +14,7 @@ def run(
     studies: Sequence[str],
     not_run: Mapping[str, Sequence[str]],
     asked: int,
+    network_helps: bool,
     claims: bool,
     links: Sequence[str],
     results: Path,
@@ -26,6 +27,7 @@ def run(
         studies: the studies that the page shows.
         not_run: the studies that the user requested and that did not run, by reason.
         asked: the number of studies that the user requested.
+        network_helps: whether a network or a mirror would add studies.
         claims: whether claims were judged.
         links: the pages that every page links to.
         results: the folder that holds ``data/results`` and ``reports``.
@@ -33,5 +35,7 @@ def run(
     """
     verdicts = results / "reports/claims.csv" if claims else None
     project = load_project(config)
-    page = overview_page(project, studies, not_run, asked, results, links, verdicts)
+    page = overview_page(
+        project, studies, not_run, asked, results, links, verdicts, network_helps=network_helps
+    )
     write_text(output, page)

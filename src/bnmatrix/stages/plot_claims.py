@@ -28,14 +28,13 @@ def run(
         RuntimeError: a process failed. Its message is in the log.
     """
     project = load_project(config)
-    arms = read_arms(project, studies, results)
+    arms, claims = read_arms(project, studies, results), list(project.claims)
     # Forked processes have the tables without a copy.
     fork = multiprocessing.get_context("fork")
     processes = [
         fork.Process(
             target=_draw,
-            args=(output, project, arms, results, list(project.claims)[part::threads]),
-            kwargs={"studies": studies[part::threads]},
+            args=(output, project, arms, claims[part::threads], studies[part::threads], results),
         )
         for part in range(threads)
     ]
@@ -51,9 +50,9 @@ def _draw(
     output: Path,
     project: Project,
     arms: dict[str, Arm],
-    results: Path,
     claims: Sequence[str],
     studies: Sequence[str],
+    results: Path,
 ) -> None:
     draw_claims(output, project, arms, claims)
     draw_tuning(output, project, studies, results / "data/results")

@@ -56,6 +56,7 @@ def overview_page(
     root: Path,
     links: Sequence[str],
     claims: Path | None = None,
+    network_helps: bool = True,
 ) -> str:
     """Return the overview.
 
@@ -67,6 +68,7 @@ def overview_page(
         root: the folder that holds ``data/results`` and ``reports``.
         links: pages that every page links to.
         claims: ``claims.csv``, if claims were judged.
+        network_helps: whether a network or a mirror would add studies that were not run.
     """
     studies = [_results(project, name, root / "data/results" / name) for name in names]
     missing = [name for group in not_run.values() for name in group]
@@ -77,6 +79,7 @@ def overview_page(
         .render(
             studies=studies,
             not_run=not_run,
+            network_helps=network_helps,
             missing=len(missing),
             asked=asked,
             answer=overall({entry.study.title: entry.differences for entry in studies}),
