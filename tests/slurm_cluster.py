@@ -69,7 +69,7 @@ def _free_port() -> int:
         return found.getsockname()[1]
 
 
-def wait_for(condition: Callable[[], object], what: str, seconds: float = 180) -> object:
+def wait_for(condition: Callable[[], object], what: str, seconds: float = 300) -> object:
     """Return the condition's value once it is true.
 
     Raises:

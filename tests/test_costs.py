@@ -42,10 +42,14 @@ def test_replicates_and_tuning_cost_in_proportion(project):
     five, ten = cost(5, False), cost(10, False)
     assert 1.8 < ten.seconds / five.seconds < 2.0
     assert ten.mem_mb == five.mem_mb
-    # Seven rates, and half of the rates that may be added, with three replicates: 27 more runs.
-    assert 5 < cost(5, True).seconds / five.seconds < 7
-    # Only the job of the first replicates tunes.
-    assert cost(10, True, Block(6, 10)) == five
+    # Fourteen runs of the coarse search and twenty of the fine one, for each five replicates.
+    assert 6 < cost(5, True).seconds / five.seconds < 8
+    assert cost(10, True).seconds / ten.seconds == pytest.approx(
+        cost(5, True).seconds / five.seconds, rel=0.1
+    )
+    assert cost(10, True, Block(6, 10)).seconds == pytest.approx(cost(5, True).seconds)
+    # A block that begins inside of a tuning block tunes for itself.
+    assert cost(10, True, Block(5, 6)).seconds > cost(5, True).seconds
 
 
 def test_every_job_requests_enough_time_to_start_python(table):

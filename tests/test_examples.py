@@ -71,3 +71,55 @@ def test_folds_test_every_example_once_a_repeat(take):
     # The largest fold has 15 of 103; a fifth of the 88 others is for validation.
     assert {(len(p.x_train), len(p.x_validation)) for p in found} == {(70, 18)}
     assert {len(part.x_test) for part in found} == {14, 15}
+
+
+def drawn(prepared, replicates, **changes):
+    """Return the examples of the first replicates, if each draws its own."""
+    chosen = settings(redraw=True, **changes)
+    return [examples_of(prepared, chosen, Streams(SEED, k)) for k in range(1, replicates + 1)]
+
+
+def test_replicates_draw_disjoint_examples_until_the_part_is_used_up():
+    """77 examples for training and validation: three draws of 15 + 5, and then another order."""
+    prepared = numbered(103)
+    found = drawn(prepared, 7, training_examples=15, validation={"examples": 5})
+    used = [{*part.x_train[:, 0], *part.x_validation[:, 0]} for part in found]
+    labels = np.concatenate([prepared.y_train, prepared.y_validation, prepared.y_test])
+    for part, numbers in zip(found, used, strict=True):
+        assert (len(part.x_train), len(part.x_validation), len(numbers)) == (15, 5, 20)
+        assert max(numbers) < 77
+        np.testing.assert_array_equal(part.y_train, labels[part.x_train[:, 0].astype(int)])
+        np.testing.assert_array_equal(part.x_test, prepared.x_test)
+        np.testing.assert_array_equal(part.tested, np.arange(26))
+        assert part.testable == 26
+    for round_ in (used[:3], used[3:6]):
+        assert len(set().union(*round_)) == 60
+    assert used[0] != used[3] and used[0] & used[3]
+
+
+def test_draws_of_all_examples_overlap_and_differ():
+    prepared = numbered(103)
+    one, two = drawn(prepared, 2, validation={"fraction": 0.2, "take": "stratified"})
+    assert len(one.x_train) == 61 and len(one.x_validation) == 16
+    assert set(one.x_train[:, 0]) != set(two.x_train[:, 0])
+
+
+def test_draws_are_those_of_the_replicate_whatever_is_tuned_or_normalized(digits):
+    """Both arms of a pair, and the runs that tune a replicate's rate, share the examples."""
+    shared = {"training_examples": 40, "validation": {"examples": 20}}
+    plain, other = (
+        examples_of(digits, settings(redraw=True, **shared, **more), Streams(SEED, 3, attempt))
+        for more, attempt in (({}, 0), ({"normalization": "batch", "tuned": True}, 12))
+    )
+    np.testing.assert_array_equal(plain.x_train, other.x_train)
+    np.testing.assert_array_equal(plain.x_validation, other.x_validation)
+
+
+def test_which_examples_a_fold_tests():
+    """Positions are those of all examples, and the examples at these positions are tested."""
+    prepared = numbered(103)
+    x = np.concatenate([prepared.x_train, prepared.x_validation, prepared.x_test])
+    for k in range(1, 8):
+        part = examples_of(prepared, settings(folds=7), Streams(SEED, k))
+        assert part.testable == 103
+        np.testing.assert_array_equal(x[part.tested], part.x_test)

@@ -48,10 +48,10 @@ VARIANTS = (
     {"normalization": "batch", "dropout": 0.2, "tuned": True},
     {"folds": 5, "input_scaling": "standardized"},
 )
-TUNING = Tuning(rates=(0.001, 0.01, 0.1), replicates=2, widen=1)
+TUNING = Tuning(rates=(0.001, 0.01, 0.1), replicates=2, widen=1, shared_by=2)
 
 
-def trained(folder, first, last, *variants, tuned=(), **changes):
+def trained(folder, first, last, *variants, **changes):
     """Train a block of replicates into ``folder``; return its specification."""
     changes = {"tuning": TUNING, "predictions": True, "hidden_layers": [4]} | changes
     spec = job_spec(*variants, replicates=last - first + 1, **changes)
@@ -60,7 +60,7 @@ def trained(folder, first, last, *variants, tuned=(), **changes):
     if not data.exists():
         save_data(small_digits(), data)
     framework = configured(spec.framework)
-    run_job(spec, data, framework, 1, folder / f"{first}-{last}", tuned)
+    run_job(spec, data, framework, 1, folder / f"{first}-{last}")
     return spec
 
 
@@ -72,7 +72,7 @@ def tables(*folders, replicates=None):
 
 @pytest.mark.parametrize("framework", ["keras", "torch"])
 def test_blocks_together_have_the_tables_of_one_block(tmp_path, framework, request):
-    """This includes measures, predictions, dropout, folds and tuned learning rates."""
+    """This includes measures, predictions, dropout, folds, and rates tuned for two replicates."""
     changes = {"framework": framework}
     if framework == "torch":
         pytest.importorskip("torch")
@@ -82,7 +82,7 @@ def test_blocks_together_have_the_tables_of_one_block(tmp_path, framework, reque
     trained(tmp_path / "one", 1, 3, *VARIANTS, **changes)
     trained(tmp_path / "two", 1, 1, *VARIANTS, **changes)
     first = tmp_path / "two/1-1"
-    trained(tmp_path / "two", 2, 3, *VARIANTS, tuned=[first / "results.arrow"], **changes)
+    trained(tmp_path / "two", 2, 3, *VARIANTS, **changes)
     once = tables(tmp_path / "one/1-3")
     for name, table in tables(first, tmp_path / "two/2-3").items():
         assert table.equals(once[name]), name
@@ -90,12 +90,6 @@ def test_blocks_together_have_the_tables_of_one_block(tmp_path, framework, reque
     # The first replicates of a larger block are those of a smaller block.
     for name, table in tables(tmp_path / "one/1-3", replicates=1).items():
         assert table.equals(tables(first)[name]), name
-
-
-@pytest.mark.usefixtures("tensorflow")
-def test_only_the_job_of_the_first_replicate_tunes(tmp_path):
-    with pytest.raises(UserError, match=r"--tuned: no file has the tuned learning rate of test v0"):
-        trained(tmp_path, 3, 4, {"tuned": True})
 
 
 @pytest.mark.usefixtures("tensorflow")
@@ -116,7 +110,7 @@ def test_blocks_of_another_recipe_do_not_count(tmp_path):
 
 
 #: All files of a study that are the same in every run, except the files of its jobs.
-PARQUET = ("history", "measurements", "predictions", "tuning")
+PARQUET = ("history", "measurements", "correctness", "predictions", "tuning")
 TABLES = ("reports/iris-*.csv", *(f"data/results/*/{name}.parquet" for name in PARQUET))
 SAME = (*TABLES, *(pattern for pattern in DETERMINISTIC if not pattern.startswith("data/runs")))
 TARGETS = ("reports/iris-tiny.csv", "reports/iris-tuned.csv")

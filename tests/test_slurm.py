@@ -161,7 +161,7 @@ def test_snakemake_and_the_controller_start_again(nodes, start, here, tmp_path):
     """Snakemake is killed, and the controller restarts later: finished results are kept."""
     copy = Copy(tmp_path / "copy", "iris-tiny", edit=eight_cells)
     run = start(copy, "--jobs", "1", *TARGET)
-    wait_for(lambda: run.output().count("(Rule: train)") == 4, "half of the training", 120)
+    wait_for(lambda: run.output().count("(Rule: train)") == 4, "half of the training")
     os.killpg(run.process.pid, signal.SIGKILL)
     run.process.wait()
     finished = {path: path.stat().st_mtime_ns for path in copy.folder.glob(RUNS)}

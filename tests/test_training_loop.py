@@ -14,7 +14,7 @@ from bnmatrix.datasets.data import Prepared
 from bnmatrix.datasets.scaling import fit_scaling
 from bnmatrix.training.minibatches import segments, together
 from bnmatrix.training.scores import probabilities, scores
-from bnmatrix.training.seeds import Purpose, Streams
+from bnmatrix.training.seeds import SOURCES, Purpose, Streams
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 
@@ -434,13 +434,19 @@ def test_dropout_equals_that_of_keras(tensorflow):
 
 
 def test_streams_are_independent():
+    """Weights, orders and masks differ between replicates and tuning runs; examples, only between
+    replicates."""
     draws = {
-        (replicate, tuning, purpose, key): Streams(0, replicate, tuning).integer(purpose, key)
-        for replicate in (1, 2)
-        for tuning in (False, True)
+        (replicate, attempt, purpose, key): Streams(0, replicate, attempt).integer(purpose, key)
+        for replicate, attempt in ((1, 0), (2, 0), (1, 1), (1, 2))
         for purpose in Purpose
         for key in (0, 1)
     }
+    of_examples = {Purpose.SUBSET, Purpose.FOLDS, Purpose.DRAW, Purpose.SPLIT}
+    for (_, attempt, purpose, key), value in draws.items():
+        if attempt and purpose in of_examples:
+            assert value == draws[1, 0, purpose, key]
+    draws = {key: v for key, v in draws.items() if not (key[1] and key[2] in of_examples)}
     assert len(set(draws.values())) == len(draws)
 
 
@@ -462,3 +468,19 @@ def test_a_missing_gpu_is_logged_once():
     )
     assert done.stdout == "3.0\n"
     assert done.stderr.count("WARNING No GPU found, though 1 was asked for") == 1
+
+
+@pytest.mark.parametrize("varied", SOURCES)
+def test_one_source_of_variance_alone(varied):
+    """Between replicates, only the streams of this source differ."""
+    sources = {
+        "weights": {Purpose.WEIGHTS},
+        "order": {Purpose.ORDER, Purpose.DROPOUT, Purpose.PROBE},
+        "examples": {Purpose.DRAW, Purpose.SPLIT, Purpose.FOLDS, Purpose.SUBSET},
+        "tuning": set(),
+        "all": set(Purpose),
+    }
+    first, second = (Streams(0, replicate, varied=varied) for replicate in (1, 2))
+    differ = {p for p in Purpose if first.integer(p) != second.integer(p)}
+    assert differ == sources[varied]
+    assert (first.draw == second.draw) == (varied not in ("all", "examples"))

@@ -1,5 +1,7 @@
 """How learning rates are tuned."""
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -28,14 +30,15 @@ def test_the_tuned_rate_has_the_best_mean(digits, objective):
     changes = {"optimizer": "momentum", "epochs": 3}
     tables = train(digits, tuned=True, replicates=2, tuning=tuning, **changes)
     rows = tables["tuning"]
-    assert list(rows["rate"]) == [0.001, 0.001, 0.01, 0.01, 0.1, 0.1]
+    # The coarse search compares the ends of the grid, the fine search the neighbour of the better.
+    assert sorted(set(rows["rate"])) == [0.001, 0.01, 0.1]
     assert list(rows["replicate"]) == [1, 2] * 3
     assert not rows["widened"].any()
     program, chosen = program_for(digits, tuned=True, **changes)
     for rate, group in rows.groupby("rate"):
         scores = []
         for replicate in (1, 2):
-            run = program.run(chosen, rate, replicate, tuning=True)
+            run = program.run(chosen, rate, replicate, attempt=replicate)
             taken = [row["validation_accuracy"] for row in run.history]
             scores.append(taken[-1] if objective == "final" else np.mean(taken))
         assert list(group["tuning_objective"]) == pytest.approx([np.mean(scores)] * 2)
@@ -44,23 +47,6 @@ def test_the_tuned_rate_has_the_best_mean(digits, objective):
     assert set(rows.loc[rows["chosen"], "rate"]) == {best}
     assert (tables["runs"]["learning_rate_used"] == best).all()
     assert tables["runs"]["learning_rate_used"].dtype == np.float64
-
-
-@pytest.mark.parametrize(
-    ("rates", "widen", "expected", "best"),
-    [
-        ([0.001, 0.01, 0.1], 3, [0.001, 0.01, 0.1, 1.0], 0.1),
-        ([0.001, 0.01, 0.1], 0, [0.001, 0.01, 0.1], 0.1),
-        ([0.1, 1.0, 10.0], 3, [0.01, 0.1, 1.0, 10.0], 0.1),
-    ],
-)
-def test_the_grid_is_widened_where_the_best_lies_at_its_edge(digits, rates, widen, expected, best):
-    """Tuning tries one more rate at that side, which is worse, and then ends."""
-    tuning = Tuning(rates=rates, replicates=1, widen=widen)
-    rows = train(digits, tuned=True, tuning=tuning, optimizer="momentum", epochs=2)["tuning"]
-    assert list(rows["rate"]) == expected
-    assert list(rows["widened"]) == [rate not in rates for rate in expected]
-    assert list(rows["chosen"]) == [rate == best for rate in expected]
 
 
 def test_runs_that_diverge_count_as_guesses(digits):
@@ -79,50 +65,98 @@ class Scored:
     classes = 10
 
     def __init__(self, score):
-        self.score = score
+        self.score, self.runs = score, []
 
-    def run(self, chosen, rate, replicate, *, tuning, evaluations):
+    def run(self, chosen, rate, replicate, *, attempt, evaluations):
         assert chosen.tuned
-        assert tuning
         assert evaluations is Evaluations.LAST_VALIDATION
+        self.runs.append((rate, replicate, attempt))
         accuracy = self.score(rate, replicate)
         # Falls with the rate: among rates with equal accuracy, the largest has the lowest loss.
         last = {"validation_accuracy": accuracy, "validation_loss": 1 / rate}
         return Run(replicate, history=[last])
 
 
+def peak(best):
+    """Return an accuracy that falls with the distance from the best rate, in decades."""
+    return lambda rate, _: 1 / (1 + abs(np.log10(rate / best)))
+
+
+#: Half-decade steps: 0.01, 0.0316, 0.1, 0.316, 1.
+GRID = (0.01, 0.0316, 0.1, 0.316, 1.0)
+
+
 @pytest.mark.parametrize(
     ("score", "widen", "expected", "best"),
     [
-        # Accuracy rises without limit for larger, or for smaller, rates.
-        (lambda rate, _: 1 - 1 / (1 + rate), 2, [0.01, 0.1, 1, 10, 100], 100),
-        (lambda rate, _: 1 / (1 + rate), 2, [0.0001, 0.001, 0.01, 0.1, 1], 0.0001),
-        # The best rate is in the middle, or three rates beyond the edge.
-        (lambda rate, _: 1 / (1 + abs(rate - 0.1)), 2, [0.01, 0.1, 1], 0.1),
-        (lambda rate, _: 1 / (1 + abs(rate - 1000)), 9, [0.01, 0.1, 1, 10, 100, 1000, 10000], 1000),
+        # The coarse search tries 0.01, 0.1 and 1; the fine search the neighbours of the best.
+        (peak(0.1), 4, [0.01, 0.0316, 0.1, 0.316, 1], 0.1),
+        (peak(0.316), 4, [0.01, 0.0316, 0.1, 0.316, 1], 0.316),
+        # The grid is widened by a decade, and the neighbours there are tried.
+        (peak(1.0), 4, [0.01, 0.1, 0.316, 1, 3.16, 10], 1),
+        (peak(3.16), 4, [0.01, 0.1, 0.316, 1, 3.16, 10], 3.16),
+        (peak(0.001), 6, [0.0001, 0.000316, 0.001, 0.00316, 0.01, 0.1, 1], 0.001),
+        # Accuracy rises without limit, and the grid ends.
+        (lambda rate, _: 1 - 1 / (1 + rate), 2, [0.01, 0.1, 1, 3.16, 10], 10),
+        (lambda rate, _: 1 / (1 + rate), 2, [0.001, 0.00316, 0.01, 0.1, 1], 0.001),
+        (peak(1.0), 0, [0.01, 0.1, 0.316, 1], 1),
         # All rates are at chance: tuning moves towards the lower loss.
-        (lambda _rate, _: 0.1, 2, [0.01, 0.1, 1, 10, 100], 100),
+        (lambda _rate, _: 0.1, 2, [0.01, 0.1, 1, 3.16, 10], 10),
         # A single good seed does not give a good mean.
         (
             lambda rate, replicate: {0.01: (0.9, 0.1), 0.1: (0.6, 0.6)}.get(rate, (0.2, 0.3))[
                 replicate - 1
             ],
-            2,
-            [0.01, 0.1, 1],
+            0,
+            [0.01, 0.0316, 0.1, 0.316, 1],
             0.1,
         ),
     ],
 )
-def test_how_far_the_grid_is_widened(score, widen, expected, best):
-    tuning = Tuning(rates=(0.01, 0.1, 1), replicates=2, widen=widen)
+def test_the_search_of_the_best_rate(score, widen, expected, best):
+    """Rates that only the coarse search tried have fewer runs than all others."""
+    tuning = Tuning(rates=GRID, replicates=4, coarse=2, widen=widen, shared_by=2)
     rate, rows = tune(Scored(score), settings(tuned=True), tuning)
     assert rate == best
-    assert [row["rate"] for row in rows] == [rate for rate in expected for _ in range(2)]
+    assert sorted({row["rate"] for row in rows}) == expected
+    counts = Counter(row["rate"] for row in rows)
+    assert counts[best] == 4
+    assert set(counts.values()) <= {2, 4}
     assert {row["rate"] for row in rows if row["chosen"]} == {best}
-    assert {row["rate"] for row in rows if row["widened"]} == set(expected) - {0.01, 0.1, 1}
+    assert {row["rate"] for row in rows if row["widened"]} == set(expected) - set(GRID)
     for row in rows:
-        mean = (score(row["rate"], 1) + score(row["rate"], 2)) / 2
-        assert row["tuning_objective"] == pytest.approx(mean)
+        assert row["tuning_objective"] == pytest.approx(
+            (score(row["rate"], 1) + score(row["rate"], 2)) / 2
+        )
+
+
+def test_each_block_is_tuned_with_its_own_replicates_and_seeds():
+    """Blocks of three replicates, four runs a rate: the second block uses replicates 4, 5, 6, 4."""
+    tuning = Tuning(rates=GRID, replicates=4, coarse=2, widen=0, shared_by=3)
+    assert [tuning.block(k) for k in range(1, 8)] == [1, 1, 1, 4, 4, 4, 7]
+    attempts = {}
+    for block in (1, 4):
+        program = Scored(peak(0.1))
+        _, rows = tune(program, settings(tuned=True), tuning, block)
+        assert {row["block"] for row in rows} == {block}
+        at_best = [run[1:] for run in program.runs if run[0] == 0.1]
+        assert [replicate for replicate, _ in at_best] == [block + k for k in (0, 1, 2, 0)]
+        attempts[block] = {attempt for _, attempt in at_best}
+    assert len(attempts[1]) == len(attempts[4]) == 4
+    assert not attempts[1] & attempts[4]
+
+
+def test_a_rate_for_each_block(digits):
+    """Replicates use the rate of their block; a job that starts inside of a block tunes as well."""
+    tuning = Tuning(rates=(0.001, 0.01, 0.1), replicates=2, widen=0, shared_by=2)
+    shared = {"optimizer": "momentum", "epochs": 2, "tuning": tuning, "folds": 5}
+    tables = train(digits, tuned=True, replicates=5, **shared)
+    runs, chosen = tables["runs"], tables["tuning"].query("chosen")
+    assert list(runs["tuning_block"]) == [1, 1, 3, 3, 5]
+    rates = dict(zip(chosen["block"], chosen["rate"], strict=True))
+    assert list(runs["learning_rate_used"]) == [rates[block] for block in runs["tuning_block"]]
+    fixed = train(digits, replicates=5, folds=5, optimizer="momentum", epochs=2)
+    assert (fixed["runs"]["tuning_block"] == 0).all()
 
 
 def test_tuning_does_not_change_the_final_runs(digits, monkeypatch):
@@ -139,19 +173,21 @@ def test_tuning_does_not_change_the_final_runs(digits, monkeypatch):
     shared = {"replicates": 3, "normalization": "batch", "dropout": 0.2, "epochs": 2}
     tuned = train(digits, tuned=True, tuning=TUNING, **shared)
     assert started[2 * 3 :] == [Streams(SEED, k) for k in (1, 2, 3)]
-    assert set(started[: 2 * 3]) == {Streams(SEED, k, tuning=True) for k in (1, 2)}
+    assert set(started[: 2 * 3]) == {Streams(SEED, k, attempt=k) for k in (1, 2)}
     rate = tuned["runs"]["learning_rate_used"].iloc[0]
     fixed = train(digits, learning_rate=rate, **shared)
     for name in ("runs", "history"):
-        pd.testing.assert_frame_equal(tuned[name], fixed[name], check_exact=True)
+        ours = tuned[name].assign(tuning_block=0) if name == "runs" else tuned[name]
+        pd.testing.assert_frame_equal(ours, fixed[name], check_exact=True)
     assert fixed["tuning"].empty
 
 
-def test_tuning_replicates_have_separate_random_streams():
+def test_tuning_runs_have_separate_random_streams():
     chosen = settings(batch_size=32)
     orders = [
-        next(segments(chosen, 300, Streams(SEED, replicate, tuning))).order.tolist()
-        for tuning in (False, True)
+        next(segments(chosen, 300, Streams(SEED, replicate, attempt))).order.tolist()
+        for attempt in (0, 1, 2)
         for replicate in (1, 2)
+        if attempt == 0 or replicate == 1
     ]
     assert all(a != b for n, a in enumerate(orders) for b in orders[:n])

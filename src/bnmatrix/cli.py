@@ -182,8 +182,6 @@ def _add_data_and_training(command: Callable[..., _Command]) -> None:
     added.option("threads", "threads to use", int)
     added.option("gpus", "number of GPUs of the job; 0: use the processor only", int)
     added.option("folder", "folder for the job's tables")
-    words = "results of the job's first replicates, for replicates with the same tuned rates"
-    added.parser.add_argument("--tuned", type=Path, nargs="*", default=[], help=words)
 
 
 def _add_statistics(command: Callable[..., _Command]) -> None:

@@ -9,6 +9,7 @@ rule aggregate:
         history="data/results/{study}/history.parquet",
         tuning="data/results/{study}/tuning.parquet",
         measurements="data/results/{study}/measurements.parquet",
+        correctness="data/results/{study}/correctness.parquet",
         predictions="data/results/{study}/predictions.parquet",
         timings="data/results/{study}/timings.csv",
         step_times="data/results/{study}/step_times.parquet",

@@ -24,7 +24,7 @@ def each_attempt(amount):
 def tables_of(studies):
     """Return the tables of studies, other than the runs, from which claims are judged."""
     names = ("history.parquet", "measurements.parquet", "timings.csv", "step_times.parquet")
-    names += ("tuning.parquet",)
+    names += ("tuning.parquet", "correctness.parquet")
     return [f"data/results/{study}/{name}" for study in studies for name in names]
 
 
@@ -75,13 +75,6 @@ def cost_of(study, job, block):
 def training_cost(wildcards):
     """Return the cost of a training job; a retry asks for a multiple of it."""
     return cost_of(wildcards.study, wildcards.job, block_of(wildcards))
-
-
-def tuned_results(wildcards):
-    """Return the results with the tuned learning rates of a job; nothing if it needs none."""
-    study, job = wildcards.study, wildcards.job
-    tuning = or_exit(PLAN.tuned_in, study, job, block_of(wildcards))
-    return f"data/runs/{study}/{job}/{tuning}/results.arrow" if tuning else []
 
 
 def prepared_data(wildcards):

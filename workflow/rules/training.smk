@@ -2,7 +2,6 @@ rule train:
     """Train a block of replicates of the variants of a job, with one thread."""
     input:
         data=prepared_data,
-        tuned=tuned_results,
     output:
         results="data/runs/{study}/{job}/{block}/results.arrow",
         times="data/runs/{study}/{job}/{block}/times.arrow",
@@ -33,4 +32,3 @@ rule train:
     shell:
         "bnmatrix train --log {log:q} --spec {params.spec:q} --data {input.data:q}"
         " --threads {threads} --gpus {params.gpus} --folder {params.folder:q}"
-        " --tuned {input.tuned:q}"

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from bnmatrix.models import Count, Model
+from bnmatrix.models import Count, Model, Seed
 
 #: Names of files in ``reports/``, which a study cannot have.
 RESERVED_NAMES = (
@@ -30,6 +30,8 @@ class RunConfig(Model):
     """`all`, or the names of the data sets whose studies run."""
     replicates: Count | None = None
     """Number of replicates of each variant; by default, the number that each study declares."""
+    seed: Seed = 0
+    """Number that is added to the seed of each study: another number gives other replicates."""
     mirror: str | None = None
     """A directory or address with copies of the data sets, which is tried before the public hosts;
     by default, the value of the environment variable BNMATRIX_MIRROR."""

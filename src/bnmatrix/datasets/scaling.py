@@ -9,6 +9,9 @@ from bnmatrix.models import Model, Positive
 #: How features reach the network; see :func:`fit_scaling`.
 INPUT_SCALINGS = ("raw", "unit", "standardized", "centered")
 
+#: Those that depend on which examples are trained on, also if features are pixels.
+FITTED_SCALINGS = ("standardized", "centered")
+
 #: Rows that are fitted at a time: a float64 copy of all of CIFAR-10 would take a gigabyte.
 _CHUNK = 4096
 

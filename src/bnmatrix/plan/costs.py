@@ -88,13 +88,13 @@ def training_cost(project: Project, job: Job, block: Block | None = None) -> Cos
     """
     study, dataset = project.study(job.study), project.dataset_of(job.study)
     block = block or Block(1, project.replicates_of(job.study))
-    # The first block tunes learning rates and times steps for all blocks.
+    # The first block times steps for all blocks.
     replicates, first = block.size, block.first == 1
     seconds = _START_SECONDS
     for variant in job.variants:
         settings = variant.settings
         seconds += _COMPILE_SECONDS + _COMPILE_LAYER_SECONDS * len(settings.hidden_layers)
-        runs = replicates + (_tuning_runs(study.tuning) if settings.tuned and first else 0)
+        runs = replicates + _tuning_runs(study.tuning, settings, block)
         torch = settings.framework == "torch"
         seconds += runs * _run_seconds(dataset, settings) + torch * _TORCH_START_SECONDS
         seconds += _MEASURE_SECONDS * replicates * bool(study.measures)
@@ -117,9 +117,15 @@ def usual_seconds(rule: str) -> float:
     return _USUAL_SECONDS.get(rule, _OTHER_SECONDS)
 
 
-def _tuning_runs(tuning: Tuning) -> int:
-    """Return the number of tuning runs, if the grid is widened by half of the allowed rates."""
-    return (len(tuning.rates) + tuning.widen // 2) * tuning.replicates
+def _tuning_runs(tuning: Tuning, settings: Settings, block: Block) -> int:
+    """Return the number of tuning runs, if each search needs two rates more than the least."""
+    if not settings.tuned:
+        return 0
+    searches = 1 + (tuning.block(block.last) - tuning.block(block.first)) // tuning.shared_by
+    if settings.varied not in ("all", "tuning"):
+        searches = 1
+    coarse = min(tuning.coarse, tuning.replicates)
+    return searches * (coarse * (len(tuning.rates) + 1) // 2 + 4 * tuning.replicates)
 
 
 def _run_seconds(dataset: Dataset, settings: Settings) -> float:

@@ -54,7 +54,7 @@ class Job:
             axes=tuple(study.axes),
             replicates=block.size,
             first=block.first,
-            seed=study.seed,
+            seed=study.seed + project.run.seed,
             tuning=study.tuning if tuned else None,
             measures=study.measures,
             predictions=study.keeps_predictions,

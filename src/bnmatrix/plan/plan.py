@@ -183,13 +183,6 @@ class Plan:
             self._blocks[key] = cover(replicates, finished)
         return self._blocks[key]
 
-    def tuned_in(self, study: str, name: str, block: Block) -> Block | None:
-        """Return the block that tunes the learning rates of another block; None if none does."""
-        if block.first == 1 or self.job(study, name).spec(self.project).tuning is None:
-            return None
-        first = self.blocks(study, name)[0]
-        return first if first.last < block.first else Block(1, block.first - 1)
-
     def training_codes(self, study: str) -> dict[str, str]:
         """Return the digests of the code that trains a study, by stage."""
         specs = [self.spec(study, name) for name in self.jobs(study)]

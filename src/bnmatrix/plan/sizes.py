@@ -41,6 +41,11 @@ def _check_own(dataset: Dataset, settings: Settings, where: str) -> None:
             f"{where}: folds: {dataset.title} is split by groups and cannot also be "
             "cross-validated; leave `folds` out"
         )
+    if dataset.grouped and settings.redraw:
+        raise UserError(
+            f"{where}: redraw: {dataset.title} is split by groups, which new draws would divide; "
+            "leave `redraw` out"
+        )
     if dataset.grouped and settings.validation.take == "last":
         raise UserError(
             f"{where}: validation: {dataset.title} is split by groups, which `take: last` would "

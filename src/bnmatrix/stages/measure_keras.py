@@ -1,15 +1,12 @@
 """Train a job's variants in Keras, and measure their networks during training."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from bnmatrix.training.keras.environment import configure
 from bnmatrix.training.spec import JobSpec
 
 
-def run(
-    spec: JobSpec, *, data: Path, threads: int, gpus: int, folder: Path, tuned: Sequence[Path]
-) -> None:
+def run(spec: JobSpec, *, data: Path, threads: int, gpus: int, folder: Path) -> None:
     """Train all replicates of a job's variants, measure, and write the job's tables.
 
     Args: as :func:`bnmatrix.stages.train_keras.run`.
@@ -24,4 +21,4 @@ def run(
     from bnmatrix.training.measures.measuring import Measuring
 
     framework = Framework(Trainer, packages, Measuring(Probe, turns))
-    run_job(spec, data, framework, threads, folder, tuned)
+    run_job(spec, data, framework, threads, folder)

@@ -1,15 +1,12 @@
 """Train a job's variants in Keras."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from bnmatrix.training.keras.environment import configure
 from bnmatrix.training.spec import JobSpec
 
 
-def run(
-    spec: JobSpec, *, data: Path, threads: int, gpus: int, folder: Path, tuned: Sequence[Path]
-) -> None:
+def run(spec: JobSpec, *, data: Path, threads: int, gpus: int, folder: Path) -> None:
     """Train all replicates of a job's variants, and write its tables.
 
     Args:
@@ -18,7 +15,6 @@ def run(
         threads: number of threads to use.
         gpus: number of GPUs of the job; 0: use the processor only.
         folder: the folder for the tables.
-        tuned: the results of the job's first replicates, if others use its tuned learning rates.
     """
     configure(threads, gpus)
 
@@ -26,4 +22,4 @@ def run(
     from bnmatrix.training.job import run_job
     from bnmatrix.training.keras.trainer import Trainer, packages
 
-    run_job(spec, data, Framework(Trainer, packages), threads, folder, tuned)
+    run_job(spec, data, Framework(Trainer, packages), threads, folder)

@@ -1,15 +1,12 @@
 """Train a job's variants in PyTorch."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from bnmatrix.training.spec import JobSpec
 from bnmatrix.training.torch.environment import configure
 
 
-def run(
-    spec: JobSpec, *, data: Path, threads: int, gpus: int, folder: Path, tuned: Sequence[Path]
-) -> None:
+def run(spec: JobSpec, *, data: Path, threads: int, gpus: int, folder: Path) -> None:
     """Train all replicates of a job's variants, and write its tables.
 
     Args: as :func:`bnmatrix.stages.train_keras.run`.
@@ -20,4 +17,4 @@ def run(
     from bnmatrix.training.job import run_job
     from bnmatrix.training.torch.trainer import Trainer, packages
 
-    run_job(spec, data, Framework(Trainer, packages), threads, folder, tuned)
+    run_job(spec, data, Framework(Trainer, packages), threads, folder)

@@ -24,14 +24,14 @@ from bnmatrix.tables.schema import RUN_KEYS, TABLES
 #: The files of a job, and the tables in each file. Every variant has rows in the first table of
 #: each file. Results are the same in each execution; times differ.
 FILES = {
-    "results": ("runs", "history", "tuning", "measurements", "predictions"),
+    "results": ("runs", "history", "tuning", "measurements", "correctness", "predictions"),
     "times": ("timings", "step_times"),
 }
 
 _MACHINE = b"bnmatrix.machine"
 
-#: Tables in which ``replicate`` is not the number of a run.
-_OTHER_REPLICATES = ("tuning", "step_times")
+#: Columns with the number of a run, where it is not ``replicate``; None: there is no such column.
+_REPLICATE_COLUMNS = {"tuning": "block", "step_times": None}
 
 #: Number of files that are read before they are combined.
 _BATCH = 500
@@ -141,16 +141,10 @@ def unpack(packed: pa.Table, name: str, replicates: int | None = None) -> pa.Tab
         key: row_columns[key] if key in row_columns else of_variant(key) for key in TABLES[name]
     }
     table = pa.table(columns)
-    if replicates is None or name in _OTHER_REPLICATES:
+    column = _REPLICATE_COLUMNS.get(name, "replicate")
+    if replicates is None or column is None:
         return table
-    return table.filter(pc.less_equal(table["replicate"], replicates))
-
-
-def tuned_rates(path: Path) -> dict[str, float]:
-    """Return the learning rates that a job tuned, by variant, from its file of results."""
-    tuning = unpack(_read(path), "tuning").to_pandas()
-    chosen = tuning[tuning["chosen"]]
-    return dict(zip(chosen["variant"], chosen["rate"], strict=True))
+    return table.filter(pc.less_equal(table[column], replicates))
 
 
 def machine_of(path: Path) -> dict[str, Any]:

@@ -6,11 +6,12 @@ from bnmatrix.tables.status import COMPLETED as COMPLETED
 from bnmatrix.tables.status import DIVERGED as DIVERGED
 
 #: Types of columns.
-INT, REAL, TEXT, BOOL = pa.int64(), pa.float64(), pa.string(), pa.bool_()
+INT, REAL, TEXT, BOOL, BITS = pa.int64(), pa.float64(), pa.string(), pa.bool_(), pa.binary()
 
 #: One row per run (a replicate of a variant). The axes are between ``dataset`` and ``replicate``.
 #: ``parameters`` is the number of the network's parameters, moving averages included; ``state``
-#: adds the variables of the optimizer.
+#: adds the variables of the optimizer. ``tuning_block`` is the first of the replicates that
+#: share a tuned learning rate; 0 if the rate is not tuned.
 #: Accuracies are fractions, losses cross-entropies in nats; both are empty for a diverged run.
 RUN_KEYS = ["study", "dataset"]
 RUN_COLUMNS = {
@@ -27,6 +28,7 @@ RUN_COLUMNS = {
     "epochs": REAL,
     "steps": INT,
     "learning_rate_used": REAL,
+    "tuning_block": INT,
     "parameters": INT,
     "state": INT,
     "variant": TEXT,
@@ -62,7 +64,9 @@ TIMING_COLUMNS = {
 
 #: One row per run that tuned a learning rate. ``rate`` is the learning rate of the run.
 #: ``tuning_objective`` is what tuning maximizes: a mean over the tuning replicates with this rate.
+#: ``block`` is the first of the replicates for which the rate is tuned.
 TUNING_COLUMNS = {
+    "block": INT,
     "replicate": INT,
     "rate": REAL,
     "widened": BOOL,
@@ -80,6 +84,16 @@ MEASUREMENT_COLUMNS = {
     "measure": TEXT,
     "part": TEXT,
     "value": REAL,
+    "variant": TEXT,
+}
+
+#: One row per run: for each example that can be tested, a bit that says whether it was in the run's
+#: test part, and a bit that says whether it was classified correctly (NumPy's ``packbits``). The
+#: same bit is the same example in all runs of a study. Diverged runs have no correct examples.
+CORRECTNESS_COLUMNS = {
+    "replicate": INT,
+    "tested": BITS,
+    "correct": BITS,
     "variant": TEXT,
 }
 
@@ -101,6 +115,7 @@ TABLES = {
     "history": HISTORY_COLUMNS,
     "tuning": TUNING_COLUMNS,
     "measurements": MEASUREMENT_COLUMNS,
+    "correctness": CORRECTNESS_COLUMNS,
     "predictions": PREDICTION_COLUMNS,
     "timings": TIMING_COLUMNS,
     # Wall-clock times, in the form of measurements.

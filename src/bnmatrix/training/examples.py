@@ -1,6 +1,6 @@
 """The examples that a replicate of a variant is trained, validated and tested on."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ class Examples:
         x_train, x_validation, x_test: examples × features, uint8 for pixels, float64 otherwise.
         y_train, y_validation, y_test: labels, int32.
         scaling: the variant's input scaling.
+        tested: the positions of the test examples among all examples that can be tested.
+        testable: how many examples can be tested: the test part, or all examples with folds.
     """
 
     x_train: NDArray[Any]
@@ -30,33 +32,53 @@ class Examples:
     x_test: NDArray[Any]
     y_test: NDArray[np.int32]
     scaling: Scaling
+    tested: NDArray[np.int64]
+    testable: int
 
 
 def examples_of(prepared: Prepared, settings: Settings, streams: Streams) -> Examples:
-    """Return the examples of a run: the same for all runs, unless they are cross-validated.
+    """Return the examples of a run.
+
+    All runs have the same examples, unless the settings draw new examples for each replicate
+    (:attr:`bnmatrix.training.settings.Settings.draws`).
 
     Args:
         prepared: the data set, split.
         settings: the variant's settings.
         streams: the run's random streams.
     """
-    if settings.folds is not None:
-        prepared = _fold(prepared, settings, settings.folds, streams)
-    chosen = _subset(len(prepared.x_train), settings)
-    x_train = prepared.x_train[chosen]
+    x, y = prepared.x_train, prepared.y_train
+    x_test, y_test = prepared.x_test, prepared.y_test
+    tested, testable = np.arange(len(y_test)), len(y_test)
+    x_validation, y_validation = prepared.x_validation, prepared.y_validation
+    if not settings.draws:
+        train: NDArray[np.int64] | slice = _fixed(len(x), settings)
+    else:
+        x = np.concatenate([x, x_validation])
+        y = np.concatenate([y, y_validation])
+        pool = np.arange(len(y))
+        if settings.folds is not None:
+            x, y = np.concatenate([x, x_test]), np.concatenate([y, y_test])
+            pool, tested = _fold(y, settings.folds, streams)
+            x_test, y_test, testable = x[tested], y[tested], len(y)
+        train, validation = _drawn(y, pool, settings, streams)
+        x_validation, y_validation = x[validation], y[validation]
+    x_train = x[train]
     return Examples(
         x_train=x_train,
-        y_train=prepared.y_train[chosen],
-        x_validation=prepared.x_validation,
-        y_validation=prepared.y_validation,
-        x_test=prepared.x_test,
-        y_test=prepared.y_test,
+        y_train=y[train],
+        x_validation=x_validation,
+        y_validation=y_validation,
+        x_test=x_test,
+        y_test=y_test,
         scaling=fit_scaling(settings.input_scaling, x_train, prepared.maximum),
+        tested=tested,
+        testable=testable,
     )
 
 
-def _subset(examples: int, settings: Settings) -> NDArray[np.int64] | slice:
-    """Return which of the training examples are used."""
+def _fixed(examples: int, settings: Settings) -> NDArray[np.int64] | slice:
+    """Return which of the training examples are used, the same for all replicates."""
     count = settings.training_examples
     if count is None or settings.training_take == "first":
         return slice(count)
@@ -65,29 +87,46 @@ def _subset(examples: int, settings: Settings) -> NDArray[np.int64] | slice:
     return rng.permutation(examples)[:count]
 
 
-def _fold(prepared: Prepared, settings: Settings, folds: int, streams: Streams) -> Prepared:
-    """Return the data split for a replicate of repeated stratified cross-validation.
+def _fold(
+    y: NDArray[np.int32], folds: int, streams: Streams
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the examples outside and inside a replicate's fold of stratified cross-validation.
 
-    Replicate *k* is tested on fold (k − 1) mod K of repeat (k − 1) div K. All replicates train on
-    equally many examples: as many as the largest fold leaves.
+    Replicate *k* is tested on fold (k − 1) mod K of repeat (k − 1) div K. All replicates have
+    equally many examples outside of their fold: as many as the largest fold leaves.
     """
     from sklearn.model_selection import StratifiedKFold
 
-    x = np.concatenate([prepared.x_train, prepared.x_validation, prepared.x_test])
-    y = np.concatenate([prepared.y_train, prepared.y_validation, prepared.y_test])
-    repeat, fold = divmod(streams.replicate - 1, folds)
-    # The shuffle belongs to a repeat: its folds must not overlap, and tuning runs have the same.
+    repeat, fold = divmod(streams.draw - 1, folds)
+    # The shuffle belongs to a repeat: its folds must not overlap.
     shuffle_seed = Streams(streams.seed, repeat).integer(Purpose.FOLDS)
-    parts = list(StratifiedKFold(folds, shuffle=True, random_state=shuffle_seed).split(x, y))
+    splitter = StratifiedKFold(folds, shuffle=True, random_state=shuffle_seed)
+    parts = list(splitter.split(np.zeros(len(y)), y))
     kept, test = parts[fold]
-    kept = kept[: min(len(train) for train, _ in parts)]
-    train, validation = (kept[part] for part in split(y[kept], settings.validation))
-    return replace(
-        prepared,
-        x_train=x[train],
-        y_train=y[train],
-        x_validation=x[validation],
-        y_validation=y[validation],
-        x_test=x[test],
-        y_test=y[test],
-    )
+    return kept[: min(len(train) for train, _ in parts)], test
+
+
+def _drawn(
+    y: NDArray[np.int32], pool: NDArray[np.int64], settings: Settings, streams: Streams
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the training and validation examples that a replicate draws from a pool.
+
+    The pool of a test part is in a random order, of which each replicate takes the next part. Draws
+    are therefore disjoint until the pool is used up; then comes another order. The pool of a fold
+    belongs to one replicate. Without ``training_examples``, a draw is another validation split.
+    """
+    rest, apart = settings.validation.sizes(len(pool))
+    count = settings.training_examples or rest
+    if count == rest:
+        seed = streams.integer(Purpose.SPLIT)
+        part = settings.validation.model_copy(update={"seed": seed})
+        train, validation = split(y[pool], part)
+        return pool[train], pool[validation]
+    size = count + apart
+    if settings.folds:
+        round_, place = streams.draw, 0
+    else:
+        round_, place = divmod(streams.draw - 1, len(pool) // size)
+    order = Streams(streams.seed, round_).generator(Purpose.DRAW).permutation(len(pool))
+    chosen = pool[order[place * size : (place + 1) * size]]
+    return chosen[:count], chosen[count:]

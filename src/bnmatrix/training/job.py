@@ -15,13 +15,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bnmatrix.datasets.data import Prepared, load_prepared
-from bnmatrix.errors import UserError
-from bnmatrix.tables.job_files import save, tuned_rates
+from bnmatrix.tables.job_files import save
 from bnmatrix.tables.machine import commit
 from bnmatrix.tables.schema import DIVERGED, TABLES
 from bnmatrix.training.framework import Framework, Measuring
 from bnmatrix.training.program import Program, Run
-from bnmatrix.training.rows import PredictionRow, RunRow, VariantRows
+from bnmatrix.training.rows import CorrectnessRow, PredictionRow, RunRow, VariantRows
 from bnmatrix.training.scores import probabilities, scores
 from bnmatrix.training.settings import Settings
 from bnmatrix.training.spec import JobSpec, Step, Variant
@@ -43,46 +42,25 @@ class Outcome:
     machine: dict[str, Any]
 
 
-def run_job(
-    spec: JobSpec,
-    data: Path,
-    framework: Framework,
-    threads: int,
-    folder: Path,
-    tuned: Sequence[Path],
-) -> None:
-    """Train a job's variants on prepared data, and write its tables into ``folder``.
-
-    Raises:
-        UserError: ``tuned`` has no file with the learning rates that the job needs.
-    """
-    rates = {name: rate for path in tuned for name, rate in tuned_rates(path).items()}
-    outcome = train_job(spec, load_prepared(data), framework, threads, rates)
+def run_job(spec: JobSpec, data: Path, framework: Framework, threads: int, folder: Path) -> None:
+    """Train a job's variants on prepared data, and write its tables into ``folder``."""
+    outcome = train_job(spec, load_prepared(data), framework, threads)
     save(folder, outcome.tables, outcome.machine | {"commit": commit()}, spec.recipe)
 
 
-def train_job(
-    spec: JobSpec,
-    prepared: Prepared,
-    framework: Framework,
-    threads: int,
-    rates: Mapping[str, float] | None = None,
-) -> Outcome:
+def train_job(spec: JobSpec, prepared: Prepared, framework: Framework, threads: int) -> Outcome:
     """Train every replicate of a job's variants and score each on the test part, at its end.
 
-    The job of replicate 1 also tunes learning rates, and takes the measures that are taken after
-    runs. Jobs of later replicates do neither, so that all jobs together have the same tables as one
-    job.
+    A learning rate is tuned before the first replicate of its tuning block. A job whose first
+    replicate is not the first of a tuning block repeats the tuning runs of that block, and leaves
+    their rows to the job before. The job of replicate 1 also takes the measures that are taken
+    after runs. All jobs together have therefore the same tables as one job.
 
     Args:
         spec: what to train.
         prepared: the data, split.
         framework: what trains all of its variants.
         threads: threads that the framework was configured with.
-        rates: tuned learning rates by variant, for a job that does not train replicate 1.
-
-    Raises:
-        UserError: a learning rate is missing in ``rates``.
     """
     began = time.perf_counter()
     measures = _measures_in_runs(spec, framework.measuring)
@@ -90,7 +68,7 @@ def train_job(
     for members in by_program(spec.variants):
         program = Program(members[0].settings, prepared, spec.seed, framework)
         for variant in members:
-            rows[variant.name] = _train_variant(spec, variant, program, measures, rates or {})
+            rows[variant.name] = _train_variant(spec, variant, program, measures)
     if framework.measuring and spec.first == 1:
         for name, values in framework.measuring.after_runs(spec, prepared).items():
             rows[name].step_times = values
@@ -154,7 +132,6 @@ def _train_variant(
     variant: Variant,
     program: Program,
     measures: dict[str, tuple[Step, ...]],
-    rates: Mapping[str, float],
 ) -> VariantRows:
     """Train all replicates of a variant."""
     settings, name = variant.settings, f"{spec.study} {variant.name}"
@@ -167,27 +144,15 @@ def _train_variant(
         program.trainer.parameters,
     )
     rows = VariantRows()
-    learning_rate = settings.learning_rate
-    if settings.tuned and spec.first > 1:
-        if variant.name not in rates:
-            raise UserError(
-                f"--tuned: no file has the tuned learning rate of {name}, which the job of "
-                "replicate 1 writes to its results.arrow"
-            )
-        learning_rate = rates[variant.name]
-    elif settings.tuned:
-        if spec.tuning is None:
-            raise ValueError(f"{name} is tuned, and the job is not told how")
-        learning_rate, rows.tuning = tune(
-            program,
-            settings,
-            spec.tuning,
-            report=lambda chosen: log.info("%s: tuned: %s", name, chosen),
-        )
+    learning_rate, tuned = settings.learning_rate, 0
     for replicate in range(spec.first, spec.last + 1):
+        block = _tuning_block(spec, settings, replicate)
+        if block != tuned:
+            learning_rate, tuned = _tune(spec, variant, program, rows, replicate, block), block
         run = program.run(settings, learning_rate, replicate, measures=measures)
         logits = program.trainer.logits(program.test)
-        row = _scored(program, run, learning_rate, logits)
+        row = _scored(program, run, learning_rate, block, logits)
+        rows.correctness.append(_correctness(program, run, logits))
         rows.runs.append(row)
         rows.history += run.history
         rows.timings += run.timings
@@ -200,8 +165,66 @@ def _train_variant(
     return rows
 
 
+def _tuning_block(spec: JobSpec, settings: Settings, replicate: int) -> int:
+    """Return the first replicate of a replicate's tuning block; 0 if its rate is not tuned.
+
+    If tuning does not vary, the first block's rate serves all replicates.
+    """
+    if not settings.tuned:
+        return 0
+    if spec.tuning is None:
+        raise ValueError(f"{spec.study} has a tuned variant, and the job is not told how")
+    return spec.tuning.block(replicate) if settings.varied in ("all", "tuning") else 1
+
+
+def _tune(
+    spec: JobSpec,
+    variant: Variant,
+    program: Program,
+    rows: VariantRows,
+    replicate: int,
+    block: int,
+) -> float:
+    """Return the learning rate of a tuning block, and add the rows of its tuning runs.
+
+    Args:
+        spec: the job's.
+        variant: one of its variants.
+        program: what trains it.
+        rows: the rows of the variant.
+        replicate: the first replicate of the job that is in the block.
+        block: the first replicate of the block.
+    """
+    assert spec.tuning is not None
+    name = f"{spec.study} {variant.name}"
+    rate, found = tune(
+        program,
+        variant.settings,
+        spec.tuning,
+        block,
+        report=lambda chosen: log.info("%s: tuned: %s", name, chosen),
+    )
+    if replicate == 1 or spec.tuning.block(replicate - 1) != block:
+        rows.tuning += found
+    return rate
+
+
+def _correctness(program: Program, run: Run, logits: NDArray[np.float32]) -> CorrectnessRow:
+    """Return which of the examples that can be tested a run classifies correctly."""
+    examples = program.current
+    tested, correct = np.zeros((2, examples.testable), bool)
+    tested[examples.tested] = True
+    if not run.diverged:
+        correct[examples.tested] = logits.argmax(axis=1) == examples.y_test
+    return CorrectnessRow(
+        replicate=run.replicate,
+        tested=np.packbits(tested).tobytes(),
+        correct=np.packbits(correct).tobytes(),
+    )
+
+
 def _scored(
-    program: Program, run: Run, learning_rate: float, logits: NDArray[np.float32]
+    program: Program, run: Run, learning_rate: float, block: int, logits: NDArray[np.float32]
 ) -> RunRow:
     """Return a run's last evaluation and its scores on the test part; NaN for a diverged run.
 
@@ -209,6 +232,7 @@ def _scored(
         program: what trained it.
         run: the run.
         learning_rate: its learning rate.
+        block: the first replicate of its tuning block, or 0.
         logits: those of the test part, examples × classes.
     """
     test_loss, test_accuracy = scores(logits, program.test.y)
@@ -233,6 +257,7 @@ def _scored(
         epochs=run.steps / program.per_epoch,
         steps=run.steps,
         learning_rate_used=learning_rate,
+        tuning_block=block,
         parameters=program.trainer.parameters,
         state=program.trainer.size,
     )

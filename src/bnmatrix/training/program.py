@@ -5,10 +5,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 
 from bnmatrix.datasets.data import Prepared
 from bnmatrix.tables.schema import COMPLETED, DIVERGED
-from bnmatrix.training.examples import Examples, examples_of
+from bnmatrix.training.examples import examples_of
 from bnmatrix.training.framework import Framework, Placed
 from bnmatrix.training.minibatches import (
     Segment,
@@ -22,6 +23,9 @@ from bnmatrix.training.scores import scores
 from bnmatrix.training.seeds import Purpose, Streams
 from bnmatrix.training.settings import Settings
 from bnmatrix.training.spec import Step
+
+#: Bytes of training examples of several replicates that are kept in memory.
+_MOST_KEPT = 2**28
 
 
 class Evaluations(Enum):
@@ -81,19 +85,27 @@ class Program:
     def __init__(
         self, settings: Settings, prepared: Prepared, seed: int, framework: Framework
     ) -> None:
-        self._settings, self._prepared, self._seed = settings, prepared, seed
+        self._seed = seed
         self.classes = prepared.classes
-        first = examples_of(prepared, settings, Streams(seed, 1))
+        #: The examples of the run that was started last.
+        self.current = examples_of(prepared, settings, Streams(seed, 1))
+        x_train, y_train = self.current.x_train, self.current.y_train
         self.trainer = framework.trainer(
-            settings, prepared.classes, first.x_train, first.y_train, first.scaling
+            settings, prepared.classes, x_train, y_train, self.current.scaling
         )
         measuring = framework.measuring
         self._observer = measuring.observer(self.trainer) if measuring else None
-        self.examples = len(first.x_train)
+        self.examples = len(x_train)
         self.per_epoch = steps_per_epoch(self.examples, settings.batch_size, settings.minibatches)
-        self._place(first)
+        self._place()
+        # The runs that tune a rate use the examples of few replicates, again and again.
+        kept = min(8, max(1, _MOST_KEPT // x_train.nbytes))
+        self._examples = lru_cache(maxsize=kept)(
+            lambda streams: examples_of(prepared, settings, streams)
+        )
 
-    def _place(self, examples: Examples) -> None:
+    def _place(self) -> None:
+        examples = self.current
         sample = min(len(examples.x_train), len(examples.x_validation))
         self.train_sample, self.validation, self.test = self.trainer.place(
             [
@@ -108,18 +120,20 @@ class Program:
         return scores(self.trainer.logits(placed), placed.y)
 
     def start(
-        self, settings: Settings, learning_rate: float, replicate: int, tuning: bool = False
+        self, settings: Settings, learning_rate: float, replicate: int, attempt: int = 0
     ) -> Streams:
-        """Get ready for a run: its examples, if folds differ, and its weights.
+        """Get ready for a run: its examples, if replicates draw their own, and its weights.
 
         Returns:
             The run's random streams.
         """
-        streams = Streams(self._seed, replicate, tuning)
-        if self._settings.folds:
-            examples = examples_of(self._prepared, self._settings, streams)
-            self.trainer.use(examples.x_train, examples.y_train, examples.scaling)
-            self._place(examples)
+        streams = Streams(self._seed, replicate, attempt, settings.varied)
+        if settings.draws:
+            examples = self._examples(Streams(self._seed, streams.draw))
+            if examples is not self.current:
+                self.current = examples
+                self.trainer.use(examples.x_train, examples.y_train, examples.scaling)
+                self._place()
         self.trainer.start(settings, learning_rate, streams)
         return streams
 
@@ -129,7 +143,7 @@ class Program:
         learning_rate: float,
         replicate: int,
         *,
-        tuning: bool = False,
+        attempt: int = 0,
         evaluations: Evaluations = Evaluations.ALL,
         measures: Mapping[str, tuple[Step, ...]] | None = None,
     ) -> Run:
@@ -139,11 +153,12 @@ class Program:
             settings: the variant's settings.
             learning_rate: the learning rate.
             replicate: the number of the replicate.
-            tuning: whether the run tunes the learning rate; tuning has separate random streams.
+            attempt: the number of a run that tunes the learning rate, from 1; 0 for a measured run.
+                Tuning runs have the replicate's examples, and weights and orders of their own.
             evaluations: how much is evaluated on the way.
             measures: what is measured, and after which steps; all are measures taken in runs.
         """
-        streams = self.start(settings, learning_rate, replicate, tuning)
+        streams = self.start(settings, learning_rate, replicate, attempt)
         total = total_steps(settings, self.examples)
         run = Run(replicate)
         measured_at = {

@@ -56,6 +56,7 @@ class RunRow(TypedDict):
     epochs: float
     steps: int
     learning_rate_used: float
+    tuning_block: int
     parameters: int
     state: int
 
@@ -63,12 +64,21 @@ class RunRow(TypedDict):
 class TuningRow(TypedDict):
     """A run that tuned a learning rate."""
 
+    block: int
     replicate: int
     rate: float
     widened: bool
     status: str
     tuning_objective: float
     chosen: bool
+
+
+class CorrectnessRow(TypedDict):
+    """Which test examples a run classifies correctly."""
+
+    replicate: int
+    tested: bytes
+    correct: bytes
 
 
 class PredictionRow(TypedDict):
@@ -89,6 +99,7 @@ class VariantRows:
     history: list[EvaluationRow] = field(default_factory=list)
     tuning: list[TuningRow] = field(default_factory=list)
     measurements: list[MeasurementRow] = field(default_factory=list)
+    correctness: list[CorrectnessRow] = field(default_factory=list)
     predictions: list[PredictionRow] = field(default_factory=list)
     timings: list[TimingRow] = field(default_factory=list)
     step_times: list[MeasurementRow] = field(default_factory=list)

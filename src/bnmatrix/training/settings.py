@@ -17,6 +17,7 @@ from bnmatrix.training.conventions import FRAMEWORKS, TORCH_KNOWS
 from bnmatrix.training.initializers import INITIALIZERS, NormalInitializer
 from bnmatrix.training.normalizations import NORMALIZATION_SETTINGS, NORMALIZATIONS
 from bnmatrix.training.optimizers import OPTIMIZERS
+from bnmatrix.training.seeds import SOURCES
 
 #: The minimized losses: the cross-entropy of the softmax of the logits, or the cross-entropy of the
 #: softmax applied twice. The latter happens if a network ends in a softmax and its loss applies
@@ -24,7 +25,7 @@ from bnmatrix.training.optimizers import OPTIMIZERS
 LOSSES = ("cross_entropy", "softmax_twice")
 
 #: Settings that are inputs of a compiled program, so that one program trains all their values.
-RUN_TIME_SETTINGS = ("learning_rate", "tuned", "initializer")
+RUN_TIME_SETTINGS = ("learning_rate", "tuned", "initializer", "varied")
 
 #: How mini-batches are drawn; see :func:`bnmatrix.training.minibatches.segments`.
 MINIBATCHES = ("shuffled", "with_replacement")
@@ -91,7 +92,14 @@ class Settings(Model):
     """The part of the training data that is split off for validation."""
     folds: Annotated[int, Field(strict=True, ge=2)] | None = None
     """Number of folds of repeated stratified cross-validation: each replicate is tested on the next
-    fold of all examples. By default, replicates are tested on the test part of the data set."""
+    fold of all examples, and draws its training and validation examples from the other folds. By
+    default, replicates are tested on the test part of the data set."""
+    redraw: bool = False
+    """Whether each replicate draws its own training and validation examples from the training part:
+    disjoint ones until the part is used up. By default, all replicates have the same examples."""
+    varied: Annotated[str, one_of(SOURCES)] = "all"
+    """What differs between replicates: everything, or only the initial `weights`, the `order` of
+    examples (and the masks of dropout), the `examples` that are drawn, or the `tuning` runs."""
     minibatches: Annotated[str, one_of(MINIBATCHES)] = "shuffled"
     """`shuffled`: each epoch has a new random order and includes the last, smaller mini-batch;
     `with_replacement`: each mini-batch is drawn independently."""
@@ -125,6 +133,23 @@ class Settings(Model):
                 f"`evaluate_every` ({self.evaluate_every}) is more than `steps` ({self.steps})"
             )
         return self
+
+    @model_validator(mode="after")
+    def _draws_once(self) -> Self:
+        if self.redraw and self.folds:
+            raise ValueError("redraw: `folds` already draws new examples for each replicate")
+        if self.draws and self.training_take == "first":
+            raise ValueError("training_take: `first` does not draw; leave `redraw` and `folds` out")
+        if self.varied == "examples" and not self.draws:
+            raise ValueError("varied: `examples` needs `redraw` or `folds`")
+        if self.varied == "tuning" and not self.tuned:
+            raise ValueError("varied: `tuning` needs `tuned: true`")
+        return self
+
+    @property
+    def draws(self) -> bool:
+        """Whether each replicate draws its own examples."""
+        return self.redraw or self.folds is not None
 
     @property
     def unused(self) -> frozenset[str]:

@@ -15,23 +15,39 @@ from bnmatrix.training.settings import Settings
 Step = Annotated[int, Field(strict=True, ge=0)] | Literal["last"]
 
 
-#: Learning rates that tuning tries: half a decade apart.
-_RATES = (0.001, 0.00316, 0.01, 0.0316, 0.1, 0.316, 1.0)
+#: Learning rates that tuning tries first: a quarter of a decade apart.
+_RATES = (
+    *(0.001, 0.00178, 0.00316, 0.00562, 0.01, 0.0178, 0.0316, 0.0562),
+    *(0.1, 0.178, 0.316, 0.562, 1.0),
+)
 
 
 class Tuning(Model):
     """How the learning rate of a tuned variant is chosen: by validation accuracy, with separate
-    seeds, and from the same rates for every variant."""
+    seeds, and from the same rates for every variant.
+
+    Every second rate is tried with `coarse` runs. From the best of them on, rates are tried with
+    all `replicates` runs, until the best has been compared with both of its neighbours.
+    """
 
     rates: Annotated[tuple[Positive, ...], Field(min_length=3)] = _RATES
     """Learning rates to try, in ascending order with equal ratios."""
-    replicates: Count = 3
+    replicates: Count = 5
     """Number of runs with each learning rate."""
+    coarse: Count = 2
+    """Number of runs with each learning rate of the first, coarse search."""
+    shared_by: Count = 5
+    """Number of consecutive replicates that share a tuned learning rate; the next ones have the
+    rate tuned afresh, with other seeds and on their own examples."""
     objective: Literal["final", "average"] = "final"
     """Maximized validation accuracy: at the end of training (`final`), or as a mean over all
     evaluations (`average`, for studies of speed)."""
-    widen: Annotated[int, Field(strict=True, ge=0)] = 4
-    """Maximum number of rates that are added at an end of the grid while the best rate is there."""
+    widen: Annotated[int, Field(strict=True, ge=0)] = 8
+    """Maximum number of rates by which an end of the grid moves while the best rate is there."""
+
+    def block(self, replicate: int) -> int:
+        """Return the first of the replicates that share a replicate's tuned learning rate."""
+        return replicate - (replicate - 1) % self.shared_by
 
     @model_validator(mode="after")
     def _geometric(self) -> Self:

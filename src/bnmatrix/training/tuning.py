@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from bnmatrix.training.program import Evaluations, Run
@@ -22,39 +22,50 @@ class Runner(Protocol):
         learning_rate: float,
         replicate: int,
         *,
-        tuning: bool = False,
+        attempt: int = 0,
         evaluations: Evaluations = Evaluations.ALL,
     ) -> Run:
         """Train a replicate."""
 
 
-@dataclass(frozen=True)
-class _Attempt:
+@dataclass
+class _Rate:
     """The tuning runs of one learning rate.
 
     Attributes:
         learning_rate: the learning rate.
-        widened: whether it was added to the grid.
-        objective: what is maximized, as a mean over runs; a diverged run counts as a guess.
-        loss: sum of the last validation losses, infinite if a run diverged.
+        widened: whether it is outside of the declared rates.
+        values: what is maximized, of each run; a diverged run counts as a guess.
+        losses: the last validation loss of each run; infinite if the run diverged.
         statuses: how each run ended.
     """
 
     learning_rate: float
     widened: bool
-    objective: float
-    loss: float
-    statuses: tuple[str, ...]
+    values: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    statuses: list[str] = field(default_factory=list)
+
+    @property
+    def runs(self) -> int:
+        """The number of runs."""
+        return len(self.values)
+
+    @property
+    def objective(self) -> float:
+        """The mean over runs of what is maximized."""
+        return sum(self.values) / self.runs
 
     @property
     def score(self) -> tuple[float, float]:
         """The larger, the better: of equal accuracies, at chance say, the lower loss is better."""
-        return self.objective, -self.loss
+        return self.objective, -sum(self.losses) / self.runs
 
-    def rows(self, chosen: bool) -> list[TuningRow]:
+    def rows(self, block: int, chosen: bool) -> list[TuningRow]:
         """Return a row for each run."""
         return [
             TuningRow(
+                block=block,
                 replicate=number,
                 rate=self.learning_rate,
                 widened=self.widened,
@@ -66,62 +77,99 @@ class _Attempt:
         ]
 
 
+class _Search:
+    """The search of one block for its learning rate; places are steps of the grid, from 0."""
+
+    def __init__(self, program: Runner, settings: Settings, tuning: Tuning, block: int) -> None:
+        self._program, self._settings, self._tuning = program, settings, tuning
+        self.block = block
+        self.rates: dict[int, _Rate] = {}
+
+    def _rate(self, place: int) -> _Rate:
+        """Return the learning rate at a place, inside or outside of the declared rates."""
+        if place not in self.rates:
+            rates = self._tuning.rates
+            inside = 0 <= place < len(rates)
+            ratio = (rates[-1] / rates[0]) ** (1 / (len(rates) - 1))
+            value = rates[place] if inside else float(f"{rates[0] * ratio**place:.3g}")
+            self.rates[place] = _Rate(value, widened=not inside)
+        return self.rates[place]
+
+    def allowed(self, place: int) -> bool:
+        """Return whether the grid may be widened so far."""
+        return -self._tuning.widen <= place < len(self._tuning.rates) + self._tuning.widen
+
+    def attempt(self, place: int, runs: int) -> None:
+        """Run a learning rate until it has so many runs."""
+        rate, tuning = self._rate(place), self._tuning
+        average = tuning.objective == "average"
+        while rate.runs < runs:
+            number = rate.runs
+            run = self._program.run(
+                self._settings,
+                rate.learning_rate,
+                self.block + number % tuning.shared_by,
+                attempt=1 + (self.block - 1) * tuning.replicates + number,
+                evaluations=Evaluations.VALIDATION if average else Evaluations.LAST_VALIDATION,
+            )
+            accuracies = [row["validation_accuracy"] for row in run.history]
+            value = sum(accuracies) / len(accuracies) if average else accuracies[-1]
+            rate.values.append(1 / self._program.classes if run.diverged else value)
+            rate.losses.append(math.inf if run.diverged else run.history[-1]["validation_loss"])
+            rate.statuses.append(run.status)
+
+    def best(self, runs: int) -> int:
+        """Return the place of the best of the rates that have so many runs; ties: the lowest."""
+        tried = [place for place in sorted(self.rates) if self.rates[place].runs >= runs]
+        return max(tried, key=lambda place: self.rates[place].score)
+
+
 def tune(
     program: Runner,
     settings: Settings,
     tuning: Tuning,
+    block: int = 1,
     report: Callable[[str], None] = lambda _: None,
 ) -> tuple[float, list[TuningRow]]:
     """Choose a learning rate on validation data, with seeds that no measured run has.
 
-    The grid is widened at an end, a rate at a time, while the best rate lies there.
+    A coarse search tries every second rate, and further ones while the best is at an end. A fine
+    search then moves from the best rate to a better neighbour, until there is none. Runs use the
+    training and validation examples of the block's replicates.
 
     Args:
         program: what to train.
         settings: the variant's settings.
         tuning: how the study tunes.
+        block: the first replicate of the tuning block.
         report: is called with a sentence on what was chosen.
 
     Returns:
         The learning rate, and a row for each tuning run, by ascending rate.
     """
-    rates = tuning.rates
-    ratio = (rates[-1] / rates[0]) ** (1 / (len(rates) - 1))
-    attempts = {rate: _attempt(program, settings, tuning, rate, widened=False) for rate in rates}
-    lower, higher = 0, 0
+    search = _Search(program, settings, tuning, block)
+    coarse = min(tuning.coarse, tuning.replicates)
+    for place in range(0, len(tuning.rates), 2):
+        search.attempt(place, coarse)
     while True:
-        best = max(sorted(attempts), key=lambda rate: attempts[rate].score)
-        if best == min(attempts) and lower < tuning.widen:
-            lower, following = lower + 1, best / ratio
-        elif best == max(attempts) and higher < tuning.widen:
-            higher, following = higher + 1, best * ratio
-        else:
+        best = search.best(coarse)
+        beyond = [place for place in (best - 2, best + 2) if search.allowed(place)]
+        missing = [place for place in beyond if place not in search.rates]
+        if not missing:
             break
-        added = float(f"{following:.3g}")
-        attempts[added] = _attempt(program, settings, tuning, added, widened=True)
-    tried = sorted(attempts)
-    report(f"learning rate {best:g} of {', '.join(f'{rate:g}' for rate in tried)}")
-    return best, [row for rate in tried for row in attempts[rate].rows(chosen=rate == best)]
-
-
-def _attempt(
-    program: Runner, settings: Settings, tuning: Tuning, learning_rate: float, widened: bool
-) -> _Attempt:
-    """Run the tuning replicates of one learning rate."""
-    average = tuning.objective == "average"
-    values, statuses, loss = [], [], 0.0
-    for number in range(1, tuning.replicates + 1):
-        run = program.run(
-            settings,
-            learning_rate,
-            number,
-            tuning=True,
-            evaluations=Evaluations.VALIDATION if average else Evaluations.LAST_VALIDATION,
-        )
-        accuracies = [row["validation_accuracy"] for row in run.history]
-        value = sum(accuracies) / len(accuracies) if average else accuracies[-1]
-        values.append(1 / program.classes if run.diverged else value)
-        statuses.append(run.status)
-        loss += math.inf if run.diverged else run.history[-1]["validation_loss"]
-    mean = sum(values) / len(values)
-    return _Attempt(learning_rate, widened, mean, loss, tuple(statuses))
+        for place in missing:
+            search.attempt(place, coarse)
+    while True:
+        # Rates that the coarse search alone has tried do not compete.
+        search.attempt(best, tuning.replicates)
+        for place in (best - 1, best + 1):
+            if search.allowed(place):
+                search.attempt(place, tuning.replicates)
+        following = search.best(tuning.replicates)
+        if following == best:
+            break
+        best = following
+    rates = [search.rates[place] for place in sorted(search.rates)]
+    chosen = search.rates[best].learning_rate
+    report(f"learning rate {chosen:g} of {', '.join(f'{rate.learning_rate:g}' for rate in rates)}")
+    return chosen, [row for rate in rates for row in rate.rows(block, rate.learning_rate == chosen)]

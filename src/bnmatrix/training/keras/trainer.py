@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from bnmatrix.datasets.scaling import Scaling
+from bnmatrix.datasets.scaling import FITTED_SCALINGS, Scaling
 from bnmatrix.training.framework import Part, Placed
 from bnmatrix.training.keras.network import (
     build_network,
@@ -101,6 +101,9 @@ class Trainer:
         self.optimizer.build(self.network.trainable_variables)
         self._loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
         self._compiled_scaling = scaling
+        # A scaling that is fitted on each draw of examples would be compiled anew for each.
+        refitted = settings.draws and settings.input_scaling in FITTED_SCALINGS
+        self._scales_on_device = x.dtype == np.uint8 and not refitted
         self.use(x, y, scaling)
         self._tail_size = len(x) % self.batch_size
         self._room = _Room.of(settings, len(x))
@@ -156,8 +159,7 @@ class Trainer:
 
     def _features(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return features as they are placed: those that the device scales are as they were."""
-        on_device = x.dtype == np.uint8 and self._scaling is self._compiled_scaling
-        return x if on_device else self._scaling.apply(x)
+        return x if self._scales_on_device else self._scaling.apply(x)
 
     def train(self, segments: Sequence[Segment]) -> list[Sums]:
         """Train on the mini-batches of consecutive segments, in one call of the compiled loop.
