@@ -90,7 +90,7 @@ class Program:
         measuring = framework.measuring
         self._observer = measuring.observer(self.trainer) if measuring else None
         self.examples = len(first.x_train)
-        self.per_epoch = steps_per_epoch(self.examples, settings.batch_size, settings.minibatches)
+        self.per_epoch = steps_per_epoch(settings, self.examples)
         self._place(first)
 
     def _place(self, examples: Examples) -> None:
