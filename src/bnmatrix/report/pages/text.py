@@ -123,33 +123,31 @@ def training_length(summary: pd.DataFrame) -> str:
             "Whether training was done was not measured: that needs completed runs, and three "
             "evaluations from four fifths of training on."
         )
-    verbs = {
-        RISING: "still rose in",
-        FALLING: "fell in",
-        UNCLEAR: "varied too much between replicates to tell in",
-        FLAT: "was flat in",
-        NOT_MEASURED: "was not measured in",
-    }
     parts = [
-        f"{verb} {_changes(curves[curve])}" for curve, verb in verbs.items() if curve in curves
+        f"{verb} {_changes(curves[curve])}"
+        for curve, verb in ((RISING, "still rose in"), (FALLING, "fell in"))
+        if curve in curves
     ]
-    return (
-        f"Over the last fifth of training, mean validation accuracy {'; it '.join(parts)}. In "
-        "brackets: the change in points and its 95 % interval."
-    )
+    parts += [
+        f"{verb} {_variants(len(curves[curve]))}"
+        for curve, verb in (
+            (UNCLEAR, "varied too much between replicates to tell in"),
+            (FLAT, "was flat in"),
+            (NOT_MEASURED, "was not measured in"),
+        )
+        if curve in curves
+    ]
+    return f"Over the last fifth of training, mean validation accuracy {'; it '.join(parts)}."
 
 
 def _changes(rows: pd.DataFrame) -> str:
     """Return the variants with their changes, or only their number and the range of changes."""
-    changes = rows["late_change_mean"]
-    if rows["late_curve"].iloc[0] == NOT_MEASURED:
-        return _variants(len(rows))
     if len(rows) > MOST_CELLS:
-        return f"{_variants(len(rows))} ({points(changes.min())} to {points(changes.max())})"
+        low, high = points(rows["late_change_mean"].min()), points(rows["late_change_mean"].max())
+        return f"{_variants(len(rows))} ({low} to {high} points)"
     return join(
         [
-            f"{row['arm']}, {row['cell']} ({points(row['late_change_mean'])}, "
-            f"{interval(row['late_change_ci_low'], row['late_change_ci_high'])})"
+            f"{row['arm']}, {row['cell']} ({points(row['late_change_mean'])} points)"
             for _, row in rows.iterrows()
         ]
     )
