@@ -60,7 +60,7 @@ from bnmatrix.plan.variants import variants  # noqa: E402
 from bnmatrix.training.job import processor  # noqa: E402
 from bnmatrix.training.keras.network import build_network, build_optimizer  # noqa: E402
 from bnmatrix.training.keras.trainer import Trainer  # noqa: E402
-from bnmatrix.training.minibatches import segments  # noqa: E402
+from bnmatrix.training.minibatches import segments, total_steps  # noqa: E402
 from bnmatrix.training.scores import scores  # noqa: E402
 from bnmatrix.training.seeds import Streams  # noqa: E402
 
@@ -129,7 +129,7 @@ class Fit:
         self.batch_size = settings.batch_size
         self.network = build_network(settings, x.shape[1], 10)
         self.network.compile(
-            build_optimizer(settings),
+            build_optimizer(settings, total_steps(settings, len(x)))[0],
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=["accuracy"],
         )

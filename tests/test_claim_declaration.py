@@ -256,6 +256,51 @@ def test_impossible_analyses_are_refused_before_training(folder, claim_name, cha
     assert claim_name in str(error.value)
 
 
+def keep_last(folder, study):
+    """Let a study keep the last, smaller mini-batch of each epoch."""
+    edit(folder, lambda s: s[study]["settings"].update(last_batch="keep"), "studies.yaml")
+
+
+def test_a_short_last_mini_batch_decides_no_claim_of_accuracy(folder):
+    keep_last(folder, "digits-dropout")
+    with pytest.raises(UserError) as error:
+        load_project(root=folder)
+    assert str(error.value).startswith(
+        "config/claims.yaml: claims → dropout: primary (with dropout after the activation): study "
+        "'digits-dropout' (normalization~none,batch_size~32,"
+    )
+    assert (
+        "batch_size: 32 does not divide 1149 training examples, and each "
+        "epoch's last mini-batch, of 29, would decide about accuracies. Set `last_batch: drop` in "
+        "the settings of the study in config/studies.yaml, or `training_examples: 1120`"
+    ) in str(error.value)
+
+
+def test_a_short_last_mini_batch_may_be_in_studies_of_other_claims(folder):
+    """Numbers of steps, and the source studies, which no claim names."""
+    keep_last(folder, "digits-convergence")
+    project = load_project(root=folder)
+    assert project.study("mnist-64-64").settings.get("last_batch", "keep") == "keep"
+
+
+def test_only_the_variants_of_an_analysis_need_full_mini_batches(folder):
+    """48 does not divide 1024 examples, and 16 does."""
+
+    def analysed(**where):
+        shutil.copy(ROOT / "config/claims.yaml", folder / "config/claims.yaml")
+        final = {"endpoint": "final", "arguments": {}, "where": where}
+        edit(folder, lambda c: primary(c, "small-batch").update(final))
+        load_project(root=folder)
+
+    batches = {"normalization": ["layer"], "batch_size": [48], "tuned": [True]}
+    edit(folder, lambda s: s["digits-batches"]["further"].append(batches), "studies.yaml")
+    analysed(batch_size=[16, 64])
+    layer = {"treatment": {"normalization": "layer", "batch_size": [2, 48]}}
+    edit(folder, lambda c: primary(c, "small-batch").update(layer))
+    with pytest.raises(UserError, match="batch_size: 48 does not divide 1024 training examples"):
+        load_project(root=folder)
+
+
 def test_a_value_of_an_axis_may_be_a_mapping(folder):
     """`normal` is an initializer, because no data set of the analysis has this name."""
     ends = {"at": {"normal": 0.1}, "reference": {"normal": 0.01}}

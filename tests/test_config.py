@@ -323,6 +323,8 @@ def test_any_setting_can_be_an_axis(folder):
         "optimizer": ["sgd", "momentum", "rmsprop", "adam"],
         "learning_rate": ["1e-3", 0.1],
         "minibatches": ["shuffled", "with_replacement"],
+        "last_batch": ["keep", "drop"],
+        "schedule": ["constant", "cosine"],
         "validation": [
             {"fraction": 0.2, "take": "last"},
             {"fraction": 0.2, "take": "random", "seed": 1},

@@ -26,6 +26,7 @@ from bnmatrix.training.minibatches import Segment
 from bnmatrix.training.spec import Tuning
 
 STEPS = (1, 10, 100)
+HUNDRED_STEPS = {"steps": 100, "evaluate_every": 100}
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +134,9 @@ CASES = {
     "softmax twice": {"loss": "softmax_twice"},
     "the source's input scaling": {"input_scaling": {"mean": 0.1307, "deviation": 0.3081}},
     "standardized": {"input_scaling": "standardized", "initializer": "he_normal"},
+    # Training of just these steps, so that the rate is near zero at their end.
+    "cosine, adam": {"normalization": "batch", "schedule": "cosine"} | HUNDRED_STEPS,
+    "cosine, sgd": {"optimizer": "sgd", "learning_rate": 0.1, "schedule": "cosine"} | HUNDRED_STEPS,
 }
 
 
@@ -299,6 +303,26 @@ def test_runs_are_the_same_each_time_with_dropout_too(digits):
     assert runs[0].history != runs[2].history
     # The last, smaller mini-batch is trained on: 31 of 32, and one of 8.
     assert runs[0].steps == 2 * 32
+
+
+@pytest.mark.usefixtures("torch")
+def test_dropping_the_last_mini_batch_keeps_both_in_step(digits):
+    """1000 = 31 × 32 + 8: two epochs of 31 steps, with the same validation losses."""
+    losses = []
+    for framework in ("keras", "torch"):
+        own = settings(
+            hidden_layers=[32],
+            normalization="batch",
+            epochs=2,
+            last_batch="drop",
+            framework=framework,
+            schedule="cosine",
+            optimizer="sgd",
+        )
+        run = program_for(own, digits).run(own, 0.1, 1)
+        assert [row["step"] for row in run.history] == [31, 62]
+        losses.append([row["validation_loss"] for row in run.history])
+    np.testing.assert_allclose(*losses, rtol=1e-3)
 
 
 @pytest.mark.usefixtures("torch")

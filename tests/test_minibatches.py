@@ -52,7 +52,7 @@ def test_steps_cross_epochs_and_keep_the_same_order():
 def test_with_replacement():
     chosen = settings(batch_size=30, epochs=50, minibatches="with_replacement")
     parts = list(segments(chosen, 100, Streams(0, 1)))
-    assert steps_per_epoch(100, 30, "with_replacement") == 3
+    assert steps_per_epoch(chosen, 100) == 3
     assert all(part.steps == 3 and not part.tail for part in parts)
     drawn = np.concatenate([seen(part, 30) for part in parts])
     assert len(drawn) == 50 * 90
@@ -60,6 +60,35 @@ def test_with_replacement():
     assert counts.min() > 15
     assert counts.max() < 80
     assert len(set(seen(parts[0], 30))) < 90, "some examples come twice in an epoch"
+
+
+@pytest.mark.parametrize("length", [{"epochs": 3}, {"steps": 9, "evaluate_every": 3}])
+def test_the_last_mini_batch_can_be_dropped(length):
+    """Full mini-batches are those of `keep`; the examples that are left out change each epoch."""
+    kept, dropped = (
+        list(segments(settings(batch_size=32, **own), 100, Streams(0, 1)))
+        for own in ({"epochs": 3}, {"last_batch": "drop"} | length)
+    )
+    assert sum(part.steps for part in dropped) == 9
+    assert not any(part.tail for part in dropped)
+    left_out = []
+    for part, full in zip(dropped, kept, strict=True):
+        examples = seen(part, 32)
+        assert len(set(examples)) == 96
+        assert (part.order == full.order).all()
+        assert examples == seen(full, 32)[:96]
+        left_out.append(set(range(100)) - set(examples))
+    assert left_out[0] != left_out[1]
+
+
+def test_dropping_has_no_effect_with_replacement():
+    """Each mini-batch is full, and variants that differ in the setting alone are one."""
+    kept, dropped = (
+        settings(batch_size=30, minibatches="with_replacement", last_batch=last)
+        for last in ("keep", "drop")
+    )
+    assert kept == dropped
+    assert dropped.value("last_batch") is None
 
 
 def test_replicates_see_different_orders():

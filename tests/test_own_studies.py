@@ -106,7 +106,9 @@ def test_a_study_needs_only_its_name(folder):
     assert study.axes == {"normalization": ["none", "batch"], "batch_size": [4, 8, 16, 32]}
     assert study.settings["folds"] == 5
     assert study.settings["tuned"] is True
-    assert study.reasons.keys() >= {"hidden_layers", "batch_size", "epochs", "tuned", "folds"}
+    assert study.settings["last_batch"] == "drop"
+    chosen = {"hidden_layers", "batch_size", "epochs", "tuned", "folds", "last_batch"}
+    assert study.reasons.keys() >= chosen
     # Claims with `own_data` are judged on the study, and others are not.
     judged = [name for name, claim in project.claims.items() if claim.own]
     assert {"generalization", "small-batch", "train-inference"} <= set(judged)

@@ -37,13 +37,14 @@ from bnmatrix.report.pages.overview import StudyResults, heat_map, overview_page
 from bnmatrix.report.pages.records import records
 from bnmatrix.report.pages.rendering import math
 from bnmatrix.report.pages.study import study_page
-from bnmatrix.report.pages.text import answer, overall
+from bnmatrix.report.pages.text import answer, overall, training_length
 from bnmatrix.report.pages.theory import theory_page
 from bnmatrix.statistics.comparisons import compare, summarize
 from bnmatrix.statistics.confusions import best_variant, confusion, most_confused
 from bnmatrix.statistics.frameworks import compare_frameworks
 from bnmatrix.statistics.resolution import examples_needed, resolution, sampling_error
 from bnmatrix.statistics.timings import evaluation_seconds, run_seconds, step_seconds
+from bnmatrix.statistics.training_length import late_changes
 from bnmatrix.tables.csv import read_runs, write_csv
 
 UP, DOWN, OPEN = (0.02, 0.01, 0.03), (-0.05, -0.06, -0.04), (0.001, -0.01, 0.012)
@@ -71,6 +72,29 @@ def test_the_answer_follows_the_intervals():
     assert "raised" not in single
     assert "9 cells (mean differences from +2.00 to +2.00)" in answer(labelled(*[UP] * 9), AXES)[0]
     assert "nothing to compare" in answer(labelled(UP).iloc[:0], AXES)[0]
+
+
+def with_curves(*curves):
+    """Return a summary with labels, one batch size for each end of a validation curve."""
+    table = runs_of([2**place for place in range(len(curves))], ["batch"], replicates=1)
+    table = table.assign(late_curve=curves, late_change_mean=0.001)
+    return with_labels(table, labels_of(table))
+
+
+def test_a_study_says_whether_training_was_done():
+    assert training_length(with_curves("flat", "flat")) == (
+        "Training was done: over its last fifth, mean validation accuracy changed by at most 0.10 "
+        "points in every variant."
+    )
+    some = training_length(with_curves("flat", "rising", "unclear", "not measured"))
+    assert some == (
+        "Over the last fifth of training, mean validation accuracy still rose in batch "
+        "normalization, batch size 2 (+0.10 points); it varied too much between replicates to tell "
+        "in one variant; it was flat in one variant; it was not measured in one variant."
+    )
+    many = training_length(with_curves("flat", "flat", *["falling"] * 6))
+    assert "fell in six variants (+0.10 to +0.10 points); it was flat in two variants." in many
+    assert "was not measured: that needs" in training_length(with_curves("not measured"))
 
 
 def test_the_overall_answer_counts():
@@ -257,7 +281,8 @@ def results(tmp_path):
         }
     )
     runs, tables = runs_of(), tmp_path / "data/results/s"
-    write_csv(summarize(runs, 3), tables / "summary.csv")
+    late = late_changes(history_of(runs), runs, margin=0.01)
+    write_csv(summarize(runs, 3).merge(late, on="variant"), tables / "summary.csv")
     write_csv(compare(runs, 3), tables / "comparisons.csv")
     found = predictions_of(runs)
     write_csv(confusion(found, 3), tables / "confusion.csv")

@@ -8,11 +8,11 @@ import sys
 import numpy as np
 import pytest
 from conftest import ROOT, mostly_slow, settings
-from support import LAYERS, SEED, program_for, small_digits, train
+from support import LAYERS, SEED, configured, program_for, small_digits, train
 
 from bnmatrix.datasets.data import Prepared
 from bnmatrix.datasets.scaling import fit_scaling
-from bnmatrix.training.minibatches import segments, together
+from bnmatrix.training.minibatches import Segment, segments, together
 from bnmatrix.training.scores import probabilities, scores
 from bnmatrix.training.seeds import SOURCES, Purpose, Streams
 
@@ -81,7 +81,28 @@ CASES = {
         "dropout_order": "before",
     },
     "one batch": {"normalization": "batch", "batch_size": 300},
+    "cosine, adam": {"normalization": "batch", "schedule": "cosine", "learning_rate": 0.01},
+    "cosine, rmsprop": {"schedule": "cosine", "optimizer": "rmsprop"},
+    "cosine, sgd, the last mini-batch dropped": {
+        "normalization": "batch",
+        "schedule": "cosine",
+        "optimizer": "sgd",
+        "learning_rate": 0.1,
+        "last_batch": "drop",
+    },
 }
+
+
+def cosine(rate, steps):
+    """Return the optimizer's argument for a rate that falls along half a cosine, by its formula."""
+    import keras
+
+    class Cosine(keras.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step):
+            progress = keras.ops.cast(step, "float32") / steps
+            return rate * (1 + keras.ops.cos(np.pi * progress)) / 2
+
+    return Cosine()
 
 
 def plain_keras(case):
@@ -145,6 +166,12 @@ def plain_keras(case):
             optimizers.Adam(0.001),
         ),
         "one batch": (hidden([BatchNormalization, relu]), optimizers.Adam(0.001)),
+        "cosine, adam": (hidden([BatchNormalization, relu]), optimizers.Adam(cosine(0.01, 30))),
+        "cosine, rmsprop": (hidden([relu]), optimizers.RMSprop(cosine(0.001, 30))),
+        "cosine, sgd, the last mini-batch dropped": (
+            hidden([BatchNormalization, relu]),
+            optimizers.SGD(cosine(0.1, 27)),
+        ),
     }[case]
 
 
@@ -153,6 +180,7 @@ FAST = (
     "momentum and epsilon of the layer, no biases, sgd",
     "group after, sgd",
     "dropout before the activation, layer after it",
+    "cosine, sgd, the last mini-batch dropped",
 )
 
 
@@ -184,15 +212,16 @@ def test_same_weights_as_keras_fit(digits, case):
 
     for segment in segments(chosen, len(x), Streams(SEED, 1)):
         ((loss, correct),) = trainer.train([segment])
+        rows = segment.rows(chosen.batch_size)
         history = network.fit(
-            x[segment.order],
-            digits.y_train[segment.order],
+            x[rows],
+            digits.y_train[rows],
             batch_size=chosen.batch_size,
             shuffle=False,
             verbose=0,
         ).history
-        assert loss / len(x) == pytest.approx(history["loss"][0], rel=1e-4)
-        assert correct / len(x) == pytest.approx(history["accuracy"][0], abs=0.5 / len(x))
+        assert loss / len(rows) == pytest.approx(history["loss"][0], rel=1e-4)
+        assert correct / len(rows) == pytest.approx(history["accuracy"][0], abs=0.5 / len(rows))
 
     for ours, theirs in zip(trainer.network.weights, network.weights, strict=True):
         # Batch normalization removes a bias before it. The gradient is a rounding error, which
@@ -210,6 +239,77 @@ def test_same_weights_as_keras_fit(digits, case):
     x_test = scaling.apply(digits.x_test)
     theirs = network.evaluate(x_test, digits.y_test, verbose=0)
     assert ours == pytest.approx(theirs, rel=1e-3)
+
+
+@pytest.mark.parametrize("framework", ["keras", "torch"])
+def test_the_rate_of_each_step_falls_along_half_a_cosine(digits, framework):
+    """One example and no hidden layer: each step of SGD shows its rate in the output biases."""
+    if framework == "torch":
+        pytest.importorskip("torch", reason="PyTorch is not installed: make torch")
+    one = dataclasses.replace(digits, x_train=digits.x_train[:1], y_train=digits.y_train[:1])
+    chosen = settings(
+        hidden_layers=[],
+        batch_size=1,
+        steps=8,
+        evaluate_every=8,
+        optimizer="sgd",
+        schedule="cosine",
+        framework=framework,
+    )
+    scaling = fit_scaling("unit", one.x_train, 16)
+    x = scaling.apply(one.x_train)
+    trainer = configured(framework).trainer(chosen, 10, one.x_train, one.y_train, scaling)
+
+    def layer():
+        """Return kernel and biases."""
+        if framework == "keras":
+            return trainer.network.get_weights()
+        kernel, biases = (weight.detach().numpy().copy() for weight in trainer.network.parameters())
+        return kernel.T, biases
+
+    expected = np.array([(1 + np.cos(np.pi * step / 8)) / 2 for step in range(8)])
+    # The program is compiled once; each run has its rate, and its schedule starts afresh.
+    for replicate, rate in ((1, 0.01), (2, 0.002)):
+        trainer.start(chosen, rate, Streams(SEED, replicate))
+        found = []
+        for step in range(8):
+            kernel, biases = layer()
+            gradient = probabilities(x @ kernel + biases)[0]
+            gradient[one.y_train[0]] -= 1
+            trainer.train([Segment(np.zeros(8, np.int32), step, step + 1, False, False)])
+            moved = biases - layer()[1]
+            found.append(moved @ gradient / (gradient @ gradient))
+        np.testing.assert_allclose(found, rate * expected, rtol=2e-3, atol=rate * 1e-3)
+
+
+def test_dropping_trains_as_on_full_mini_batches_alone(digits):
+    """An epoch without its last mini-batch equals one over the examples of the full ones."""
+    weights = []
+    changes = {"hidden_layers": [16], "normalization": "batch", "dropout": 0.2, "batch_size": 32}
+    for chosen in (settings(**changes, last_batch="drop"), settings(**changes)):
+        (segment,) = segments(chosen, 300, Streams(SEED, 1))
+        if chosen.last_batch == "keep":
+            assert segment.tail
+            order = segment.order[:288]
+            cut = dataclasses.replace(
+                digits, x_train=digits.x_train[order], y_train=digits.y_train[order]
+            )
+            segment = Segment(np.arange(288, dtype=np.int32), 0, 9, tail=False, evaluate=True)
+            trainer = trainer_for(cut, chosen)
+        else:
+            trainer = trainer_for(digits, chosen)
+        trainer.start(chosen, chosen.learning_rate, Streams(SEED, 1))
+        trainer.train([segment])
+        weights.append(trainer.state())
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_runs_count_the_steps_and_epochs_of_full_mini_batches(digits):
+    program, chosen = program_for(digits, epochs=2, batch_size=32, last_batch="drop")
+    run = program.run(chosen, 0.01, 1)
+    assert [row["step"] for row in run.history] == [9, 18]
+    assert [row["epoch"] for row in run.history] == [1.0, 2.0]
 
 
 def test_dropout_before_needs_a_normalization():

@@ -42,6 +42,7 @@ rule compare:
     """Summarize a study's variants, compare them with their baselines, and count confusions."""
     input:
         runs="reports/{study}.csv",
+        history="data/results/{study}/history.parquet",
         predictions="data/results/{study}/predictions.parquet",
     output:
         summary="data/results/{study}/summary.csv",

@@ -8,9 +8,11 @@ from bnmatrix.config.replications import Published
 from bnmatrix.config.selections import as_written, typed_value
 from bnmatrix.config.studies import Study
 from bnmatrix.errors import UserError, suggestion
+from bnmatrix.plan.sizes import last_batch, training_examples
+from bnmatrix.plan.variants import variants
 from bnmatrix.statistics.endpoints.declared import ENDPOINTS
 from bnmatrix.statistics.endpoints.registry import AXIS_VALUES
-from bnmatrix.statistics.endpoints.values import several
+from bnmatrix.statistics.endpoints.values import has_values, several
 from bnmatrix.training.measures.catalog import MEASURES
 from bnmatrix.training.settings import Settings
 
@@ -37,6 +39,9 @@ def _check_claim(project: Project, name: str, claim: Claim) -> None:
         where = f"{project.run.claims_file}: claims → {name}: {role} ({analysis.label})"
         for study in analysis.studies:
             _check_analysis(project, study, analysis, where)
+            # Those of own data may keep it: the user decides how to train on own data.
+            if analysis not in claim.own:
+                check_full_batches(project, study, analysis, where)
         datasets = [project.study(study).dataset for study in analysis.studies]
         if len(set(datasets)) < len(datasets):
             names = ", ".join(analysis.studies)
@@ -76,6 +81,36 @@ def _check_analysis(project: Project, study_name: str, analysis: Analysis, where
     for selection in (analysis.treatment, analysis.control, analysis.where):
         _check_selection(study, study_name, selection, where)
     _check_arguments(study, study_name, analysis, arguments, where)
+
+
+def check_full_batches(project: Project, study_name: str, analysis: Analysis, where: str) -> None:
+    """Check that no smaller mini-batch at the end of an epoch decides an analysis of accuracies.
+
+    The statistics of a few examples harm batch normalization, and no other arm.
+
+    Raises:
+        UserError: a variant of either arm trains on such a mini-batch.
+    """
+    if not (analysis.unit or ENDPOINTS[analysis.endpoint].unit).startswith("points"):
+        return
+    arms = [
+        {key: value for key, value in (analysis.where | arm).items() if key != "part"}
+        for arm in (analysis.treatment, analysis.control)
+        if arm is not None
+    ]
+    for variant in variants(project, study_name, every=True):
+        if not any(has_values(variant.settings, arm) for arm in arms):
+            continue
+        examples = training_examples(project.dataset_of(study_name), variant.settings)
+        rest = last_batch(variant.settings, examples)
+        if rest:
+            raise UserError(
+                f"{where}: study '{study_name}' ({variant.name}): batch_size: "
+                f"{variant.settings.batch_size} does not divide {examples} training examples, and "
+                f"each epoch's last mini-batch, of {rest}, would decide about accuracies. Set "
+                f"`last_batch: drop` in the settings of the study in {project.run.studies_file}, "
+                f"or `training_examples: {examples - rest}`"
+            )
 
 
 def _check_published(project: Project, study_name: str, figure: Published, where: str) -> None:

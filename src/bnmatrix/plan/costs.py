@@ -16,7 +16,7 @@ from bnmatrix.config.datasets import Dataset
 from bnmatrix.config.project import Project
 from bnmatrix.plan.blocks import Block
 from bnmatrix.plan.jobs import Job, jobs
-from bnmatrix.plan.sizes import parts
+from bnmatrix.plan.sizes import parts, training_examples
 from bnmatrix.training.minibatches import total_steps
 from bnmatrix.training.settings import Settings
 from bnmatrix.training.spec import Tuning
@@ -134,8 +134,8 @@ def _run_seconds(dataset: Dataset, settings: Settings) -> float:
     A weight costs 6 FLOP per training example and 2 FLOP per evaluated example. Each step also has
     a constant cost per layer.
     """
-    examples, validation = parts(dataset, settings.validation, settings.folds)
-    examples = settings.training_examples or examples
+    _, validation = parts(dataset, settings.validation, settings.folds)
+    examples = training_examples(dataset, settings)
     batch = settings.batch_size
     steps = total_steps(settings, examples)
     evaluations = settings.epochs or steps / (settings.evaluate_every or steps)

@@ -124,6 +124,7 @@ def _settings(
         "input_scaling": "unit" if dataset.maximum else "standardized",
         "validation": _VALIDATION.model_dump(exclude_defaults=True),
         "normalization_momentum": 0.9 if short else 0.99,
+        "last_batch": "drop",
         "epochs": min(max(epochs, _FEWEST_EPOCHS), _MOST_EPOCHS),
     }
     reasons = {
@@ -137,6 +138,7 @@ def _settings(
         "end"
         if short
         else "Keras's default",
+        "last_batch": "the statistics of a few examples would harm batch normalization alone",
     }
     if training <= _TUNED:
         settings["tuned"] = True

@@ -7,7 +7,7 @@ from bnmatrix.config.own_data import InspectedDataset
 from bnmatrix.config.project import Project
 from bnmatrix.datasets.splitting import Split
 from bnmatrix.errors import UserError
-from bnmatrix.training.minibatches import total_steps
+from bnmatrix.training.minibatches import steps_per_epoch, total_steps
 from bnmatrix.training.settings import Settings
 
 
@@ -28,8 +28,23 @@ def test_share(dataset: Dataset, settings: Settings) -> float | None:
     if not settings.folds:
         return None
     test = math.ceil(sum(dataset.train_and_test()) / settings.folds)
-    training = parts(dataset, settings.validation, settings.folds)[0]
-    return test / (settings.training_examples or training)
+    return test / training_examples(dataset, settings)
+
+
+def last_batch(settings: Settings, examples: int) -> int:
+    """Return the number of examples in an epoch's last mini-batch if it is a smaller one; else 0.
+
+    Args:
+        settings: a variant's settings.
+        examples: number of training examples.
+    """
+    filled = steps_per_epoch(settings, examples) * settings.batch_size
+    return examples % settings.batch_size if filled > examples else 0
+
+
+def training_examples(dataset: Dataset, settings: Settings) -> int:
+    """Return the number of examples that a variant is trained on."""
+    return settings.training_examples or parts(dataset, settings.validation, settings.folds)[0]
 
 
 def _check_own(dataset: Dataset, settings: Settings, where: str) -> None:
@@ -90,16 +105,17 @@ def check_sizes(project: Project, study: str, settings: Settings, where: str) ->
             f"{dataset.title} has for training (after the test and validation parts)"
         )
     available = limit or training
-    single = available % settings.batch_size == 1 and settings.minibatches == "shuffled"
-    if settings.conventions == "torch" and settings.normalization == "batch" and single:
-        raise UserError(
-            f"{where}: batch_size: {settings.batch_size} leaves a last mini-batch of one of "
-            f"{available} examples, which PyTorch's batch normalization refuses; choose another"
-        )
     if settings.batch_size > available:
         raise UserError(
             f"{where}: batch_size: {settings.batch_size} is more than the {available} training "
             f"examples; use at most {available}"
+        )
+    batch_normalization = settings.conventions == "torch" and settings.normalization == "batch"
+    if batch_normalization and last_batch(settings, available) == 1:
+        raise UserError(
+            f"{where}: batch_size: {settings.batch_size} leaves a last mini-batch of one of "
+            f"{available} examples, which PyTorch's batch normalization refuses; choose another, "
+            "or use `last_batch: drop`"
         )
     total = total_steps(settings, available)
     for measure, steps in project.study(study).measures.items():

@@ -10,6 +10,7 @@ from bnmatrix.plan.variants import variants
 from bnmatrix.statistics.comparisons import compare, summarize
 from bnmatrix.statistics.confusions import best_variant, confusion, most_confused
 from bnmatrix.statistics.frameworks import compare_frameworks
+from bnmatrix.statistics.training_length import late_changes
 from bnmatrix.tables.csv import read_runs, write_csv
 
 #: Maximum number of confused test examples in the list.
@@ -33,7 +34,10 @@ def run(study: str, *, config: str | None, runs: Path, results: Path) -> None:
         for variant in variants(project, study)
         if (share := test_share(dataset, variant.settings)) is not None
     }
-    summary = summarize(table, classes, shares)
+    curves = ["variant", "replicate", "step", "validation_accuracy"]
+    history = pd.read_parquet(results / "history.parquet", columns=curves)
+    late = late_changes(history, table, dataset.margin)
+    summary = summarize(table, classes, shares).merge(late, on="variant")
     write_csv(summary, results / "summary.csv")
     write_csv(compare(table, classes, shares), results / "comparisons.csv")
     frameworks = compare_frameworks(table, classes, dataset.margin, shares)

@@ -45,15 +45,15 @@ class Segment:
         return self.order[self.start * batch_size : stop]
 
 
-def steps_per_epoch(examples: int, batch_size: int, minibatches: str) -> int:
+def steps_per_epoch(settings: Settings, examples: int) -> int:
     """Return the number of mini-batches in an epoch.
 
-    All examples in mini-batches of which the last may be smaller; with replacement, as many full
-    mini-batches as the examples would fill.
+    All examples in mini-batches of which the last may be smaller. As many full mini-batches as the
+    examples fill, if the smaller one is dropped or examples are drawn with replacement.
     """
-    if minibatches == "with_replacement":
-        return examples // batch_size
-    return math.ceil(examples / batch_size)
+    if settings.last_batch == "drop" or settings.minibatches == "with_replacement":
+        return examples // settings.batch_size
+    return math.ceil(examples / settings.batch_size)
 
 
 def total_steps(settings: Settings, examples: int) -> int:
@@ -62,7 +62,7 @@ def total_steps(settings: Settings, examples: int) -> int:
         return settings.steps
     if settings.epochs is None:
         raise ValueError("settings have a length in steps or in epochs")
-    return settings.epochs * steps_per_epoch(examples, settings.batch_size, settings.minibatches)
+    return settings.epochs * steps_per_epoch(settings, examples)
 
 
 def segments(
@@ -80,7 +80,7 @@ def segments(
         pauses: further steps after which a segment ends, without an evaluation.
     """
     batch_size = settings.batch_size
-    per_epoch = steps_per_epoch(examples, batch_size, settings.minibatches)
+    per_epoch = steps_per_epoch(settings, examples)
     total = total_steps(settings, examples)
     interval = settings.evaluate_every or per_epoch
     step = 0

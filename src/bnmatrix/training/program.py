@@ -96,7 +96,7 @@ class Program:
         measuring = framework.measuring
         self._observer = measuring.observer(self.trainer) if measuring else None
         self.examples = len(x_train)
-        self.per_epoch = steps_per_epoch(self.examples, settings.batch_size, settings.minibatches)
+        self.per_epoch = steps_per_epoch(settings, self.examples)
         self._place()
         # The runs that tune a rate use the examples of few replicates, again and again.
         kept = min(8, max(1, _MOST_KEPT // x_train.nbytes))

@@ -30,6 +30,12 @@ RUN_TIME_SETTINGS = ("learning_rate", "tuned", "initializer", "varied")
 #: How mini-batches are drawn; see :func:`bnmatrix.training.minibatches.segments`.
 MINIBATCHES = ("shuffled", "with_replacement")
 
+#: How the learning rate develops; see :attr:`Settings.schedule`.
+SCHEDULES = ("constant", "cosine")
+
+#: What becomes of an epoch's last, smaller mini-batch; see :attr:`Settings.last_batch`.
+LAST_BATCHES = ("keep", "drop")
+
 #: A scalar that represents a value of a setting.
 Label = str | int | float | bool | None
 
@@ -75,6 +81,10 @@ class Settings(Model):
     """Optimizer, with Keras's defaults (`momentum` is SGD with momentum 0.9)."""
     learning_rate: Positive = 1e-3
     """Learning rate; not used where it is tuned."""
+    schedule: Annotated[str, one_of(SCHEDULES)] = "constant"
+    """`constant`; `cosine`: the learning rate falls to 0 over the training, along half a cosine. In
+    step s of S, counted from 0, it is learning_rate · (1 + cos(π s / S)) / 2 (Loshchilov and Hutter
+    2017, without restarts)."""
     tuned: bool = False
     """Whether the learning rate is tuned for each variant, with the study's `tuning`."""
     input_scaling: Annotated[
@@ -101,8 +111,12 @@ class Settings(Model):
     """What differs between replicates: everything, or only the initial `weights`, the `order` of
     examples (and the masks of dropout), the `examples` that are drawn, or the `tuning` runs."""
     minibatches: Annotated[str, one_of(MINIBATCHES)] = "shuffled"
-    """`shuffled`: each epoch has a new random order and includes the last, smaller mini-batch;
-    `with_replacement`: each mini-batch is drawn independently."""
+    """`shuffled`: each epoch has a new random order; `with_replacement`: each mini-batch is drawn
+    independently."""
+    last_batch: Annotated[str, one_of(LAST_BATCHES)] = "keep"
+    """If the batch size does not divide the number of training examples, each epoch ends with a
+    smaller mini-batch: `keep` trains on it, as Keras's `fit` does; `drop` leaves it out, as
+    PyTorch's `drop_last` does."""
     epochs: Count | None = None
     """Length of training in epochs, with an evaluation after each epoch; not with `steps`."""
     steps: Count | None = None
@@ -162,6 +176,8 @@ class Settings(Model):
         unused = set(NORMALIZATION_SETTINGS) - used
         if self.tuned:
             unused.add("learning_rate")
+        if self.minibatches == "with_replacement":
+            unused.add("last_batch")
         if self.framework == "keras":
             unused.add("conventions")
         elif self.conventions == "torch":

@@ -15,7 +15,7 @@ from bnmatrix.report.pages.protocol import axis_facts, declaration, setting_fact
 from bnmatrix.report.pages.records import MOST_VARIANTS, Record, records
 from bnmatrix.report.pages.rendering import environment, svg
 from bnmatrix.report.pages.scorecard import scorecard_rows
-from bnmatrix.report.pages.text import answer, own_facts
+from bnmatrix.report.pages.text import answer, own_facts, training_length
 from bnmatrix.statistics.timings import evaluation_seconds, step_seconds
 from bnmatrix.tables.csv import read_runs
 from bnmatrix.training.convention_table import CONVENTIONS
@@ -63,6 +63,7 @@ def study_page(
             own=own_facts(dataset, comparisons, summary, folds, tuned)
             if isinstance(dataset, InspectedDataset)
             else None,
+            training_length=training_length(with_labels(summary, labels)),
             summary=_summary(summary, labels, list(study.axes)),
             comparisons=records(comparisons, labels),
             frameworks=_frameworks(read_runs(tables / "frameworks.csv"), labels),

@@ -9,6 +9,7 @@ from bnmatrix.config.own_data import InspectedDataset
 from bnmatrix.report.labels import cell_axes, value_text
 from bnmatrix.report.wording import interval, join, points
 from bnmatrix.statistics.resolution import Resolution, examples_needed, resolution, sampling_error
+from bnmatrix.statistics.training_length import FALLING, FLAT, NOT_MEASURED, RISING, UNCLEAR
 
 #: Maximum number of cells that a sentence lists.
 MOST_CELLS = 5
@@ -101,6 +102,59 @@ def _effect(row: pd.Series) -> str:
     if pd.isna(row["ci_low"]):
         return points(row["effect"])
     return f"{points(row['effect'])}, {interval(row['ci_low'], row['ci_high'])}"
+
+
+def training_length(summary: pd.DataFrame) -> str:
+    """Return a sentence on whether training lasted until the validation curves were flat.
+
+    Args:
+        summary: one row per variant, with labels (:func:`bnmatrix.report.labels.with_labels`) and
+            the columns of :func:`bnmatrix.statistics.training_length.late_changes`.
+    """
+    curves = dict(list(summary.groupby("late_curve", sort=False)))
+    if set(curves) == {FLAT}:
+        most = summary["late_change_mean"].abs().max() * 100
+        return (
+            "Training was done: over its last fifth, mean validation accuracy changed by at most "
+            f"{most:.2f} points in every variant."
+        )
+    if set(curves) == {NOT_MEASURED}:
+        return (
+            "Whether training was done was not measured: that needs completed runs, and three "
+            "evaluations from four fifths of training on."
+        )
+    parts = [
+        f"{verb} {_changes(curves[curve])}"
+        for curve, verb in ((RISING, "still rose in"), (FALLING, "fell in"))
+        if curve in curves
+    ]
+    parts += [
+        f"{verb} {_variants(len(curves[curve]))}"
+        for curve, verb in (
+            (UNCLEAR, "varied too much between replicates to tell in"),
+            (FLAT, "was flat in"),
+            (NOT_MEASURED, "was not measured in"),
+        )
+        if curve in curves
+    ]
+    return f"Over the last fifth of training, mean validation accuracy {'; it '.join(parts)}."
+
+
+def _changes(rows: pd.DataFrame) -> str:
+    """Return the variants with their changes, or only their number and the range of changes."""
+    if len(rows) > MOST_CELLS:
+        low, high = points(rows["late_change_mean"].min()), points(rows["late_change_mean"].max())
+        return f"{_variants(len(rows))} ({low} to {high} points)"
+    return join(
+        [
+            f"{row['arm']}, {row['cell']} ({points(row['late_change_mean'])} points)"
+            for _, row in rows.iterrows()
+        ]
+    )
+
+
+def _variants(number: int) -> str:
+    return "one variant" if number == 1 else f"{count(number)} variants"
 
 
 @dataclass(frozen=True)

@@ -84,12 +84,25 @@ def with_batch_statistics(layers: Sequence[keras.Layer], x: Any) -> Any:
     return x
 
 
-def build_optimizer(settings: Settings) -> keras.Optimizer:
-    """Return the optimizer, with Keras's defaults except for the learning rate."""
+def build_optimizer(settings: Settings, steps: int) -> tuple[keras.Optimizer, keras.Variable]:
+    """Return the optimizer, with Keras's defaults except for the learning rate, and its rate.
+
+    Args:
+        settings: the variant's settings.
+        steps: the number of steps in the whole training, over which a schedule extends.
+
+    Returns:
+        The optimizer, and the variable that holds the learning rate: that of the first step, if the
+        rate follows a schedule.
+    """
     entry = OPTIMIZERS[settings.optimizer]
-    # Trainer.start() sets the learning rate of each run.
     optimizer = getattr(keras.optimizers, entry.keras_class)
-    return optimizer(settings.learning_rate, **entry.arguments)
+    if settings.schedule == "constant":
+        built = optimizer(settings.learning_rate, **entry.arguments)
+        return built, built.learning_rate
+    rate = keras.Variable(settings.learning_rate, trainable=False, name="learning_rate")
+    schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
+    return optimizer(schedule, **entry.arguments), rate
 
 
 def initialize(network: keras.Sequential, settings: Settings, streams: Streams) -> None:

@@ -56,8 +56,8 @@ class Probe:
 
     @property
     def learning_rate(self) -> float:
-        """Learning rate of the run."""
-        return float(self.trainer.optimizer.learning_rate)
+        """Learning rate of the run; that of its first step, if the rate follows a schedule."""
+        return float(self.trainer.rate)
 
     def state(self) -> list[NDArray[Any]]:
         """Return all that training changes: weights, moving averages, the optimizer's state."""

@@ -57,11 +57,11 @@ class _Room:
     def of(cls, settings: Settings, examples: int) -> "_Room":
         """Return room for what is trained between two evaluations."""
         size = settings.batch_size
-        per_epoch = steps_per_epoch(examples, size, settings.minibatches)
+        per_epoch = steps_per_epoch(settings, examples)
         total = total_steps(settings, examples)
         steps = min(settings.evaluate_every or per_epoch, total)
         rows = min(steps * size, max(MOST_ROWS, per_epoch * size))
-        tails = settings.minibatches == "shuffled" and examples % size > 0 and total >= per_epoch
+        tails = per_epoch * size > examples and total >= per_epoch
         return cls(rows, rows // (per_epoch * size) + 2, tails)
 
     def with_room_for(self, segments: Sequence[Segment], rows: int) -> "_Room":
@@ -97,7 +97,8 @@ class Trainer:
         self.settings, self._classes = settings, classes
         self.batch_size = settings.batch_size
         self.network = build_network(settings, x.shape[1], classes)
-        self.optimizer = build_optimizer(settings)
+        #: The learning rate of the run's first step is a variable: one program serves all rates.
+        self.optimizer, self.rate = build_optimizer(settings, total_steps(settings, len(x)))
         self.optimizer.build(self.network.trainable_variables)
         self._loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
         self._compiled_scaling = scaling
@@ -132,7 +133,7 @@ class Trainer:
             streams: the run's random streams.
         """
         self.restore(self._initial)
-        self.optimizer.learning_rate = learning_rate
+        self.rate.assign(learning_rate)
         initialize(self.network, settings, streams)
 
     def state(self) -> list[NDArray[Any]]:

@@ -10,7 +10,7 @@ from bnmatrix.training.framework import Framework
 from bnmatrix.training.keras.network import build_network, build_optimizer
 from bnmatrix.training.keras.trainer import Trainer, packages
 from bnmatrix.training.measures.registry import Turn
-from bnmatrix.training.minibatches import Segment
+from bnmatrix.training.minibatches import Segment, total_steps
 from bnmatrix.training.program import Program
 from bnmatrix.training.seeds import Streams
 from bnmatrix.training.settings import Settings
@@ -51,8 +51,9 @@ def _fit_turn(settings: Settings, prepared: Prepared, seed: int, steps: int) -> 
     order = _order(len(examples.x_train), settings.batch_size, steps)
     x, y = examples.scaling.apply(examples.x_train)[order], examples.y_train[order]
     network = build_network(settings, x.shape[1], prepared.classes)
+    optimizer, _ = build_optimizer(settings, total_steps(settings, len(examples.x_train)))
     network.compile(
-        optimizer=build_optimizer(settings),
+        optimizer=optimizer,
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )

@@ -22,7 +22,8 @@ def covariate_shift(probe: Probe) -> Values:
 
     ``shift_norm`` and ``shift_cosine`` are Santurkar et al. 2018, definition 2.1: the norm of the
     difference, and the cosine, between a layer's gradient on the mini-batch before and after the
-    layers below it have been updated for that mini-batch. A cosine of 1 is no shift.
+    layers below it have been updated for that mini-batch. A cosine of 1 is no shift. The update has
+    the learning rate of the next step: under the cosine schedule, 0 at the end of training.
 
     ``input_mean_drift`` and ``input_variance_drift`` are by how much the mean and variance of the
     layer's inputs changed since the measure was taken last: the mean over inputs of the change of

@@ -29,7 +29,7 @@ class Probe(Protocol):
 
     @property
     def learning_rate(self) -> float:
-        """Learning rate of the run."""
+        """Learning rate of the run; that of its first step, if the rate follows a schedule."""
 
     def state(self) -> list[NDArray[Any]]:
         """Return all that training changes: weights, moving averages, the optimizer's state."""

@@ -14,12 +14,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
+from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from bnmatrix.datasets.scaling import Scaling
 from bnmatrix.training.conventions import KERAS_ADAM_EPSILON
 from bnmatrix.training.framework import Part, Placed
 from bnmatrix.training.initializers import initial_weights
-from bnmatrix.training.minibatches import Segment
+from bnmatrix.training.minibatches import Segment, total_steps
 from bnmatrix.training.optimizers import OPTIMIZERS
 from bnmatrix.training.seeds import Purpose, Streams
 from bnmatrix.training.settings import Settings
@@ -121,6 +122,11 @@ class Trainer:
         else:
             self._initialize_as_keras(dense, settings, streams)
         self.optimizer = build_optimizer(settings, self.network, learning_rate)
+        self._schedule = (
+            CosineAnnealingLR(self.optimizer, total_steps(settings, len(self.y)))
+            if settings.schedule == "cosine"
+            else None
+        )
         self._steps = 0
         # Masks of dropout.
         torch.manual_seed(streams.integer(Purpose.DROPOUT))
@@ -178,6 +184,8 @@ class Trainer:
             corrected = math.sqrt(1 - 0.999**self._steps)
             self.optimizer.param_groups[0]["eps"] = KERAS_ADAM_EPSILON / corrected
         self.optimizer.step()
+        if self._schedule:
+            self._schedule.step()
         return logits.detach()
 
     def _loss(self, logits: torch.Tensor, y: torch.Tensor, reduction: str) -> torch.Tensor:
