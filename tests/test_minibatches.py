@@ -81,6 +81,14 @@ def test_the_last_mini_batch_can_be_dropped(length):
     assert left_out[0] != left_out[1]
 
 
+@pytest.mark.parametrize("last_batch", ["keep", "drop"])
+def test_an_epoch_has_a_full_mini_batch(last_batch):
+    """Without one, dropping would leave epochs without steps, and training would never end."""
+    chosen = settings(batch_size=32, last_batch=last_batch)
+    with pytest.raises(ValueError, match="31 examples do not fill a mini-batch of 32"):
+        next(segments(chosen, 31, Streams(0, 1)))
+
+
 def test_dropping_has_no_effect_with_replacement():
     """Each mini-batch is full, and variants that differ in the setting alone are one."""
     kept, dropped = (

@@ -50,7 +50,12 @@ def steps_per_epoch(settings: Settings, examples: int) -> int:
 
     All examples in mini-batches of which the last may be smaller. As many full mini-batches as the
     examples fill, if the smaller one is dropped or examples are drawn with replacement.
+
+    Raises:
+        ValueError: the examples do not fill a mini-batch.
     """
+    if settings.batch_size > examples:
+        raise ValueError(f"{examples} examples do not fill a mini-batch of {settings.batch_size}")
     if settings.last_batch == "drop" or settings.minibatches == "with_replacement":
         return examples // settings.batch_size
     return math.ceil(examples / settings.batch_size)
