@@ -23,6 +23,7 @@ def read_arms(project: Project, studies: Sequence[str], root: Path) -> dict[str,
 
 def _read_arm(project: Project, study: str, root: Path) -> Arm:
     results = root / "data/results" / study
+    correctness = results / "correctness.parquet"
     return Arm(
         variants={v.name: v.settings for v in variants(project, study, every=True)},
         classes=len(project.dataset_of(study).classes),
@@ -31,6 +32,7 @@ def _read_arm(project: Project, study: str, root: Path) -> Arm:
         measurements=pd.read_parquet(results / "measurements.parquet"),
         timings=read_runs(results / "timings.csv"),
         step_times=pd.read_parquet(results / "step_times.parquet"),
+        correctness=pd.read_parquet(correctness) if correctness.exists() else None,
     )
 
 
