@@ -1,4 +1,4 @@
-"""The pairs of one analysis in one study, with all that the uncertainty of their effect rests on."""
+"""The pairs of one analysis in one study, and what the uncertainty of their effect rests on."""
 
 from dataclasses import dataclass, replace
 
@@ -44,7 +44,7 @@ class Measured:
     without: pd.DataFrame | None
 
     def effect(self, tail: float, scale: float = 1.0) -> PairedEffect:
-        """Return the effect, times ``scale``, with an interval whose ends each fail with ``tail``."""
+        """Return the effect times ``scale``; each end of its interval fails with ``tail``."""
         values = self.differences.to_numpy(np.float64) * scale
         return paired_effect(
             values,
@@ -91,8 +91,8 @@ def measure(
         without = _by_group(copied.table, differences.index, copies.runs)
         if without.isna().to_numpy().any():
             raise UserError(
-                f"{where}: correctness.parquet lacks completed runs of study '{study_name}'; delete "
-                f"data/results/{study_name} and run again"
+                f"{where}: correctness.parquet of study '{study_name}' lacks completed runs; "
+                f"delete data/results/{study_name} and run again"
             )
     return Measured(
         treatment=treatment,
@@ -133,12 +133,16 @@ def without_each_group(study: Arm) -> Arm | None:
 
 def _by_group(table: pd.DataFrame, replicates: pd.Index, copies: pd.DataFrame) -> pd.DataFrame:
     """Return the differences of copies: one row per replicate, one column per group."""
-    # The number of the first copy's first replicate is at least the step; see above.
-    step = int(copies["replicate"].max() + 1) // (GROUPS + 1)
-    values = table["treatment"] - table["control"]
-    places = [values.index % step, values.index // step - 1]
-    values.index = pd.MultiIndex.from_arrays(places, names=["replicate", "group"])
-    return values.unstack("group").reindex(index=replicates, columns=range(GROUPS))
+    step = (int(copies["replicate"].max()) + 1) // (GROUPS + 1)
+    places = pd.DataFrame(
+        {
+            "replicate": table.index % step,
+            "group": table.index // step - 1,
+            "value": (table["treatment"] - table["control"]).to_numpy(),
+        }
+    )
+    wide = places.pivot_table(index="replicate", columns="group", values="value")
+    return wide.reindex(index=replicates, columns=range(GROUPS))
 
 
 def interaction(
@@ -180,10 +184,9 @@ def interaction(
 def _without(measured: Measured, replicates: pd.Index) -> np.ndarray:
     """Return the differences without each group, shape (n, groups), also where none enter."""
     if measured.without is None:
-        values = measured.differences[replicates].to_numpy(np.float64)
-        return np.repeat(values[:, None], GROUPS, axis=1)
-    values: np.ndarray = measured.without.loc[replicates].to_numpy(np.float64)
-    return values
+        single = measured.differences[replicates].to_numpy(np.float64)
+        return np.repeat(single[:, None], GROUPS, axis=1)
+    return np.asarray(measured.without.loc[replicates], np.float64)
 
 
 def _overlap(project: Project, study_name: str, analysis: Analysis) -> float | None:

@@ -159,7 +159,7 @@ def _numbers(primary: pd.Series) -> str:
     ending = f"margin {margin_text(primary['margin'], unit)}."
     pairs = f"{primary['pairs']:.0f} pairs"
     if primary["fact"]:
-        return f"{opening}: {effect} is the value of all {pairs} that fits the claim least, a fact; {ending}"
+        return f"{opening}: {effect}, a fact (the extreme of {pairs}); {ending}"
     spread = interval(primary["ci_low"], primary["ci_high"], unit)
     if spread != "no interval":
         spread = f"simultaneous interval {spread}"

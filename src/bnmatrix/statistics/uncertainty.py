@@ -22,9 +22,6 @@ NO_SPREAD = 1e-12
 #: From this number of replicates on, the sample shows most kinds of outcomes that matter.
 _ENOUGH = 20
 
-#: Skewness within so many of its standard errors is taken to be chance.
-_CHANCE = 0.5
-
 Values = Sequence[float] | np.ndarray
 
 
@@ -176,12 +173,15 @@ def _test_part(values: np.ndarray, without: np.ndarray) -> tuple[float, float]:
 
 
 def _skewness(values: np.ndarray, spread: float) -> float:
-    """Return the skewness of values, less what chance explains; 0 for fewer than four."""
+    """Return the skewness of values, less its standard error; 0 for fewer than four values.
+
+    Most of a small skewness is chance, and correcting for it would widen all intervals.
+    """
     n = len(values)
     if n < 4:
         return 0.0
     skewness = n / ((n - 1) * (n - 2)) * float(np.sum(((values - values.mean()) / spread) ** 3))
-    chance = _CHANCE * math.sqrt(6 * n * (n - 1) / ((n - 2) * (n + 1) * (n + 3)))
+    chance = math.sqrt(6 * n * (n - 1) / ((n - 2) * (n + 1) * (n + 3)))
     return math.copysign(max(0.0, abs(skewness) - chance), skewness)
 
 
