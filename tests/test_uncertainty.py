@@ -83,7 +83,9 @@ def test_values_that_do_not_vary():
     assert uncertainty([0.1] * 9).bounds(0.1, 0.0025) == (0.1, 0.1)
     assert uncertainty([0.1] * 8).p_value(0.1) == pytest.approx(2 / 2**8)
     assert uncertainty([0.0] * 8).p_value(0.0) == 1
-    assert np.isnan(uncertainty([0.1] * 30, overlap=0.1).bounds(0.1, 0.025)).all()
+    assert uncertainty([0.1] * 9, overlap=0.1).bounds(0.1, 0.0025) == (0.1, 0.1)
+    assert uncertainty([0.0] * 30).bounds(0.0, 0.025) == (0, 0)
+    assert np.isnan(uncertainty([0.0] * 30, overlap=0.1).bounds(0.0, 0.025)).all()
     assert np.isnan(uncertainty([0.1]).bounds(0.1, 0.025)).all()
     assert math.isnan(uncertainty([0.1]).p_value(0.1))
 

@@ -61,10 +61,11 @@ class Uncertainty:
 
         Each end is the wider one of Student's t and of Hall's (1992) correction for skewness. For
         values that do not vary, the interval is the point itself if the sign test excludes all
-        others at this level; otherwise, and for one value, both ends are NaN. Training sets that
-        overlap make the sign test invalid.
+        others at this level; otherwise, and for one value, both ends are NaN. Replicates that agree
+        on zero say nothing where their training sets overlap.
         """
-        if self.constant and self.independent and 0.5**self.replicates <= tail:
+        telling = self.independent or abs(mean) > NO_SPREAD
+        if self.constant and telling and 0.5**self.replicates <= tail:
             return mean, mean
         error = self.error
         if math.isnan(error):
@@ -77,8 +78,7 @@ class Uncertainty:
     def p_value(self, mean: float) -> float:
         """Return the two-sided p-value of an expectation of zero: the inverse of :meth:`bounds`."""
         if self.constant and self.replicates > 1:
-            zero = abs(mean) <= NO_SPREAD or not self.independent
-            return 1.0 if zero else float(2 * 0.5**self.replicates)
+            return 1.0 if abs(mean) <= NO_SPREAD else float(2 * 0.5**self.replicates)
         error = self.error
         if math.isnan(error):
             return math.nan
