@@ -21,6 +21,8 @@ from bnmatrix.config.studies import Study
 from bnmatrix.config.validation import validated
 from bnmatrix.errors import UserError
 from bnmatrix.statistics.means import welch_interval
+from bnmatrix.statistics.uncertainty import uncertainty
+from bnmatrix.statistics.units import quantity
 from bnmatrix.training.initializers import NormalInitializer
 
 REPLICATES = 8
@@ -362,6 +364,92 @@ def test_few_training_examples_widen_the_interval_further():
     error = NOISE.std(ddof=1) * math.sqrt(UNSEEN / 8 + test / (400 + 160))
     half = stats.t.ppf(0.95, 7) * error
     assert analyses["ci_high"][0] == pytest.approx(0.1 + half)
+
+
+def with_correctness(study, positions=400):
+    """Return a study with the correctness of test examples, by which its accuracies are counts.
+
+    Half of the examples are right in all runs; of all, a tenth with BN and a fiftieth without.
+    """
+    rng = np.random.default_rng(2)
+    rows, accuracy = [], []
+    easy = rng.random(positions) < 0.5
+    for row in study.runs.to_dict("records"):
+        correct = easy.copy()
+        gain = rng.random(positions) < (0.1 if row["normalization"] == "batch" else 0.02)
+        correct |= gain
+        accuracy.append(correct.mean())
+        rows.append(
+            {"variant": row["variant"], "replicate": row["replicate"]}
+            | {"tested": np.packbits(np.ones(positions, bool)).tobytes()}
+            | {"correct": np.packbits(correct).tobytes()}
+        )
+    runs = study.runs.assign(test_accuracy=accuracy)
+    return dataclasses.replace(study, runs=runs, correctness=pd.DataFrame(rows))
+
+
+def test_other_test_examples_are_inside_the_interval():
+    """The interval is that of the engine, from accuracies that are counted by hand."""
+    study = with_correctness(study_arm({32: 0.1}))
+    analyses, _ = analyse(project_of({"better": claim()}), {"study-a": study}, False)
+    row = analyses.iloc[0]
+    bits = {
+        (r["variant"], r["replicate"]): np.unpackbits(np.frombuffer(r["correct"], np.uint8))
+        for r in study.correctness.to_dict("records")
+    }
+    group = np.random.default_rng(0).permutation(400) % 20
+    differences, without = [], []
+    for number in range(1, REPLICATES + 1):
+        first, second = (bits[f"{arm}-32", number].astype(float) for arm in ("batch", "none"))
+        differences.append((first - second).mean())
+        without.append([(first - second)[group != g].mean() for g in range(20)])
+    found = uncertainty(differences, without=np.array(without))
+    assert row["effect"] == pytest.approx(np.mean(differences))
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx(found.bounds(row["effect"], 0.05))
+    assert found.fixed_variance > 0, "the example must have a test part"
+    swapped = claim(conditions=[{"label": "again"}])
+    conditions, _ = analyse(project_of({"better": swapped}), {"study-a": study}, False)
+    same = conditions[conditions["role"] == "condition"].iloc[0]
+    assert same["interaction"] == pytest.approx(0), "the same analysis has the same effect"
+
+
+def test_completed_runs_without_correctness_are_an_error():
+    study = with_correctness(study_arm({32: 0.1}))
+    partial = dataclasses.replace(study, correctness=study.correctness.iloc[1:])
+    with pytest.raises(UserError, match="correctness.parquet of study 'study-a' lacks completed"):
+        analyse(project_of({"better": claim()}), {"study-a": partial}, False)
+
+
+def test_replicates_that_share_a_tuned_rate_widen_the_interval():
+    study = study_arm({32: 0.1})
+    blocks = (study.runs["replicate"] - 1) // 2 + 1
+    tuned = dataclasses.replace(study, runs=study.runs.assign(tuning_block=blocks))
+    analyses, _ = analyse(project_of({"better": claim()}), {"study-a": tuned}, False)
+    plain, _ = analyse(project_of({"better": claim()}), {"study-a": study}, False)
+    found = uncertainty(0.1 + NOISE, np.repeat([1, 2, 3, 4], 2))
+    assert analyses["ci_low"][0] == pytest.approx(found.bounds(0.1, 0.05)[0])
+    assert analyses["ci_low"][0] < plain["ci_low"][0]
+
+
+def test_effects_with_censored_steps_are_bounds():
+    """BN needs 10 to 17 of 100 steps; without it, one run of eight misses the target."""
+    rows = [
+        {"normalization": arm, "batch_size": 32, "replicate": number, "step": step}
+        | {"validation_accuracy": 0.9 if step >= first else 0.5}
+        for arm, slow in (("batch", 0), ("none", 40))
+        for number in range(1, REPLICATES + 1)
+        for step in (1, 9 + number, 49 + number, 100)
+        for first in [9 + number + slow + (100 if arm == "none" and number == 1 else 0)]
+    ]
+    study = arm_of(classes=2, history=rows)
+    entry = claim()
+    entry["primary"] |= {"endpoint": "steps_to", "arguments": {"target": 0.9}, "direction": "less"}
+    entry["primary"] |= {"studies": ["study-a"], "margin": 0.1}
+    _, verdicts, _ = judged(entry, {"study-a": study})
+    row = verdicts.iloc[0]
+    assert (row["verdict"], row["censored"], row["bound"]) == ("supported", 1 / 8, "≤")
+    assert f": ≤ {quantity(row['effect'], 'factor of 2')}, " in row["sentence"]
+    assert "8 pairs, 12 % of them censored;" in row["sentence"]
 
 
 def test_errors_of_an_analysis_name_the_claim_and_the_study():

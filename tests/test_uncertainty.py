@@ -8,9 +8,8 @@ import pytest
 from scipy import stats
 
 from bnmatrix.statistics.correctness import GROUPS, blocks_of, without_groups
-from bnmatrix.statistics.means import ALPHA
 from bnmatrix.statistics.paired import difference, paired_effect, pairs_needed
-from bnmatrix.statistics.uncertainty import uncertainty
+from bnmatrix.statistics.uncertainty import ALPHA, uncertainty
 
 #: Twenty values without skewness: quantiles of the normal distribution.
 SYMMETRIC = stats.norm.ppf((np.arange(20) + 0.5) / 20)

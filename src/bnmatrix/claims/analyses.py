@@ -12,8 +12,9 @@ from bnmatrix.config.project import Project
 from bnmatrix.config.selections import as_written
 from bnmatrix.statistics.endpoints.declared import ENDPOINTS
 from bnmatrix.statistics.endpoints.values import Arm, several
-from bnmatrix.statistics.means import ALPHA, share_of_runs
+from bnmatrix.statistics.means import share_of_runs
 from bnmatrix.statistics.paired import pairs_needed
+from bnmatrix.statistics.uncertainty import ALPHA
 from bnmatrix.statistics.verdicts import NOT_MEASURED, UNKNOWN, orientation, tail, verdict
 from bnmatrix.tables.status import DIVERGED
 from bnmatrix.training.settings import label

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bnmatrix.statistics.means import ALPHA
 from bnmatrix.statistics.paired import paired_effect
 from bnmatrix.statistics.scoring import scored
+from bnmatrix.statistics.uncertainty import ALPHA
 from bnmatrix.statistics.verdicts import (
     CONTRADICTED,
     NO_DIFFERENCE,

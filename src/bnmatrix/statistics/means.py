@@ -7,10 +7,7 @@ import numpy as np
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from bnmatrix.statistics.uncertainty import NO_SPREAD, Values, uncertainty
-
-#: Level of all tests; intervals hold with probability 1 − ``ALPHA``.
-ALPHA = 0.05
+from bnmatrix.statistics.uncertainty import ALPHA, NO_SPREAD, Values, uncertainty
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from bnmatrix.statistics.means import ALPHA, spread
-from bnmatrix.statistics.uncertainty import Uncertainty, Values, uncertainty, unseen
+from bnmatrix.statistics.means import spread
+from bnmatrix.statistics.uncertainty import ALPHA, Uncertainty, Values, uncertainty, unseen
 
 #: Numbers of pairs that a plan considers one by one; beyond, quantiles are those of the normal.
 _MOST_PAIRS = 2000

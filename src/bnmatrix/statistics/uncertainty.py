@@ -16,6 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+#: Level of all tests; intervals hold with probability 1 − ``ALPHA``.
+ALPHA = 0.05
+
 #: Standard deviations up to this are rounding error: accuracies are counts of at most 10⁶ examples.
 NO_SPREAD = 1e-12
 

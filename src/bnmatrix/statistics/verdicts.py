@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from bnmatrix.statistics.means import ALPHA
+from bnmatrix.statistics.uncertainty import ALPHA
 
 SUPPORTED, CONTRADICTED = "supported", "contradicted"
 SMALL, NO_DIFFERENCE = "real but small", "no difference that matters"
