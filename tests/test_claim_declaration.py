@@ -100,7 +100,10 @@ ERRORS = {
     ),
     "unknown direction": (
         lambda c: primary(c).update(direction="more"),
-        ["convergence: primary → direction", "'greater', 'less', 'different' or 'equal'"],
+        [
+            "convergence: primary → direction",
+            "'greater', 'less', 'different', 'equal' or 'at most'",
+        ],
     ),
     "unknown key": (
         lambda c: primary(c).update(margins=1),

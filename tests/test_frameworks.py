@@ -406,7 +406,7 @@ def test_frameworks_are_compared_in_pairs():
                 )
     runs = pd.DataFrame(rows)
     found = compare_frameworks(runs, 10, margin=0.002)
-    assert found["verdict"].tolist() == ["different", "equivalent", "different"]
+    assert found["verdict"].tolist() == ["different", "no difference that matters", "different"]
     assert found["pairs"].tolist() == [20, 20, 20]
     assert found["effect"].iloc[2] == pytest.approx(-0.01, abs=0.001)
     assert found["effect"].iloc[0] == pytest.approx(found["effect"].iloc[1:].mean())

@@ -43,6 +43,7 @@ rule compare:
     input:
         runs="reports/{study}.csv",
         history="data/results/{study}/history.parquet",
+        correctness="data/results/{study}/correctness.parquet",
         predictions="data/results/{study}/predictions.parquet",
     output:
         summary="data/results/{study}/summary.csv",

@@ -1,26 +1,29 @@
-"""The analyses of claims: endpoint and statistics → effect, interval, tests and verdict."""
+"""The analyses of claims: endpoint and statistics → effect, interval and verdict."""
 
-from dataclasses import asdict
+from collections import Counter
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bnmatrix.claims.arms import endpoint_pairs
-from bnmatrix.config.claims import Analysis
+from bnmatrix.claims.effects import Measured, interaction, measure, without_each_group
+from bnmatrix.config.claims import Analysis, Claim
 from bnmatrix.config.project import Project
 from bnmatrix.config.selections import as_written
-from bnmatrix.plan.sizes import test_share
-from bnmatrix.plan.variants import variants
 from bnmatrix.statistics.endpoints.declared import ENDPOINTS
-from bnmatrix.statistics.endpoints.values import Arm, has_values, several
+from bnmatrix.statistics.endpoints.values import Arm, several
 from bnmatrix.statistics.means import share_of_runs
-from bnmatrix.statistics.paired import paired_effect
-from bnmatrix.statistics.verdicts import NOT_MEASURED, adjust, verdict
+from bnmatrix.statistics.paired import pairs_needed
+from bnmatrix.statistics.uncertainty import ALPHA
+from bnmatrix.statistics.verdicts import NOT_MEASURED, UNKNOWN, orientation, tail, verdict
 from bnmatrix.tables.status import DIVERGED
-from bnmatrix.training.settings import Settings, label
+from bnmatrix.training.settings import label
 
-#: Columns of analyses.csv: one row per analysis and study.
+#: Columns of analyses.csv: one row per analysis and study. ``ci_*`` is the simultaneous interval
+#: that decides, ``censored`` the share of pairs with a value that is a bound only, and ``bound``
+#: says what the effect then is: ``≥`` or ``≤`` the number. ``pairs_needed`` is for verdicts that
+#: cannot tell. ``interaction*`` is the effect of a condition minus the primary one, in margins and
+#: oriented as claimed.
 ANALYSIS_COLUMNS = [
     "claim",
     "role",
@@ -31,28 +34,32 @@ ANALYSIS_COLUMNS = [
     "unit",
     "direction",
     "margin",
+    "fact",
     "pairs",
     "effect",
     "sd",
     "ci_low",
     "ci_high",
     "p_value",
-    "p_wilcoxon",
-    "p_equivalence",
     "p_adjusted",
-    "p_equivalence_adjusted",
     "probability_of_improvement",
     "treatment_mean",
     "control_mean",
     "treatment",
     "control",
+    "censored",
+    "bound",
     "diverged_treatment",
     "diverged_low_treatment",
     "diverged_high_treatment",
     "diverged_control",
     "diverged_low_control",
     "diverged_high_control",
+    "interaction",
+    "interaction_low",
+    "interaction_high",
     "verdict",
+    "pairs_needed",
     "note",
     "wall_clock",
 ]
@@ -64,20 +71,25 @@ PAIR_COLUMNS = ["claim", "role", "label", "dataset", "study", "replicate", "trea
 def analyse(
     project: Project, tables: dict[str, Arm], wall_clock: bool
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Make all analyses for which there are runs, and adjust them within each data set.
+    """Make all analyses for which there are runs.
+
+    All intervals of a data set have the level of one family: that of its primary analyses, of
+    facts apart, whether they were run or not. Who runs fewer analyses cannot prove more.
 
     Args:
         project: the configuration.
         tables: the tables of the studies that were run, by study.
-        wall_clock: whether to make the analyses that rest on wall-clock time, or all others. Each
-            kind is adjusted separately, so that times do not change any other result.
+        wall_clock: whether to make the analyses that rest on wall-clock time, or all others.
 
     Returns:
         One row per analysis and study (:data:`ANALYSIS_COLUMNS`), and one row per pair
         (:data:`PAIR_COLUMNS`).
     """
+    families = family_sizes(project)
+    copies = {name: without_each_group(study) for name, study in tables.items()}
     rows, pairs = [], []
     for name, claim in project.claims.items():
+        primary: dict[str, tuple[Analysis, str, Measured]] = {}
         for role, analysis in claim.analyses:
             if analysis.wall_clock != wall_clock:
                 continue
@@ -86,38 +98,37 @@ def analyse(
                 key = {"claim": name, "role": role, "label": analysis.label}
                 key |= {"dataset": dataset, "study": study}
                 arguments = analysis.arguments_on(dataset, datasets)
-                row = key | _declared(analysis, dataset, arguments) | {"pairs": 0}
+                row = key | _declared(analysis, dataset, arguments)
                 if study in tables:
                     where = f"{project.run.claims_file}: claims → {name}"
                     where = f"{where} ({analysis.label}, {study})"
-                    share = _test_share(project, study, analysis)
-                    found, values = _measured(analysis, arguments, tables[study], share, row, where)
-                    row |= found
-                    pairs.append(values.reset_index(names="replicate").assign(**key))
+                    found = measure(project, study, analysis, tables[study], copies[study], where)
+                    row |= _effect(found, analysis, row["margin"], families.get(dataset, 1))
+                    if role == "primary":
+                        primary[dataset] = (analysis, study, found)
+                    elif role == "condition" and dataset in primary:
+                        row |= _interaction(
+                            claim, dataset, primary[dataset], analysis, study, found
+                        )
+                    table = found.pairs.table
+                    pairs.append(table.reset_index(names="replicate").assign(**key))
                 rows.append(row)
-    table = _judged(pd.DataFrame(rows, columns=ANALYSIS_COLUMNS))
+    table = pd.DataFrame(rows, columns=ANALYSIS_COLUMNS)
     paired = pd.concat(pairs) if pairs else pd.DataFrame(columns=PAIR_COLUMNS)
     return table, paired[PAIR_COLUMNS]
 
 
-def _judged(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the analyses with adjusted p-values and verdicts."""
-    decisive = table["role"] != "exploratory"
-    # Exploratory analyses decide nothing, and are a family of their own.
-    for _, family in table.groupby([table["dataset"], decisive], sort=False):
-        for name in ("p_value", "p_equivalence"):
-            # A declared analysis that was not run counts in its family: who runs fewer analyses
-            # cannot prove more.
-            adjusted = adjust(family[name].astype(np.float64).fillna(1.0))
-            column = name.replace("_value", "") + "_adjusted"
-            table.loc[family.index, column] = np.where(family[name].isna(), np.nan, adjusted)
-    table["verdict"] = [
-        NOT_MEASURED
-        if row.pairs == 0
-        else verdict(row.effect, row.p_adjusted, row.p_equivalence_adjusted, row.direction)
-        for row in table.itertuples()
-    ]
-    return table
+def family_sizes(project: Project) -> dict[str, int]:
+    """Return the number of analyses that are judged together, by data set."""
+    return dict(
+        Counter(
+            project.study(study).dataset
+            for claim in project.claims.values()
+            for role, analysis in claim.analyses
+            if role == "primary" and not analysis.fact
+            for study in analysis.studies
+        )
+    )
 
 
 def _declared(analysis: Analysis, dataset: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -128,6 +139,10 @@ def _declared(analysis: Analysis, dataset: str, arguments: dict[str, Any]) -> di
         "unit": analysis.unit or endpoint.unit,
         "direction": analysis.direction,
         "margin": analysis.margin_on(dataset),
+        "fact": analysis.fact,
+        "pairs": 0,
+        "bound": "",
+        "verdict": NOT_MEASURED,
         "treatment": _selection(analysis.where | analysis.treatment),
         "control": "0" if analysis.control is None else _selection(analysis.control),
         "wall_clock": analysis.wall_clock,
@@ -146,58 +161,86 @@ def _selection(selection: dict[str, Any]) -> str:
     return ", ".join(parts) or "all"
 
 
-def _measured(
-    analysis: Analysis,
-    arguments: dict[str, Any],
-    study: Arm,
-    share: float | None,
-    declared: dict[str, Any],
-    where: str,
-) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Return what an analysis finds in one study, as columns of its row, and its pairs.
+def _effect(found: Measured, analysis: Analysis, margin: float, family: int) -> dict[str, Any]:
+    """Return what an analysis finds in one study, as columns of its row.
 
     Args:
+        found: the pairs.
         analysis: the analysis.
-        arguments: the endpoint's arguments.
-        study: the tables of the study.
-        share: see :func:`_test_share`.
-        declared: the columns of the row that do not depend on the tables.
-        where: opens the message of errors.
+        margin: its margin on the data set.
+        family: the number of analyses that are judged together.
     """
-    treatment, control, pairs = endpoint_pairs(analysis, arguments, study, where)
-    found: dict[str, Any] = {"note": pairs.note}
-    for name, arm in (("treatment", treatment), ("control", control)):
+    row: dict[str, Any] = {"note": found.pairs.note}
+    for name, arm in (("treatment", found.treatment), ("control", found.control)):
         if arm is not None:
             diverged = int((arm.runs["status"] == DIVERGED).sum())
-            (
-                found[f"diverged_{name}"],
-                found[f"diverged_low_{name}"],
-                found[f"diverged_high_{name}"],
-            ) = share_of_runs(diverged, len(arm.runs))
-    if pairs.table.empty:
-        note = f"{pairs.note} No pair has a value.".strip()
-        return found | {"note": note}, pairs.table
-    first = pairs.table["treatment"].to_numpy(np.float64)
-    second = pairs.table["control"].to_numpy(np.float64)
-    found |= asdict(paired_effect(first, second, declared["margin"], share))
-    return found | {"treatment_mean": first.mean(), "control_mean": second.mean()}, pairs.table
+            shares = share_of_runs(diverged, len(arm.runs))
+            places = (f"diverged_{part}{name}" for part in ("", "low_", "high_"))
+            row |= dict(zip(places, shares, strict=True))
+    table = found.pairs.table
+    if table.empty:
+        return row | {"note": f"{found.pairs.note} No pair has a value.".strip()}
+    row |= {"treatment_mean": table["treatment"].mean(), "control_mean": table["control"].mean()}
+    row |= _censored(found) | {"pairs": len(table)}
+    if analysis.fact:
+        return row | _fact(found.differences, margin, analysis.direction)
+    level = tail(analysis.direction, family)
+    effect = found.effect(level)
+    said = verdict(effect.ci_low, effect.ci_high, margin, analysis.direction)
+    needed = np.nan
+    if said == UNKNOWN:
+        needed = pairs_needed(effect.uncertainty, margin / 2, level)
+    columns = ("effect", "sd", "ci_low", "ci_high", "p_value", "probability_of_improvement")
+    return (
+        row
+        | {name: getattr(effect, name) for name in columns}
+        | {"p_adjusted": min(1.0, effect.p_value * family) if effect.p_value >= 0 else np.nan}
+        | {"verdict": said, "pairs_needed": needed if needed > effect.pairs else np.nan}
+    )
 
 
-def _test_share(project: Project, study_name: str, analysis: Analysis) -> float | None:
-    """Return the largest number of test examples per training example of any variant.
+def _fact(differences: pd.Series, margin: float, direction: str) -> dict[str, Any]:
+    """Return the value that decides about a fact, the one that fits the claim least."""
+    low, high = float(differences.min()), float(differences.max())
+    said = verdict(low, high, margin, direction)
+    if direction in ("greater", "less"):
+        return {"effect": low if direction == "greater" else high, "verdict": said}
+    return {"effect": high if abs(high) >= abs(low) else low, "verdict": said}
 
-    None if the study is not cross-validated.
-    """
-    treatment = {
-        axis: wanted
-        for axis, wanted in (analysis.where | analysis.treatment).items()
-        if axis in Settings.model_fields
-    }
-    dataset = project.dataset_of(study_name)
-    shares = [
-        test_share(dataset, variant.settings)
-        for variant in variants(project, study_name)
-        if has_values(variant.settings, treatment)
+
+def _censored(found: Measured) -> dict[str, Any]:
+    """Return the share of pairs with a censored value, and on which side of the effect it is."""
+    if found.pairs.censored is None:
+        return {"censored": 0.0, "bound": ""}
+    first, second = (found.pairs.censored[name].to_numpy(bool) for name in ("treatment", "control"))
+    bound = {(True, False): "≥", (False, True): "≤"}.get(
+        (bool(first.any()), bool(second.any())), ""
+    )
+    return {"censored": float((first | second).mean()), "bound": bound}
+
+
+def _interaction(
+    claim: Claim,
+    dataset: str,
+    primary: tuple[Analysis, str, Measured],
+    condition: Analysis,
+    study: str,
+    found: Measured,
+) -> dict[str, Any]:
+    """Return how far a condition's effect is from the primary one, as columns of its row."""
+    first, first_study, pairs = primary
+    if pairs.differences.empty or found.differences.empty:
+        return {}
+    scales = [
+        orientation(analysis.direction) / analysis.margin_on(dataset)
+        for analysis in (first, condition)
     ]
-    known = [share for share in shares if share is not None]
-    return max(known) if known and len(known) == len(shares) else None
+    values = interaction(
+        pairs,
+        found,
+        (scales[0], scales[1]),
+        study == first_study,
+        ALPHA / 2 / len(claim.conditions),
+    )
+    names = ("interaction", "interaction_low", "interaction_high")
+    return dict(zip(names, values, strict=True))

@@ -31,6 +31,7 @@ def _read_arm(project: Project, study: str, root: Path) -> Arm:
         measurements=pd.read_parquet(results / "measurements.parquet"),
         timings=read_runs(results / "timings.csv"),
         step_times=pd.read_parquet(results / "step_times.parquet"),
+        correctness=pd.read_parquet(results / "correctness.parquet"),
     )
 
 

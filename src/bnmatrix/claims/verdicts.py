@@ -1,5 +1,7 @@
 """The verdicts on claims, and the sentences that state them."""
 
+import math
+
 import pandas as pd
 
 from bnmatrix.config.claims import Claim
@@ -8,11 +10,14 @@ from bnmatrix.statistics.units import interval, margin_text, quantity
 from bnmatrix.statistics.verdicts import (
     CONDITIONAL,
     CONTRADICTED,
-    EQUIVALENT,
-    INCONCLUSIVE,
+    NO_DIFFERENCE,
     NOT_MEASURED,
+    SMALL,
     SUPPORTED,
+    UNKNOWN,
+    UNTESTABLE,
     combine,
+    orientation,
 )
 
 #: Columns of claims.csv: one row per claim and data set.
@@ -30,19 +35,33 @@ CLAIM_COLUMNS = [
     "verdict",
     "condition",
     "sentence",
-    "p_equivalence_adjusted",
+    "pairs_needed",
     "probability_of_improvement",
     "unit",
+    "fact",
+    "censored",
+    "bound",
     "diverged_treatment",
     "diverged_control",
 ]
 
-_VERBS = {
+_WORDS = {
     SUPPORTED: "Supported",
     CONTRADICTED: "Contradicted",
-    EQUIVALENT: "No difference that matters",
-    CONDITIONAL: "Holds only under conditions",
-    INCONCLUSIVE: "These runs cannot tell",
+    SMALL: "Real but small",
+    NO_DIFFERENCE: "No difference that matters",
+    CONDITIONAL: "Depends on conditions",
+    UNKNOWN: "These runs cannot tell",
+    UNTESTABLE: "Not testable",
+}
+
+#: What a condition says of a claim, by the verdict under this condition, in the order of sentences.
+_UNDER = {
+    SUPPORTED: "it holds",
+    CONTRADICTED: "it fails",
+    SMALL: "the effect is real but small",
+    NO_DIFFERENCE: "there is no difference that matters",
+    UNKNOWN: "it is unknown",
 }
 
 
@@ -59,9 +78,8 @@ def judge(project: Project, analyses: pd.DataFrame) -> pd.DataFrame:
         for dataset, found in decisive.groupby("dataset", sort=False):
             title = project.datasets[dataset].title
             primary = found[found["role"] == "primary"].iloc[0]
-            others = found.drop(primary.name)
-            verdict = combine(primary["verdict"], list(others["verdict"]))
-            condition = _condition(primary, others) if verdict == CONDITIONAL else ""
+            others = found[found["role"] == "condition"]
+            verdict, condition = _verdict(primary, others, found[found["role"] == "requirement"])
             rows.append(
                 primary.to_dict()
                 | {"verdict": verdict, "condition": condition}
@@ -70,22 +88,40 @@ def judge(project: Project, analyses: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=CLAIM_COLUMNS)
 
 
-def _condition(primary: pd.Series, others: pd.DataFrame) -> str:
-    """Return under which conditions a claim holds, and under which it does not."""
-    analyses = [primary]
-    analyses += [row for _, row in others.iterrows()]
-    holds = [row["label"] for row in analyses if row["verdict"] == SUPPORTED]
-    fails = [
-        f"{row['label']} ({row['verdict']})"
-        for row in analyses
-        if row["verdict"] in (CONTRADICTED, EQUIVALENT)
-    ]
-    unknown = [row["label"] for row in analyses if row["verdict"] == INCONCLUSIVE]
-    parts = [" and ".join(holds)]
-    if fails:
-        parts.append(f"not {' nor '.join(fails)}")
-    if unknown:
-        parts.append(f"not shown {' nor '.join(unknown)}")
+def _verdict(
+    primary: pd.Series, conditions: pd.DataFrame, requirements: pd.DataFrame
+) -> tuple[str, str]:
+    """Return the verdict on a claim, and its circumstances: conditions, or what is not met."""
+    unmet = [row["label"] for _, row in requirements.iterrows() if not _met(row)]
+    if unmet and primary["verdict"] != NOT_MEASURED:
+        return UNTESTABLE, " and ".join(unmet)
+    judged = [(row["verdict"], _differs(row)) for _, row in conditions.iterrows()]
+    verdict = combine(primary["verdict"], judged)
+    return verdict, _circumstances(primary, conditions) if verdict == CONDITIONAL else ""
+
+
+def _met(requirement: pd.Series) -> bool:
+    """Return whether the effect of a precondition is real, in the direction that is stated."""
+    if requirement["verdict"] == SUPPORTED:
+        return True
+    effect = requirement["effect"] * orientation(requirement["direction"])
+    directed = requirement["direction"] in ("greater", "less")
+    return bool(requirement["verdict"] == SMALL and directed and effect > 0)
+
+
+def _differs(condition: pd.Series) -> bool:
+    """Return whether a condition's effect differs significantly from the primary one."""
+    return bool(condition["interaction_low"] > 0 or condition["interaction_high"] < 0)
+
+
+def _circumstances(primary: pd.Series, conditions: pd.DataFrame) -> str:
+    """Return under which conditions a claim holds, fails, has a small effect, or is unknown."""
+    analyses = [primary, *(row for _, row in conditions.iterrows())]
+    parts = []
+    for verdict, words in _UNDER.items():
+        labels = [row["label"] for row in analyses if row["verdict"] == verdict]
+        if labels:
+            parts.append(f"{words} {' and '.join(labels)}")
     return "; ".join(parts)
 
 
@@ -98,17 +134,48 @@ def sentence(claim: Claim, dataset: str, primary: pd.Series, verdict: str, condi
         primary: the row of its primary analysis
             (:data:`bnmatrix.claims.analyses.ANALYSIS_COLUMNS`).
         verdict: the claim's verdict on the data set.
-        condition: under which conditions it holds, if it is conditional.
+        condition: the conditions of a conditional verdict, or the preconditions that are not met.
     """
     if verdict == NOT_MEASURED:
         return f"{claim.title}: not measured on {dataset}, for want of runs."
-    unit = primary["unit"]
+    said = f"{_WORDS[verdict]} on {dataset}"
+    if verdict == UNTESTABLE:
+        return f"{said}: a precondition is not met ({condition})."
+    if condition:
+        said += f": {condition}"
+    elif verdict == SMALL:
+        said += f": the effect is {'positive' if primary['effect'] > 0 else 'negative'}"
+    parts = [f"{said}.", _numbers(primary)]
+    if verdict == UNKNOWN:
+        parts.append(_wanting(primary))
+    return " ".join(part for part in parts if part)
+
+
+def _numbers(primary: pd.Series) -> str:
+    """Return the effect of the primary analysis, with its interval and margin, as a sentence."""
+    unit, endpoint = primary["unit"], primary["endpoint"]
+    effect = " ".join([primary["bound"], quantity(primary["effect"], unit)]).strip()
+    opening = f"{endpoint[0].upper()}{endpoint[1:]}, {primary['label']}"
+    ending = f"margin {margin_text(primary['margin'], unit)}."
+    pairs = f"{primary['pairs']:.0f} pairs"
+    if primary["fact"]:
+        return f"{opening}: {effect}, a fact (the extreme of {pairs}); {ending}"
     spread = interval(primary["ci_low"], primary["ci_high"], unit)
-    return (
-        f"{_VERBS[verdict]} on {dataset}"
-        f"{f': it holds {condition}' if condition else ''}. "
-        f"{primary['endpoint'][0].upper()}{primary['endpoint'][1:]}, {primary['label']}: "
-        f"{quantity(primary['effect'], unit)}, "
-        f"{spread if spread == 'no interval' else f'95 % interval {spread}'}, "
-        f"{primary['pairs']:.0f} pairs; margin {margin_text(primary['margin'], unit)}."
-    )
+    if spread != "no interval":
+        spread = f"simultaneous interval {spread}"
+    censored = ""
+    if primary["censored"] > 0:
+        censored = f", {primary['censored'] * 100:.0f} % of them censored"
+    return f"{opening}: {effect}, {spread}, {pairs}{censored}; {ending}"
+
+
+def _wanting(primary: pd.Series) -> str:
+    """Return what would decide a claim that these runs cannot tell, as a sentence."""
+    if primary["pairs_needed"] > 0:
+        return f"About {primary['pairs_needed']:.0f} pairs would tell half a margin apart."
+    if math.isnan(primary["ci_low"]):
+        return "The pairs are too few, or do not differ."
+    width = primary["ci_high"] - primary["ci_low"]
+    if width <= primary["margin"]:
+        return "The effect is too close to the margin."
+    return "More pairs cannot decide it; more data would."

@@ -31,8 +31,10 @@ class Analysis(Model):
     """Values of axes that select the second arm; null: the first arm is compared with zero."""
     where: Selection = {}
     """Values of axes that select the runs of both arms."""
-    direction: Literal["greater", "less", "different", "equal"]
-    """What the claim says about the endpoint of the first arm, compared with the second arm."""
+    direction: Literal["greater", "less", "different", "equal", "at most"]
+    """What the claim says about the endpoint of the first arm, compared with the second arm:
+    beyond the margin (`greater`, `less`, `different`), within it (`equal`), or greater by at most
+    the margin (`at most`)."""
     margin: Positive | dict[str, Positive]
     """The largest difference, in either direction, that makes no practical difference; a mapping
     gives each data set another margin. In the endpoint's unit: fractions for accuracies, logarithms
@@ -42,6 +44,10 @@ class Analysis(Model):
     wall_clock: bool = False
     """Whether the endpoint depends on wall-clock time, which differs from run to run. Such an
     analysis is judged and written separately."""
+    fact: bool = False
+    """Whether the endpoint is a fact that does not vary, such as a count. It is judged by its
+    extreme over all pairs, without a test. Conditions, requirements and exploratory analyses do
+    not inherit this key."""
 
     def margin_on(self, dataset: str) -> float:
         """Return the margin for a data set."""
@@ -96,6 +102,9 @@ class Claim(Model):
     conditions: list[Analysis] = []
     """Further analyses that decide whether the claim holds only under some conditions. Keys that
     are not given have the values of `primary`."""
+    requires: list[Analysis] = []
+    """Preconditions: analyses whose effect must be real, in their direction, for the claim to be
+    testable. Keys that are not given have the values of `primary`."""
     exploratory: list[Analysis] = []
     """Analyses that are shown and do not affect the verdict. Keys that are not given have the
     values of `primary`."""
@@ -113,11 +122,10 @@ class Claim(Model):
     def _inherit(cls, data: Any) -> Any:
         if not isinstance(data, Mapping) or not isinstance(data.get("primary"), Mapping):
             return data
+        primary = {key: value for key, value in data["primary"].items() if key != "fact"}
         parts = {
-            key: [
-                {**data["primary"], **item} if isinstance(item, Mapping) else item for item in part
-            ]
-            for key in ("conditions", "exploratory")
+            key: [{**primary, **item} if isinstance(item, Mapping) else item for item in part]
+            for key in ("conditions", "requires", "exploratory")
             if isinstance(part := data.get(key, []), list)
         }
         return {**data, **parts}
@@ -130,6 +138,17 @@ class Claim(Model):
                     f"{role}: wall_clock: wall-clock time differs from run to run and cannot "
                     "decide about a claim; make the analysis exploratory"
                 )
+            if analysis.fact and analysis.wall_clock:
+                raise ValueError(f"{role}: fact: wall-clock time varies and is no fact")
+        return self
+
+    @model_validator(mode="after")
+    def _requirements_hold_everywhere(self) -> Self:
+        if self.requires and self.own_data is not None:
+            raise ValueError(
+                "requires: a claim with `own_data` cannot have preconditions, since they are not "
+                "analysed in a user's own data; leave one of the two out"
+            )
         return self
 
     @property
@@ -138,6 +157,7 @@ class Claim(Model):
         return [
             ("primary", self.primary),
             *[("condition", item) for item in self.conditions],
+            *[("requirement", item) for item in self.requires],
             *[("exploratory", item) for item in self.exploratory],
             *[("primary", item) for item in self.own],
         ]

@@ -53,6 +53,11 @@ def _check_claim(project: Project, name: str, claim: Claim) -> None:
                 f"{where}: studies: the primary analysis has no study of "
                 f"{', '.join(sorted(set(datasets) - decided_datasets))}"
             )
+        elif role == "requirement" and set(datasets) != decided_datasets:
+            raise UserError(
+                f"{where}: studies: name one study of each data set of the primary analysis: "
+                f"{', '.join(sorted(decided_datasets))}"
+            )
     _check_plot(project, name, claim)
 
 

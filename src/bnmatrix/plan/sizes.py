@@ -23,12 +23,28 @@ def parts(dataset: Dataset, validation: Split, folds: int | None) -> tuple[int, 
     return validation.sizes(examples)
 
 
-def test_share(dataset: Dataset, settings: Settings) -> float | None:
-    """Return the ratio of test to training examples if a variant is cross-validated, or None."""
-    if not settings.folds:
-        return None
-    test = math.ceil(sum(dataset.train_and_test()) / settings.folds)
-    return test / training_examples(dataset, settings)
+def overlap(dataset: Dataset, settings: Settings) -> float | None:
+    """Return test examples per example of training and validation if training sets overlap.
+
+    Replicates of a variant draw their training and validation examples anew. If two draws share
+    more than half of their examples on average, replicates vary less than other data would let them
+    vary, and the variance is corrected by this ratio (Nadeau & Bengio 2003). Two draws share the
+    part of the examples that each of them takes. The examples to draw from are those of a fold
+    without its validation part if a variant is cross-validated, otherwise the training part of the
+    data set.
+
+    Returns:
+        The ratio, or None if draws share at most half of their examples.
+    """
+    training, validation = parts(dataset, settings.validation, settings.folds)
+    drawn = settings.training_examples or training
+    available, test = dataset.train_and_test()
+    if settings.folds:
+        test = math.ceil((available + test) / settings.folds)
+        share = drawn / training
+    else:
+        share = (drawn + validation) / available
+    return test / (drawn + validation) if share > 0.5 else None
 
 
 def last_batch(settings: Settings, examples: int) -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from bnmatrix.plan.loading import load_project
-from bnmatrix.plan.sizes import test_share
+from bnmatrix.plan.sizes import overlap
 from bnmatrix.plan.variants import variants
 from bnmatrix.statistics.comparisons import compare, summarize
 from bnmatrix.statistics.confusions import best_variant, confusion, most_confused
@@ -29,18 +29,19 @@ def run(study: str, *, config: str | None, runs: Path, results: Path) -> None:
     project, table = load_project(config), read_runs(runs)
     dataset = project.dataset_of(study)
     classes = len(dataset.classes)
-    shares = {
-        variant.name: share
+    overlaps = {
+        variant.name: ratio
         for variant in variants(project, study)
-        if (share := test_share(dataset, variant.settings)) is not None
+        if (ratio := overlap(dataset, variant.settings)) is not None
     }
     curves = ["variant", "replicate", "step", "validation_accuracy"]
     history = pd.read_parquet(results / "history.parquet", columns=curves)
     late = late_changes(history, table, dataset.margin)
-    summary = summarize(table, classes, shares).merge(late, on="variant")
+    correctness = pd.read_parquet(results / "correctness.parquet")
+    summary = summarize(table, classes, overlaps, correctness).merge(late, on="variant")
     write_csv(summary, results / "summary.csv")
-    write_csv(compare(table, classes, shares), results / "comparisons.csv")
-    frameworks = compare_frameworks(table, classes, dataset.margin, shares)
+    write_csv(compare(table, classes, overlaps, correctness), results / "comparisons.csv")
+    frameworks = compare_frameworks(table, classes, dataset.margin, overlaps)
     write_csv(frameworks, results / "frameworks.csv")
     best = [("variant", "==", best_variant(summary, classes))]
     predictions = pd.read_parquet(results / "predictions.parquet", filters=best)

@@ -1,12 +1,13 @@
 """From a table of runs to the summary of each variant and its paired effect over none."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
 
+from bnmatrix.statistics.correctness import GROUPS, blocks_of, without_groups
 from bnmatrix.statistics.means import estimate
 from bnmatrix.statistics.paired import paired_effect
 from bnmatrix.statistics.scoring import scored
@@ -19,7 +20,10 @@ _COLUMNS = ("endpoint", *_EFFECT, "baseline_mean", "variant_mean", "variant", "b
 
 
 def summarize(
-    runs: pd.DataFrame, classes: int, test_shares: Mapping[str, float] | None = None
+    runs: pd.DataFrame,
+    classes: int,
+    overlaps: Mapping[str, float] | None = None,
+    correctness: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return one row per variant: its axes, counts, and test accuracy, with means and intervals.
 
@@ -28,12 +32,21 @@ def summarize(
     Args:
         runs: a study's runs (see :mod:`bnmatrix.tables.schema`).
         classes: number of classes, for chance.
-        test_shares: for each cross-validated variant, test examples per training example.
+        overlaps: the ratio of each variant whose training sets overlap
+            (:func:`bnmatrix.plan.sizes.overlap`).
+        correctness: of the test examples (:mod:`bnmatrix.statistics.correctness`), or None.
     """
-    rows, shares = [], test_shares or {}
+    rows = []
+    by_variant = _values(runs, "test_accuracy", classes, correctness)
     for variant, group in runs.groupby("variant", sort=False):
-        share = shares.get(variant)
-        accuracy = asdict(estimate(scored(group, "test_accuracy", classes), share))
+        accuracy = asdict(
+            estimate(
+                by_variant[variant]["score"].to_numpy(np.float64),
+                _block_numbers(group),
+                (overlaps or {}).get(variant),
+                _without([by_variant[variant]]),
+            )
+        )
         # An accuracy is within [0, 1]; a t interval may reach beyond.
         accuracy["ci_low"] = max(accuracy["ci_low"], 0.0)
         accuracy["ci_high"] = min(accuracy["ci_high"], 1.0)
@@ -62,7 +75,8 @@ def summarize(
 def compare(
     runs: pd.DataFrame,
     classes: int,
-    test_shares: Mapping[str, float] | None = None,
+    overlaps: Mapping[str, float] | None = None,
+    correctness: pd.DataFrame | None = None,
     endpoint: str = "test_accuracy",
 ) -> pd.DataFrame:
     """Return one row per variant that has a baseline: the paired effect, variant − baseline.
@@ -72,27 +86,31 @@ def compare(
     Args:
         runs: a study's runs (see :mod:`bnmatrix.tables.schema`).
         classes: number of classes, for chance.
-        test_shares: for each cross-validated variant, test examples per training example.
+        overlaps, correctness: see :func:`summarize`.
         endpoint: the accuracy to compare, a column of ``runs``.
     """
-    values = runs.assign(score=scored(runs, endpoint, classes))
-    by_variant = {
-        name: group.set_index("replicate")["score"]
-        for name, group in values.groupby("variant", sort=False)
-    }
+    by_variant = _values(runs, endpoint, classes, correctness)
     rows = []
     for variant, group in runs.groupby("variant", sort=False):
         first = group.iloc[0]
         if pd.isna(first["baseline"]) or first["baseline"] not in by_variant:
             continue
-        pairs = pd.concat(
-            [by_variant[variant], by_variant[first["baseline"]]], axis=1, join="inner"
-        )
-        if pairs.empty:
+        arms = [by_variant[name] for name in (variant, first["baseline"])]
+        common = arms[0].index.intersection(arms[1].index).sort_values()
+        if common.empty:
             continue
-        treatment, control = pairs.to_numpy(np.float64).T
-        share = (test_shares or {}).get(variant)
-        effect = asdict(paired_effect(treatment, control, test_share=share))
+        arms = [arm.loc[common] for arm in arms]
+        treatment, control = (arm["score"].to_numpy(np.float64) for arm in arms)
+        both = runs[runs["variant"].isin([variant, first["baseline"]])]
+        effect = asdict(
+            paired_effect(
+                treatment,
+                control,
+                blocks=_block_numbers(both[both["replicate"].isin(common)]),
+                overlap=(overlaps or {}).get(variant),
+                without=_without(arms),
+            )
+        )
         rows.append(
             {name: first[name] for name in axes_of(runs)}
             | {"endpoint": endpoint}
@@ -105,6 +123,45 @@ def compare(
             }
         )
     return pd.DataFrame(rows, columns=[*axes_of(runs), *_COLUMNS])
+
+
+def _values(
+    runs: pd.DataFrame, endpoint: str, classes: int, correctness: pd.DataFrame | None
+) -> dict[str, pd.DataFrame]:
+    """Return the values of each variant by replicate.
+
+    Returns:
+        Tables with the column ``score``, and for test accuracy with known correctness a column for
+        each group of test examples: the score without it.
+    """
+    table = runs[["variant", "replicate"]].assign(score=scored(runs, endpoint, classes))
+    if correctness is not None and endpoint == "test_accuracy":
+        diverged = (runs["status"] == DIVERGED).to_numpy()[:, None]
+        without = np.where(diverged, 1 / classes, without_groups(runs, correctness))
+        groups = pd.DataFrame(without, index=runs.index, columns=range(GROUPS))
+        table = pd.concat([table, groups], axis=1)
+    return {
+        str(name): group.drop(columns="variant").set_index("replicate").sort_index()
+        for name, group in table.groupby("variant", sort=False)
+    }
+
+
+def _without(arms: Sequence[pd.DataFrame]) -> np.ndarray | None:
+    """Return the values of one arm, or differences of two, without each group of test examples.
+
+    Returns:
+        Shape (replicates, groups), or None if the correctness of test examples is unknown.
+    """
+    if GROUPS - 1 not in arms[0].columns:
+        return None
+    values: list[np.ndarray] = [arm[range(GROUPS)].to_numpy(np.float64) for arm in arms]
+    return values[0] if len(values) == 1 else values[0] - values[1]
+
+
+def _block_numbers(runs: pd.DataFrame) -> np.ndarray | None:
+    """Return the tuning block of each replicate, in ascending order of replicates, or None."""
+    blocks = blocks_of(runs)
+    return None if blocks is None else blocks.to_numpy()
 
 
 def _gap(completed: pd.DataFrame) -> dict[str, float]:

@@ -1,18 +1,13 @@
 """Means and shares over the runs of one arm, and differences of published summaries."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-#: Level of all tests; intervals hold with probability 1 − ``ALPHA``.
-ALPHA = 0.05
-
-#: Standard deviations up to this are rounding error: accuracies are counts of at most 10⁶ examples.
-NO_SPREAD = 1e-12
+from bnmatrix.statistics.uncertainty import ALPHA, NO_SPREAD, Values, uncertainty
 
 
 @dataclass(frozen=True)
@@ -35,40 +30,30 @@ class Estimate:
     ci_high: float
 
 
-def estimate(values: Sequence[float] | np.ndarray, test_share: float | None = None) -> Estimate:
-    """Return the mean of values with Student's t interval.
-
-    A t interval rather than a bootstrap interval, since replicates are few. Of intervals that claim
-    95 %, simulated with normal values (``tests/test_paired.py``), these shares hold the mean:
-
-    ====== ========= =========================================
-    values Student's bootstrap, expanded as in Hesterberg 2015
-    ====== ========= =========================================
-    3      .96       .75
-    5      .95       .91
-    12     .95       .95
-    20     .95       .95
-    ====== ========= =========================================
+def estimate(
+    values: Values,
+    blocks: Values | None = None,
+    overlap: float | None = None,
+    without: np.ndarray | None = None,
+) -> Estimate:
+    """Return the mean of values with its 95 % interval.
 
     Args:
         values: one per replicate, shape (n,), n ≥ 1, finite.
-        test_share: for cross-validation, the number of test examples per training example. Folds
-            share training examples, and the variance is corrected for that (Nadeau & Bengio 2003).
+        blocks, overlap, without: see :func:`bnmatrix.statistics.uncertainty.uncertainty`.
     """
     values = np.asarray(values, dtype=np.float64)
-    n, mean = len(values), float(np.mean(values))
-    if n < 2:
-        return Estimate(n, mean, math.nan, math.nan, math.nan)
+    mean, found = float(np.mean(values)), uncertainty(values, blocks, overlap, without)
+    low, high = (math.nan, math.nan) if found.constant else found.bounds(mean, ALPHA / 2)
+    return Estimate(len(values), mean, spread(values), low, high)
+
+
+def spread(values: np.ndarray) -> float:
+    """Return the standard deviation of values; NaN for one, and 0 if only rounding differs."""
+    if len(values) < 2:
+        return math.nan
     sd = float(np.std(values, ddof=1))
-    if sd <= NO_SPREAD:
-        return Estimate(n, mean, 0.0, math.nan, math.nan)
-    half = float(stats.t.ppf(1 - ALPHA / 2, n - 1)) * standard_error(sd, n, test_share)
-    return Estimate(n, mean, sd, mean - half, mean + half)
-
-
-def standard_error(sd: float, n: int, test_share: float | None) -> float:
-    """Return the standard error of a mean over replicates (see :func:`estimate`)."""
-    return sd * math.sqrt(1 / n + (test_share or 0.0))
+    return sd if sd > NO_SPREAD else 0.0
 
 
 def welch_interval(

@@ -1,19 +1,16 @@
 """Paired effects: the one engine of intervals and tests, for all tables and all claims."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
-from statsmodels.stats.weightstats import DescrStatsW
+from scipy import special
 
-from bnmatrix.statistics.means import estimate, standard_error
+from bnmatrix.statistics.means import spread
+from bnmatrix.statistics.uncertainty import ALPHA, Uncertainty, Values, uncertainty, unseen
 
-#: All sign patterns of up to 14 pairs; of more pairs, so many patterns are drawn.
-_SIGN_PATTERNS = 2**14
-
-Values = Sequence[float] | np.ndarray
+#: Numbers of pairs that a plan considers one by one; beyond, quantiles are those of the normal.
+_MOST_PAIRS = 2000
 
 
 @dataclass(frozen=True)
@@ -24,17 +21,13 @@ class PairedEffect:
         pairs: number of pairs.
         effect: mean difference.
         sd: standard deviation of the differences; NaN for one pair.
-        ci_low: lower end of the 95 % interval (Student's t). NaN for one pair, and for equal
-            differences: that they do not vary says nothing of how further ones would vary.
+        ci_low: lower end of the interval; see
+            :meth:`bnmatrix.statistics.uncertainty.Uncertainty.bounds`.
         ci_high: upper end of the interval.
-        p_value: two-sided, of no difference: sign-flip permutation test, exact up to 14 pairs. It
-            is at least 2 / 2ⁿ for n pairs: five pairs never reach 0.05. For cross-validation, the
-            corrected t test.
-        p_wilcoxon: two-sided, Wilcoxon's signed-rank test.
-        p_equivalence: of a difference at least as large as the margin: two one-sided t tests
-            (TOST); NaN without a margin.
+        p_value: two-sided, of no difference, from the same distribution as the interval.
         probability_of_improvement: share of pairs in which the treatment is higher; ties count
             half.
+        uncertainty: the distribution that the interval and the test rest on.
     """
 
     pairs: int
@@ -43,29 +36,26 @@ class PairedEffect:
     ci_low: float
     ci_high: float
     p_value: float
-    p_wilcoxon: float
-    p_equivalence: float
     probability_of_improvement: float
+    uncertainty: Uncertainty
 
 
 def paired_effect(
     treatment: Values,
     control: Values,
-    margin: float | None = None,
-    test_share: float | None = None,
+    tail: float = ALPHA / 2,
+    blocks: Values | None = None,
+    overlap: float | None = None,
+    without: np.ndarray | None = None,
 ) -> PairedEffect:
-    """Return the mean paired difference with its interval and tests.
-
-    The same pairs give the same numbers: random sign patterns, which more than 14 pairs need, come
-    from a fixed seed.
+    """Return the mean paired difference with its interval and test.
 
     Args:
         treatment: one value per replicate, shape (n,), n ≥ 1, finite.
         control: the values of the same replicates in the other arm, shape (n,).
-        margin: differences up to this, either way, make no practical difference; None: equivalence
-            is not tested.
-        test_share: see :func:`bnmatrix.statistics.means.estimate`; the interval and the tests are
-            then corrected t intervals and tests.
+        tail: the probability with which each end of the interval fails.
+        blocks, overlap: see :func:`bnmatrix.statistics.uncertainty.uncertainty`.
+        without: the differences without each group of test examples, shape (n, groups), or None.
 
     Raises:
         ValueError: the two differ in shape, or are empty.
@@ -74,63 +64,68 @@ def paired_effect(
     if treatment.shape != control.shape or treatment.ndim != 1 or not len(treatment):
         raise ValueError(f"pairs needed, got shapes {treatment.shape} and {control.shape}")
     differences = treatment - control
-    mean = estimate(differences, test_share)
-    if mean.n < 2:
-        p_value = p_wilcoxon = p_equivalence = math.nan
-    else:
-        p_wilcoxon = float(stats.wilcoxon(differences).pvalue) if np.any(differences) else 1.0
-        p_equivalence = math.nan
-        if test_share is not None and mean.sd > 0:
-            error = standard_error(mean.sd, mean.n, test_share)
-            p_value = 2 * float(stats.t.sf(abs(mean.mean) / error, mean.n - 1))
-            if margin is not None:
-                p_equivalence = _corrected_equivalence(mean.mean, error, margin, mean.n)
-        else:
-            p_value = _sign_flip_test(differences)
-            if margin is not None:
-                p_equivalence = _equivalence(differences, mean.sd, margin, test_share)
-    wins = float(np.mean(differences > 0) + np.mean(differences == 0) / 2)
+    mean = float(differences.mean())
+    found = uncertainty(differences, blocks, overlap, without)
+    low, high = found.bounds(mean, tail)
     return PairedEffect(
-        pairs=mean.n,
-        effect=mean.mean,
-        sd=mean.sd,
-        ci_low=mean.ci_low,
-        ci_high=mean.ci_high,
-        p_value=p_value,
-        p_wilcoxon=p_wilcoxon,
-        p_equivalence=p_equivalence,
-        probability_of_improvement=wins,
+        pairs=len(differences),
+        effect=mean,
+        sd=spread(differences),
+        ci_low=low,
+        ci_high=high,
+        p_value=found.p_value(mean),
+        probability_of_improvement=float(np.mean(differences > 0) + np.mean(differences == 0) / 2),
+        uncertainty=found,
     )
 
 
-def _sign_flip_test(differences: np.ndarray) -> float:
-    """Return the two-sided p-value of the sign-flip permutation test of a mean of zero."""
-    result = stats.permutation_test(
-        (differences,),
-        np.mean,
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=_SIGN_PATTERNS,
-        rng=np.random.default_rng(0),
-    )
-    return float(result.pvalue)
+def difference(
+    first: tuple[float, Uncertainty], second: tuple[float, Uncertainty], tail: float
+) -> tuple[float, float, float]:
+    """Return the difference of two independent means, first − second, with its interval.
 
+    Args:
+        first, second: each mean with its uncertainty, in the same unit.
+        tail: the probability with which each end of the interval fails.
 
-def _equivalence(
-    differences: np.ndarray, sd: float, margin: float, test_share: float | None
-) -> float:
-    """Return the p-value of two one-sided t tests against a margin.
-
-    Equal differences have no scale for t: the test then rests on their signs alone, which say
-    nothing where folds share training examples.
+    Returns:
+        The difference and both ends of its interval (Welch 1947); NaN for the ends if one of the
+        means has no standard error.
     """
-    if sd > 0:
-        return float(DescrStatsW(differences).ttost_mean(-margin, margin)[0])
-    within = abs(differences.mean()) < margin and test_share is None
-    return 0.5 ** len(differences) if within else 1.0
+    effect = first[0] - second[0]
+    parts = [item[1] for item in (first, second)]
+    variances = [part.error**2 for part in parts]
+    total = sum(variances)
+    if not total > 0:
+        return effect, math.nan, math.nan
+    terms = [v**2 / part.freedom for v, part in zip(variances, parts, strict=True)]
+    half = float(special.stdtrit(total**2 / sum(terms), 1 - tail)) * math.sqrt(total)
+    return effect, effect - half, effect + half
 
 
-def _corrected_equivalence(mean: float, error: float, margin: float, n: int) -> float:
-    """Return the p-value of two one-sided t tests with a given standard error of the mean."""
-    sides = ((mean + margin) / error, (margin - mean) / error)
-    return max(float(stats.t.sf(side, n - 1)) for side in sides)
+def pairs_needed(found: Uncertainty, half_width: float, tail: float) -> float:
+    """Return how many pairs an interval of a given half width needs, by the variance found.
+
+    Args:
+        found: the uncertainty of the present mean.
+        half_width: the half width to reach.
+        tail: the probability with which each end of the interval fails.
+
+    Returns:
+        A whole number; NaN if the spread is not known, or if the part of the variance that further
+        pairs do not reduce is too large by itself.
+    """
+    normal = float(special.ndtri(1 - tail))
+    if not found.error > 0 or normal**2 * found.fixed_variance >= half_width**2:
+        return math.nan
+    single = found.replicate_variance * found.replicates / unseen(found.replicates)
+    pairs = np.arange(2.0, _MOST_PAIRS)
+    freedom = found.replicate_freedom * (pairs - 1) / (found.replicates - 1)
+    variance = single / pairs * unseen(pairs) + found.fixed_variance
+    half = special.stdtrit(np.maximum(freedom, 1.0), 1 - tail) * np.sqrt(variance)
+    enough = np.flatnonzero(half <= half_width)
+    if len(enough):
+        return float(pairs[enough[0]])
+    # Where test examples or the overlap contribute, their degrees of freedom do not grow.
+    needed = math.ceil(single / ((half_width / normal) ** 2 - found.fixed_variance))
+    return float(max(needed, _MOST_PAIRS))

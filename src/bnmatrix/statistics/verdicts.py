@@ -1,59 +1,96 @@
-"""What effects say of a claim, and the adjustment of families of tests."""
+"""What an interval says of a claim, and how a primary analysis and its conditions combine."""
 
+import math
 from collections.abc import Sequence
 
-import numpy as np
-from statsmodels.stats.multitest import multipletests
+from bnmatrix.statistics.uncertainty import ALPHA
 
-from bnmatrix.statistics.means import ALPHA
+SUPPORTED, CONTRADICTED = "supported", "contradicted"
+SMALL, NO_DIFFERENCE = "real but small", "no difference that matters"
+UNKNOWN, CONDITIONAL = "cannot tell", "conditional"
+UNTESTABLE, NOT_MEASURED = "not testable here", "not measured"
 
-SUPPORTED, CONTRADICTED, EQUIVALENT = "supported", "contradicted", "equivalent"
-CONDITIONAL, INCONCLUSIVE, NOT_MEASURED = "conditional", "inconclusive", "not measured"
+#: All verdicts, in the order of pages.
+VERDICTS = (
+    SUPPORTED,
+    CONDITIONAL,
+    SMALL,
+    NO_DIFFERENCE,
+    CONTRADICTED,
+    UNKNOWN,
+    UNTESTABLE,
+    NOT_MEASURED,
+)
+
+#: Verdicts of analyses that say the same of a claim. An unknown one says nothing.
+_KINDS = {SUPPORTED: 1, CONTRADICTED: -1, SMALL: 0, NO_DIFFERENCE: 0}
+
+#: Verdicts that place the effect on one side of the margin.
+_DECIDED = (SUPPORTED, CONTRADICTED, NO_DIFFERENCE)
 
 
-def adjust(p_values: Sequence[float]) -> np.ndarray:
-    """Return Holm's adjustment of a family of p-values; a NaN stays NaN and does not count."""
-    p = np.asarray(p_values, np.float64)
-    adjusted, known = np.full(len(p), np.nan), ~np.isnan(p)
-    if known.any():
-        adjusted[known] = multipletests(p[known], method="holm")[1]
-    return adjusted
+def tail(direction: str, family: int) -> float:
+    """Return the probability with which each end of an interval fails, by Bonferroni.
 
-
-def verdict(effect: float, p: float, p_equivalence: float, direction: str) -> str:
-    """Return what an analysis says of a claim.
-
-    Equivalence goes first: a difference that is surely within the margin makes no practical
-    difference, however surely it is not zero.
+    Wordings with a direction are judged by one end only, ``different`` by both.
 
     Args:
-        effect: the mean difference.
-        p: of no difference, adjusted.
-        p_equivalence: of a difference at least as large as the margin, adjusted.
-        direction: what the claim says of the effect: ``greater`` or ``less`` than zero,
-            ``different`` from zero, or ``equal`` to it.
+        direction: see :func:`verdict`.
+        family: the number of analyses that are judged together, at least 1.
     """
-    if p_equivalence < ALPHA:
-        return SUPPORTED if direction == "equal" else EQUIVALENT
-    if not p < ALPHA:
-        return INCONCLUSIVE
-    if direction == "different":
-        return SUPPORTED
-    if direction == "equal":
-        return CONTRADICTED
-    return SUPPORTED if (effect > 0) == (direction == "greater") else CONTRADICTED
+    return ALPHA / (2 * family if direction == "different" else family)
 
 
-def combine(primary: str, conditions: Sequence[str]) -> str:
+def orientation(direction: str) -> int:
+    """Return −1 if the claim says that the effect is negative, otherwise 1."""
+    return -1 if direction == "less" else 1
+
+
+def verdict(low: float, high: float, margin: float, direction: str) -> str:
+    """Return what the interval of an effect says of a claim.
+
+    Args:
+        low, high: the ends of the interval; NaN if there is none.
+        margin: differences up to this, either way, make no practical difference.
+        direction: what the claim says of the effect: beyond the margin and ``greater`` or ``less``
+            than zero or ``different`` from it; within the margin (``equal``); or at most the margin
+            (``at most``), however negative.
+    """
+    if math.isnan(low) or math.isnan(high):
+        return UNKNOWN
+    if orientation(direction) < 0:
+        low, high = -high, -low
+    above, below, within = low > margin, high < -margin, -margin < low and high < margin
+    supports, contradicts = {
+        "different": (above or below, False),
+        "equal": (within, above or below),
+        "at most": (high < margin, above),
+    }.get(direction, (above, below))
+    if supports or contradicts:
+        return SUPPORTED if supports else CONTRADICTED
+    if direction == "at most":
+        return UNKNOWN
+    if low > 0 or high < 0:
+        return SMALL
+    return NO_DIFFERENCE if within else UNKNOWN
+
+
+def combine(primary: str, conditions: Sequence[tuple[str, bool]]) -> str:
     """Return a claim's verdict from those of its primary analysis and of its conditions.
 
-    It is conditional when the primary analysis supports it and a condition speaks against it
-    (contradicted or equivalent), or when a condition supports it and the primary analysis does not.
-    An inconclusive condition has no influence.
+    It is conditional when the effect under a condition differs significantly from the primary one,
+    and when the two verdicts differ in kind, one of them at least being decided. Supported and
+    contradicted play the same part.
+
+    Args:
+        primary: the verdict of the primary analysis.
+        conditions: the verdict of each condition, and whether its effect, in units of its margin
+            and oriented as claimed, differs significantly from the primary one.
     """
-    if primary == SUPPORTED:
-        against = {CONTRADICTED, EQUIVALENT} & set(conditions)
-        return CONDITIONAL if against else SUPPORTED
-    if primary != NOT_MEASURED and SUPPORTED in conditions:
-        return CONDITIONAL
+    if primary in (NOT_MEASURED, UNTESTABLE):
+        return primary
+    for other, differs in conditions:
+        kinds_differ = _KINDS.get(primary) != _KINDS.get(other) and other != NOT_MEASURED
+        if differs and kinds_differ and (primary in _DECIDED or other in _DECIDED):
+            return CONDITIONAL
     return primary

@@ -4,8 +4,12 @@ import pandas as pd
 
 from bnmatrix.config.project import Project
 from bnmatrix.report.labels import VariantLabels, setting_name
-from bnmatrix.report.pages.scorecard import NOT_MEASURED, scorecard_rows
+from bnmatrix.report.pages.scorecard import scorecard_rows
 from bnmatrix.statistics import units
+from bnmatrix.statistics.verdicts import NOT_MEASURED
+
+#: Characters that the text fonts of LaTeX lack.
+_MATHEMATICS = {units.MINUS: "$-$", "×": r"$\times$", "≥": r"$\geq$", "≤": r"$\leq$"}
 
 
 def latex(table: pd.DataFrame) -> str:
@@ -51,12 +55,14 @@ def latex_scorecard(claims: pd.DataFrame, project: Project) -> str:
             "data": [row["dataset_title"] for row in rows],
             "verdict": [row["verdict"] for row in rows],
             "effect": [row["effect_text"] for row in rows],
-            "95 % interval": [row["interval_text"] for row in rows],
+            "simultaneous interval": [row["interval_text"] for row in rows],
             "pairs": [f"{row['pairs']:.0f}" for row in rows],
         }
     )
-    # The text fonts of LaTeX lack these characters.
-    return latex(table).replace(units.MINUS, "$-$").replace("×", r"$\times$")
+    text = latex(table)
+    for character, command in _MATHEMATICS.items():
+        text = text.replace(character, command)
+    return text
 
 
 def _percentages(fractions: pd.Series) -> list[str]:

@@ -9,8 +9,6 @@ from bnmatrix.config.project import Project
 from bnmatrix.report.pages.records import Record
 from bnmatrix.statistics import units
 
-NOT_MEASURED = "not measured"
-
 #: Size of the picture in pixels, and the margins that it reaches from zero.
 _WIDTH, _HEIGHT, _REACH = 150, 22, 60
 
@@ -43,9 +41,10 @@ def analysis_rows(analyses: pd.DataFrame, project: Project) -> list[Record]:
 def _with_texts(row: Record, project: Project) -> Record:
     """Return a row with its effect and interval as text and as a picture."""
     effect, low, high = row["effect"], row["ci_low"], row["ci_high"]
+    bound = row["bound"] if isinstance(row["bound"], str) else ""
     return {
         **row,
-        "effect_text": units.quantity(effect, row["unit"]),
+        "effect_text": f"{bound} {units.quantity(effect, row['unit'])}".strip(),
         "interval_text": units.interval(low, high, row["unit"]),
         "in_margins": effect / row["margin"],
         "drawing": drawing(effect, low, high, row["margin"]),

@@ -9,8 +9,9 @@ import numpy as np
 from bnmatrix.config.project import Project
 from bnmatrix.report import worked_example as example
 from bnmatrix.report.pages.rendering import environment
-from bnmatrix.report.pages.scorecard import NOT_MEASURED, scorecard_rows
+from bnmatrix.report.pages.scorecard import scorecard_rows
 from bnmatrix.statistics.units import MINUS
+from bnmatrix.statistics.verdicts import NOT_MEASURED
 from bnmatrix.tables.csv import read_runs
 
 

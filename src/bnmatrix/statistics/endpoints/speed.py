@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -75,20 +76,28 @@ def _time_to(
         target: the validation accuracy.
         clock: the column of time.
     """
+    import pandas as pd
+
     arms = [treatment] if control is None else [treatment, control]
     end = max(float(table[clock].max()) for _, table in arms)
     values, never, missed = [], [], []
     for arm, table in arms:
         times = _reached(table, target, clock, 1 / arm.classes)
         never.append(f"{int(times['at'].isna().sum())} of {len(times)}")
-        missed.append(times["at"].isna().groupby(times["replicate"]).all())
+        missed.append(times["at"].isna().groupby(times["replicate"]))
         filled = times["at"].fillna(end).clip(lower=end * 1e-6)
         values.append(np.log2(filled.groupby(times["replicate"]).mean()))
     note = f"Never reached in {' and '.join(never)} runs (first arm, second arm)."
     if control is None:
-        return paired(values[0], None, note)
-    neither = (missed[0] & missed[1]).reindex(values[0].index, fill_value=False)
-    return paired(values[0].mask(neither), values[1], note)
+        pairs = paired(values[0], None, note)
+    else:
+        neither = (missed[0].all() & missed[1].all()).reindex(values[0].index, fill_value=False)
+        pairs = paired(values[0].mask(neither), values[1], note)
+    flags = {name: arm.any() for name, arm in zip(pairs.table, missed, strict=False)}
+    censored = pd.DataFrame(flags).reindex(
+        index=pairs.table.index, columns=pairs.table.columns, fill_value=False
+    )
+    return replace(pairs, censored=censored.astype(bool))
 
 
 def _reached(table: pd.DataFrame, target: float, clock: str, start: float) -> pd.DataFrame:

@@ -29,6 +29,7 @@ class Arm:
         variants: the settings of each variant, by the name in the column ``variant``.
         classes: number of classes.
         runs, history, measurements, timings, step_times: see :mod:`bnmatrix.tables.schema`.
+        correctness: see :mod:`bnmatrix.statistics.correctness`; None if it was not stored.
     """
 
     variants: Mapping[str, Settings]
@@ -38,6 +39,7 @@ class Arm:
     measurements: pd.DataFrame
     timings: pd.DataFrame
     step_times: pd.DataFrame
+    correctness: pd.DataFrame | None = None
 
     def select(self, selection: Mapping[str, Any]) -> Arm:
         """Return the rows of the selected variants, or with the selected values in other columns.
@@ -75,6 +77,7 @@ class Arm:
             measurements=rows(self.measurements),
             timings=rows(self.timings),
             step_times=rows(self.step_times),
+            correctness=None if self.correctness is None else rows(self.correctness),
         )
 
 
@@ -101,10 +104,13 @@ class Pairs:
     Attributes:
         table: indexed by replicate; columns ``treatment`` and ``control`` (float64, finite).
         note: a remark for readers, such as the number of runs that missed a target.
+        censored: whether each value of ``table`` is a lower bound only, with the same index and
+            columns; None if all values are exact.
     """
 
     table: pd.DataFrame
     note: str = ""
+    censored: pd.DataFrame | None = None
 
 
 def paired(treatment: pd.Series, control: pd.Series | None, note: str = "") -> Pairs:

@@ -1,0 +1,207 @@
+"""The pairs of one analysis in one study, and what the uncertainty of their effect rests on."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from bnmatrix.claims.arms import endpoint_pairs
+from bnmatrix.config.claims import Analysis
+from bnmatrix.config.project import Project
+from bnmatrix.errors import UserError
+from bnmatrix.plan.sizes import overlap
+from bnmatrix.plan.variants import variants
+from bnmatrix.statistics.correctness import GROUPS, blocks_of, without_groups
+from bnmatrix.statistics.endpoints.declared import ENDPOINTS
+from bnmatrix.statistics.endpoints.values import Arm, Pairs, has_values
+from bnmatrix.statistics.paired import PairedEffect, difference, paired_effect
+from bnmatrix.training.settings import Settings
+
+#: Values of the argument ``column`` that test accuracy enters.
+_OF_TEST_EXAMPLES = ("test_accuracy", "generalization_gap")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The pairs of an analysis in a study.
+
+    Attributes:
+        treatment, control: the arms; no control if the treatment is compared with zero.
+        pairs: the values of both arms, by replicate.
+        differences: treatment − control, indexed by replicate, shape (n,).
+        blocks: the tuning block of each pair, indexed by replicate; None if nothing was tuned.
+        overlap: see :func:`bnmatrix.plan.sizes.overlap`.
+        without: the differences without each group of test examples, indexed by replicate, one
+            column per group; None if test examples do not enter, or their correctness is unknown.
+    """
+
+    treatment: Arm
+    control: Arm | None
+    pairs: Pairs
+    differences: pd.Series
+    blocks: pd.Series | None
+    overlap: float | None
+    without: pd.DataFrame | None
+
+    def effect(self, tail: float, scale: float = 1.0) -> PairedEffect:
+        """Return the effect times ``scale``; each end of its interval fails with ``tail``."""
+        values = self.differences.to_numpy(np.float64) * scale
+        return paired_effect(
+            values,
+            np.zeros(len(values)),
+            tail,
+            None if self.blocks is None else self.blocks.to_numpy(),
+            self.overlap,
+            None if self.without is None else self.without.to_numpy(np.float64) * scale,
+        )
+
+
+def measure(
+    project: Project,
+    study_name: str,
+    analysis: Analysis,
+    study: Arm,
+    copies: Arm | None,
+    where: str,
+) -> Measured:
+    """Return the pairs of an analysis in a study.
+
+    Args:
+        project: the configuration.
+        study_name: name of the study.
+        analysis: the analysis.
+        study: the tables of the study.
+        copies: see :func:`without_each_group`.
+        where: opens the message of errors.
+
+    Raises:
+        UserError: the tables do not have what the analysis needs, or completed runs lack the
+            correctness of their test examples.
+    """
+    datasets = [project.study(name).dataset for name in analysis.studies]
+    arguments = analysis.arguments_on(project.study(study_name).dataset, datasets)
+    treatment, control, pairs = endpoint_pairs(analysis, arguments, study, where)
+    differences = pairs.table["treatment"] - pairs.table["control"]
+    runs = treatment.runs if control is None else pd.concat([treatment.runs, control.runs])
+    blocks, shared = blocks_of(runs), _overlap(project, study_name, analysis)
+    without = None
+    column = {**ENDPOINTS[analysis.endpoint].takes, **arguments}.get("column")
+    if copies is not None and column in _OF_TEST_EXAMPLES and shared is None and len(differences):
+        _, _, copied = endpoint_pairs(analysis, arguments, copies, where)
+        without = _by_group(copied.table, differences.index, copies.runs)
+        if without.isna().to_numpy().any():
+            raise UserError(
+                f"{where}: correctness.parquet of study '{study_name}' lacks completed runs; "
+                f"delete data/results/{study_name} and run again"
+            )
+    return Measured(
+        treatment=treatment,
+        control=control,
+        pairs=pairs,
+        differences=differences,
+        blocks=None if blocks is None else blocks.reindex(differences.index),
+        overlap=shared,
+        without=without,
+    )
+
+
+def without_each_group(study: Arm) -> Arm | None:
+    """Return copies of a study's runs, one for each group of test examples, for one call.
+
+    Copy g has the test accuracy without group g. Its replicates have other numbers, so that an
+    endpoint gives a value for each: replicate + (g + 1) · (largest replicate + 1).
+
+    Returns:
+        The copies, or None if the correctness of test examples is unknown.
+    """
+    if study.correctness is None:
+        return None
+    accuracy = without_groups(study.runs, study.correctness)
+    step = int(study.runs["replicate"].max()) + 1
+    runs = pd.concat(
+        [
+            study.runs.assign(
+                test_accuracy=accuracy[:, group],
+                replicate=study.runs["replicate"] + (group + 1) * step,
+            )
+            for group in range(GROUPS)
+        ],
+        ignore_index=True,
+    )
+    return replace(study, runs=runs)
+
+
+def _by_group(table: pd.DataFrame, replicates: pd.Index, copies: pd.DataFrame) -> pd.DataFrame:
+    """Return the differences of copies: one row per replicate, one column per group."""
+    step = (int(copies["replicate"].max()) + 1) // (GROUPS + 1)
+    places = pd.DataFrame(
+        {
+            "replicate": table.index % step,
+            "group": table.index // step - 1,
+            "value": (table["treatment"] - table["control"]).to_numpy(),
+        }
+    )
+    wide = places.pivot_table(index="replicate", columns="group", values="value")
+    return wide.reindex(index=replicates, columns=range(GROUPS))
+
+
+def interaction(
+    primary: Measured, condition: Measured, scales: tuple[float, float], same: bool, tail: float
+) -> tuple[float, float, float]:
+    """Return a condition's effect minus the primary one, each times its scale, and the interval.
+
+    Args:
+        primary: the pairs of the primary analysis.
+        condition: the pairs of the condition.
+        scales: the factor of the primary analysis, and that of the condition.
+        same: whether both are of the same study, so that replicates form pairs.
+        tail: the probability with which each end of the interval fails.
+    """
+    first, second = scales
+    if not same:
+        parts = [m.effect(tail, s) for m, s in ((condition, second), (primary, first))]
+        ours, theirs = ((part.effect, part.uncertainty) for part in parts)
+        return difference(ours, theirs, tail)
+    common = primary.differences.index.intersection(condition.differences.index)
+    if common.empty:
+        return (np.nan, np.nan, np.nan)
+    without = None
+    if primary.without is not None or condition.without is not None:
+        without = _without(condition, common) * second - _without(primary, common) * first
+    blocks = condition.blocks if primary.blocks is None else primary.blocks
+    shares = [m.overlap for m in (primary, condition) if m.overlap is not None]
+    found = paired_effect(
+        condition.differences[common].to_numpy(np.float64) * second,
+        primary.differences[common].to_numpy(np.float64) * first,
+        tail,
+        None if blocks is None else blocks[common].to_numpy(),
+        max(shares, default=None),
+        without,
+    )
+    return found.effect, found.ci_low, found.ci_high
+
+
+def _without(measured: Measured, replicates: pd.Index) -> np.ndarray:
+    """Return the differences without each group, shape (n, groups), also where none enter."""
+    if measured.without is None:
+        single = measured.differences[replicates].to_numpy(np.float64)
+        return np.repeat(single[:, None], GROUPS, axis=1)
+    return np.asarray(measured.without.loc[replicates], np.float64)
+
+
+def _overlap(project: Project, study_name: str, analysis: Analysis) -> float | None:
+    """Return the largest overlap ratio of the variants that an analysis selects, or None."""
+    dataset = project.dataset_of(study_name)
+    arms = (
+        [analysis.treatment] if analysis.control is None else [analysis.treatment, analysis.control]
+    )
+    selections = [
+        {axis: v for axis, v in (analysis.where | arm).items() if axis in Settings.model_fields}
+        for arm in arms
+    ]
+    ratios = [
+        overlap(dataset, variant.settings)
+        for variant in variants(project, study_name)
+        if any(has_values(variant.settings, selection) for selection in selections)
+    ]
+    return max((ratio for ratio in ratios if ratio is not None), default=None)
