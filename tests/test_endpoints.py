@@ -331,29 +331,51 @@ def test_a_part_of_a_measurement_is_selected():
     assert values("measured", *parts, measure="m") == ({1: 0.9}, {1: 0.7})
 
 
-def test_gradient_imbalance_sorts_layers_as_numbers():
-    """Sorted as text, "10" would come before "2", and "9" would be last."""
-    norms = {1: 100, 2: 7, 9: 5, 10: 0.1}
-    rows = measurements(
-        *((1, "gradient_norm", 3, str(layer), norm) for layer, norm in norms.items()),
-        *((1, "gradient_norm", 0, str(layer), 1) for layer in norms),
-        *((1, "input_mean", 3, str(layer), 9) for layer in norms),
-        *((2, "gradient_norm", 3, str(layer), 1 / norm) for layer, norm in norms.items()),
-        *((3, "gradient_norm", 3, str(layer), norm - 0.1) for layer, norm in norms.items()),
-    )
-    some = arm_of(measurements=rows[::-1])
-    assert values("gradient_imbalance", some, step=3) == pytest.approx(
-        {1: 3, 2: 3, 3: math.log10(99.9) + 12}
-    )
+DEEP = {"variant": "v", "hidden_layers": (8, 64, 64, 64, 64)}
+
+
+def gradient_norms(norms, replicate=1, step=3, **more):
+    """Return measurements of the layers of a network: five hidden ones, and the output layer."""
+    return [
+        row | more
+        for row in measurements(
+            *((replicate, "gradient_norm", step, str(n), v) for n, v in enumerate(norms, start=1))
+        )
+    ]
+
+
+def test_gradient_imbalance_is_the_slope_over_equal_layers():
+    """Layers 3, 4 and 5 have 64 inputs and 64 units; layers 1, 2 and the output layer do not."""
+    rows = [
+        *gradient_norms([9, 7, 1, 10, 100, 5]),
+        *gradient_norms([9, 7, 1000, 10, 0.1, 5], replicate=2),
+        # Through 0, 2 and 1 goes the line with slope 1/2: one decade.
+        *gradient_norms([9, 7, 1, 100, 10, 5], replicate=3),
+        *gradient_norms([9, 7, 0, 0, 0, 5], replicate=4),
+        *gradient_norms([1, 1, 1, 1, 1, 1], step=0),
+    ]
+    some = arm_of([DEEP], measurements=rows[::-1])
+    assert values("gradient_imbalance", some, step=3) == close({1: 2, 2: 4, 3: 1})
     assert values("gradient_imbalance", some, step=0) == {1: 0}
 
 
 def test_gradient_imbalance_is_a_mean_over_cells():
-    """Factors of ten and of a thousand in opposite directions do not cancel."""
-    x = measurements((1, "gradient_norm", 3, "1", 1), (1, "gradient_norm", 3, "2", 10))
-    y = measurements((1, "gradient_norm", 3, "1", 1000), (1, "gradient_norm", 3, "3", 1))
-    some = arm_of(measurements=x + [row | {"variant": "w"} for row in y])
-    assert values("gradient_imbalance", some, step=3) == close({1: 2})
+    """Factors of a hundred and of ten thousand in opposite directions do not cancel."""
+    rows = gradient_norms([9, 7, 1, 10, 100, 5])
+    rows += gradient_norms([9, 7, 1e4, 100, 1, 5], variant="w")
+    some = arm_of([DEEP, DEEP | {"variant": "w"}], measurements=rows)
+    assert values("gradient_imbalance", some, step=3) == close({1: 3})
+
+
+def test_gradient_imbalance_needs_equal_layers():
+    some = arm_of(
+        [{"variant": "v", "hidden_layers": (8, 64, 64)}],
+        measurements=gradient_norms([1, 1, 1, 1]),
+    )
+    with pytest.raises(
+        UserError, match="three hidden layers with as many inputs as units; v has 1"
+    ):
+        values("gradient_imbalance", some, step=3)
 
 
 def test_step_time():
@@ -401,17 +423,6 @@ def test_a_measure_along_an_axis():
     along = {"measure": "m", "axis": "batch_size", "at": 2, "reference": 64}
     assert values("measured_along", some, **along, parts=["1"]) == close({1: 0.2})
     assert values("measured_along", some, **along) == close({1: 0.5})
-
-
-def test_a_network_without_gradients_has_no_ratio():
-    some = arm_of(
-        measurements=[
-            {"replicate": r, "measure": "gradient_norm", "step": 0, "part": part, "value": value}
-            for r, norms in ((1, (0.0, 0.0)), (2, (1e-3, 1.0)))
-            for part, value in zip("12", norms, strict=True)
-        ]
-    )
-    assert values("gradient_imbalance", some, step=0) == close({2: 3})
 
 
 @pytest.fixture

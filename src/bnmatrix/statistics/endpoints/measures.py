@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bnmatrix.errors import UserError
 from bnmatrix.statistics.endpoints.registry import of_each_arm
 from bnmatrix.statistics.endpoints.values import SMALLEST, Arm
+from bnmatrix.training.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,24 +45,53 @@ def log_measured(
 
 @of_each_arm(
     "factor of 10",
-    "ratio of the first and the last layer's gradient norm, either way",
+    "ratio of gradient norms over the equal hidden layers, either way",
     measure="gradient_norm",
 )
 def gradient_imbalance(arm: Arm, step: int) -> pd.Series:
-    """Return |log₁₀| of the ratio of the gradient norms of the first and the last layer.
+    """Return |log₁₀| of the ratio of gradient norms between the ends of the equal hidden layers.
 
-    The value is a mean over variants. It is missing if both gradients have vanished.
+    Equal layers have as many inputs as units, so that neither widths nor the output layer, which is
+    not normalized, affect the norms. The ratio is that of the least-squares line of log₁₀ of the
+    norms on the number of the layer. The value is a mean over variants. It is missing if all
+    gradients have vanished.
+
+    Raises:
+        UserError: a variant has fewer than three equal hidden layers.
     """
     table = _rows(arm, "gradient_norm", step, None)
-    layers = table.assign(layer=table["part"].astype(int)).groupby(["replicate", "variant"])
-    first = _norms(table.loc[layers["layer"].idxmin()])
-    last = _norms(table.loc[layers["layer"].idxmax()])
-    ratio = np.log10(first / last).abs().mask((first == SMALLEST) & (last == SMALLEST))
-    return _mean(ratio.rename("value").reset_index())
+    layers = table["part"].astype(int)
+    equal = {name: _equal_layers(settings) for name, settings in arm.variants.items()}
+    for name, numbers in equal.items():
+        if len(numbers) < 3:
+            raise UserError(
+                "gradient_imbalance needs three hidden layers with as many inputs as units; "
+                f"{name} has {len(numbers)}"
+            )
+    kept = [
+        layer in equal[variant] for layer, variant in zip(layers, table["variant"], strict=True)
+    ]
+    table = table.assign(layer=layers, norm=table["value"].clip(lower=SMALLEST))[kept]
+    grid = table.pivot_table(index=["replicate", "variant"], columns="layer", values="norm")
+    return _mean(_ends(grid).rename("value").reset_index())
 
 
-def _norms(rows: pd.DataFrame) -> pd.Series:
-    return rows.set_index(["replicate", "variant"])["value"].clip(lower=SMALLEST)
+def _equal_layers(settings: Settings) -> list[int]:
+    """Return the numbers of the hidden layers that have as many inputs as units, from 1."""
+    widths = settings.hidden_layers
+    return [
+        number for number in range(2, len(widths) + 1) if widths[number - 2] == widths[number - 1]
+    ]
+
+
+def _ends(norms: pd.DataFrame) -> pd.Series:
+    """Return the fitted change of log₁₀ from the first to the last column, without its sign."""
+    present = norms.notna()
+    x = present.mul(norms.columns.to_numpy(np.float64), axis=1).where(present)
+    centered = x.sub(x.mean(axis=1), axis=0)
+    slope = (np.log10(norms) * centered).sum(axis=1) / (centered**2).sum(axis=1)
+    span = x.max(axis=1) - x.min(axis=1)
+    return (slope * span).abs().mask((norms.fillna(SMALLEST) <= SMALLEST).all(axis=1))
 
 
 def _rows(arm: Arm, measure: str, step: int | None, parts: Sequence[Any] | None) -> pd.DataFrame:
