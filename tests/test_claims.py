@@ -416,7 +416,7 @@ def test_other_test_examples_are_inside_the_interval():
 def test_completed_runs_without_correctness_are_an_error():
     study = with_correctness(study_arm({32: 0.1}))
     partial = dataclasses.replace(study, correctness=study.correctness.iloc[1:])
-    with pytest.raises(UserError, match="correctness.parquet of study 'study-a' lacks completed"):
+    with pytest.raises(UserError, match=r"correctness\.parquet of study 'study-a' lacks completed"):
         analyse(project_of({"better": claim()}), {"study-a": partial}, False)
 
 
