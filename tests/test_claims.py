@@ -202,7 +202,9 @@ def test_where_more_pairs_cannot_tell_the_sentence_asks_for_data():
     analyses, _ = analyse(project, {"study-a": study_arm({32: 0.002})}, False)
     verdicts = judge(project, analyses)
     assert (verdicts["verdict"][0], verdicts["pairs_needed"].isna()[0]) == ("cannot tell", True)
-    assert verdicts["sentence"][0].endswith(" More pairs cannot decide it; more data would.")
+    assert verdicts["sentence"][0].endswith(
+        " More pairs cannot tell half a margin apart; more data would."
+    )
 
 
 def test_a_conditional_claim_names_its_condition():
