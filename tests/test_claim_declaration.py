@@ -105,6 +105,21 @@ ERRORS = {
             "'greater', 'less', 'different', 'equal' or 'at most'",
         ],
     ),
+    "a precondition without a study of each data set": (
+        lambda c: c["dropout"]["requires"][0].update(studies=["digits-dropout"]),
+        [
+            "dropout: requirement (dropout raises test accuracy without BN): studies: name one",
+            "of each data set of the primary analysis: digits, mnist",
+        ],
+    ),
+    "a precondition and an analysis of own data": (
+        lambda c: c["dropout"].update(own_data={"label": "here"}),
+        ["claims → dropout", "requires: a claim with `own_data` cannot have preconditions"],
+    ),
+    "a fact of time": (
+        lambda c: c["overhead"]["exploratory"][1].update(fact=True),
+        ["claims → overhead", "fact: wall-clock time varies and is no fact"],
+    ),
     "unknown key": (
         lambda c: primary(c).update(margins=1),
         [

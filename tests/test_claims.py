@@ -202,7 +202,9 @@ def test_where_more_pairs_cannot_tell_the_sentence_asks_for_data():
     analyses, _ = analyse(project, {"study-a": study_arm({32: 0.002})}, False)
     verdicts = judge(project, analyses)
     assert (verdicts["verdict"][0], verdicts["pairs_needed"].isna()[0]) == ("cannot tell", True)
-    assert verdicts["sentence"][0].endswith(" More pairs cannot decide it; more data would.")
+    assert verdicts["sentence"][0].endswith(
+        " More pairs cannot tell half a margin apart; more data would."
+    )
 
 
 def test_a_conditional_claim_names_its_condition():
@@ -416,7 +418,7 @@ def test_other_test_examples_are_inside_the_interval():
 def test_completed_runs_without_correctness_are_an_error():
     study = with_correctness(study_arm({32: 0.1}))
     partial = dataclasses.replace(study, correctness=study.correctness.iloc[1:])
-    with pytest.raises(UserError, match="correctness.parquet of study 'study-a' lacks completed"):
+    with pytest.raises(UserError, match=r"correctness\.parquet of study 'study-a' lacks completed"):
         analyse(project_of({"better": claim()}), {"study-a": partial}, False)
 
 

@@ -5,6 +5,7 @@ import pytest
 from study_tables import runs_table
 
 from bnmatrix.statistics.comparisons import compare, summarize
+from bnmatrix.statistics.uncertainty import uncertainty
 from bnmatrix.tables.csv import axes_of, stack
 
 
@@ -63,3 +64,41 @@ def test_tables_of_studies_with_different_axes():
     assert both["learning_rate"].isna().sum() == 12
     assert list(both.columns[5:]) == list(runs.columns[4:])
     assert both["baseline"].isna().sum() == 12
+
+
+def test_intervals_allow_for_other_test_examples_and_tuned_rates():
+    """The engine's interval, from accuracies that are counted by hand, in any order of the runs."""
+    rng, positions = np.random.default_rng(4), 200
+    runs = runs_table()
+    right = {
+        (row.variant, row.replicate): rng.random(positions)
+        < (0.8 if "none" in row.variant else 0.9)
+        for row in runs.itertuples()
+    }
+    keys = list(zip(runs["variant"], runs["replicate"], strict=True))
+    runs = runs.assign(
+        test_accuracy=[right[key].mean() for key in keys], tuning_block=runs["replicate"] // 2
+    )
+    correctness = runs[["variant", "replicate"]].assign(
+        tested=[np.packbits(np.ones(positions, bool)).tobytes()] * len(runs),
+        correct=[np.packbits(right[key]).tobytes() for key in keys],
+    )
+    group = np.random.default_rng(0).permutation(positions) % 20
+
+    def expected(values):
+        """Return the interval of the mean of values per example, shape (3, positions)."""
+        without = [[row[group != g].mean() for g in range(20)] for row in values]
+        means = values.mean(axis=1)
+        found = uncertainty(means, [0, 1, 1], without=np.array(without))
+        return pytest.approx(found.bounds(means.mean(), 0.025))
+
+    batch, none = (
+        np.array([right[f"{arm}-8", k] for k in (1, 2, 3)], float) for arm in ("batch", "none")
+    )
+    shuffled = runs.sample(frac=1, random_state=0)
+    row = compare(shuffled, 2, correctness=correctness).set_index("variant").loc["batch-8"]
+    assert (row["ci_low"], row["ci_high"]) == expected(batch - none)
+    summary = summarize(shuffled, 2, correctness=correctness).set_index("variant").loc["none-8"]
+    low, high = expected(none).expected
+    found = summary["test_accuracy_ci_low"], summary["test_accuracy_ci_high"]
+    assert found == pytest.approx((max(low, 0), min(high, 1)))

@@ -5,8 +5,11 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import settings
 from scipy import stats
 
+from bnmatrix.config.datasets import Dataset
+from bnmatrix.plan.sizes import overlap
 from bnmatrix.statistics.correctness import GROUPS, blocks_of, without_groups
 from bnmatrix.statistics.paired import difference, paired_effect, pairs_needed
 from bnmatrix.statistics.uncertainty import ALPHA, uncertainty
@@ -167,6 +170,33 @@ def test_pairs_needed_by_hand():
     assert halves[1] <= 0.2 < halves[0]
     assert math.isnan(pairs_needed(uncertainty(SYMMETRIC, overlap=0.25), 0.2, 0.025))
     assert pairs_needed(found, 0.001, 0.025) > 1e6
+
+
+#: A data set of 1 000 examples.
+DATASET = {
+    **{"title": "D", "homepage": "https://example.org", "examples": {"train": 1000}},
+    **{"test_split": {"fraction": 0.2}, "shape": [4], "classes": ["x", "y"]},
+}
+#: The same with a test part of its own.
+SEPARATE = DATASET | {"examples": {"train": 1000, "test": 500}, "test_split": None}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "changes", "expected"),
+    [
+        # 1 000 to train and validate with, 200 of them for validation.
+        (SEPARATE, {}, 500 / 1000),
+        (SEPARATE, {"training_examples": 301}, 500 / 501),
+        (SEPARATE, {"training_examples": 300}, None),
+        # Folds of 200 test, 160 validation and 640 training examples.
+        (DATASET, {"folds": 5}, 200 / 800),
+        (DATASET, {"folds": 5, "training_examples": 321}, 200 / 481),
+        (DATASET, {"folds": 5, "training_examples": 320}, None),
+    ],
+)
+def test_training_sets_overlap_if_they_share_more_than_half(dataset, changes, expected):
+    found = overlap(Dataset(**dataset), settings(**changes))
+    assert found == (None if expected is None else pytest.approx(expected))
 
 
 # --------------------------------------------------------------------------- simulation

@@ -83,15 +83,16 @@ def test_combinations(primary, condition, expected):
 
 # --------------------------------------------------------------------------- simulation
 
+#: Number of primary analyses of a data set, and of pairs.
 FAMILY, PAIRS = 18, 20
 
 
-def supported(effect, direction, simulations):
+def supported(effect, direction, simulations, pairs=PAIRS):
     """Return the share of supported claims; the margin is 1 and the standard error 1/4."""
     rng, level = np.random.default_rng(11), tail(direction, FAMILY)
     found = []
-    for values in rng.normal(effect, 0.25 * math.sqrt(PAIRS), (simulations, PAIRS)):
-        effect_found = paired_effect(values, np.zeros(PAIRS), level)
+    for values in rng.normal(effect, 0.25 * math.sqrt(pairs), (simulations, pairs)):
+        effect_found = paired_effect(values, np.zeros(pairs), level)
         found.append(verdict(effect_found.ci_low, effect_found.ci_high, 1.0, direction))
     return found.count(SUPPORTED) / simulations
 
@@ -106,12 +107,14 @@ def test_an_effect_below_the_margin_is_rarely_supported(record_property, directi
 
 
 @pytest.mark.parametrize("simulations", [400, pytest.param(6000, marks=pytest.mark.slow)])
-def test_an_effect_of_two_margins_is_mostly_supported(record_property, simulations):
-    """Student's t itself reaches 79 % here: P(t > 3.13) at 19 degrees of freedom, centre 4."""
-    share = supported(2, "greater", simulations)
-    print(f"effect of 2 margins, standard error of a quarter: supported {share:.3f}")
+@pytest.mark.parametrize(("pairs", "least"), [(20, 0.75), (24, 0.8)])
+def test_an_effect_of_two_margins_is_mostly_supported(record_property, pairs, least, simulations):
+    """With 20 pairs Student's t itself stays below 80 %: it reaches 79 %, as P(t > 3.13) at 19
+    degrees of freedom and centre 4."""
+    share = supported(2, "greater", simulations, pairs)
+    print(f"effect of 2 margins, standard error of a quarter, {pairs} pairs: supported {share:.3f}")
     record_property("supported", f"{share:.3f}")
-    assert share >= 0.75
+    assert share >= least
 
 
 @pytest.mark.parametrize("simulations", [300, pytest.param(4000, marks=pytest.mark.slow)])

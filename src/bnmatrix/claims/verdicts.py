@@ -178,4 +178,4 @@ def _wanting(primary: pd.Series) -> str:
     width = primary["ci_high"] - primary["ci_low"]
     if width <= primary["margin"]:
         return "The effect is too close to the margin."
-    return "More pairs cannot decide it; more data would."
+    return "More pairs cannot tell half a margin apart; more data would."

@@ -82,7 +82,7 @@ def _claims() -> Schema:
     claims = _entries(Claim, "claims")
     definitions = claims["$defs"]
     definitions["FurtherAnalysis"] = {**definitions["Analysis"], "required": ["label"]}
-    for role in ("conditions", "exploratory"):
+    for role in ("conditions", "requires", "exploratory"):
         items = {"$ref": "#/$defs/FurtherAnalysis"}
         definitions["Claim"]["properties"][role]["items"] = items
     return claims

@@ -226,8 +226,8 @@ def _resolution_sentences(
             )
         else:
             sentences.append(
-                f"In {where} these replicates are too few to tell: {reach} More replicates narrow "
-                "them."
+                f"In {where} these runs cannot tell: {reach} More replicates narrow them, and more "
+                "examples narrow them further."
             )
     return sentences
 
@@ -249,10 +249,9 @@ def _folds_sentence(folds: int, tuned: bool) -> str:
 def _test_part_sentence(dataset: InspectedDataset, accuracy: float) -> str:
     test = dataset.train_and_test()[1]
     return (
-        "Intervals say how results vary with the initial weights and the order of the data, "
-        f"on the same {test} test examples. Another sample of as many test examples could move "
-        f"each accuracy by {sampling_error(accuracy, test) * 100:.1f} points; differences between "
-        "arms, by less."
+        "Intervals allow for other initial weights, orders and examples. Another sample of as many "
+        f"test examples ({test}) could move each accuracy by "
+        f"{sampling_error(accuracy, test) * 100:.1f} points; differences between arms, by less."
     )
 
 
