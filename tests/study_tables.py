@@ -31,6 +31,7 @@ def runs_table(**columns: Any) -> pd.DataFrame:
                         "validation_loss": 0.6,
                         "train_accuracy": 0.9,
                         "learning_rate_used": 0.001,
+                        "tuning_block": 0,
                         "parameters": 10,
                         "variant": f"{arm}-{batch}",
                         "baseline": f"none-{batch}" if arm == "batch" else None,

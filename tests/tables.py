@@ -38,6 +38,7 @@ def runs_of(sizes=(8, 16), normalizations=("none", "batch"), replicates=3):
             "validation_loss": 0.6,
             "train_accuracy": 0.9,
             "learning_rate_used": 0.001,
+            "tuning_block": 0,
             "parameters": 10,
             "variant": name_of(normalization, size),
             "baseline": None if normalization == "none" else name_of("none", size),

@@ -26,7 +26,8 @@ def parts(dataset: Dataset, validation: Split, folds: int | None) -> tuple[int, 
 def overlap(dataset: Dataset, settings: Settings) -> float | None:
     """Return test examples per example of training and validation if training sets overlap.
 
-    Replicates of a variant draw their training and validation examples anew. If two draws share
+    This is about variants whose replicates draw their own examples. Where all replicates have the same
+    examples, intervals are about these. If two draws share
     more than half of their examples on average, replicates vary less than other data would let them
     vary, and the variance is corrected by this ratio (Nadeau & Bengio 2003). Two draws share the
     part of the examples that each of them takes. The examples to draw from are those of a fold
@@ -34,8 +35,10 @@ def overlap(dataset: Dataset, settings: Settings) -> float | None:
     data set.
 
     Returns:
-        The ratio, or None if draws share at most half of their examples.
+        The ratio; None if draws share at most half of their examples, or if nothing is drawn.
     """
+    if not settings.draws:
+        return None
     training, validation = parts(dataset, settings.validation, settings.folds)
     drawn = settings.training_examples or training
     available, test = dataset.train_and_test()

@@ -63,7 +63,5 @@ def blocks_of(runs: pd.DataFrame) -> pd.Series | None:
     Args:
         runs: the runs of one or both arms, with the column ``tuning_block`` (0: not tuned).
     """
-    if "tuning_block" not in runs.columns:
-        return None
     blocks = runs.groupby("replicate")["tuning_block"].max()
     return blocks if (blocks > 0).any() else None
