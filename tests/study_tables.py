@@ -67,6 +67,6 @@ def _table(rows: list[dict[str, Any]], variants: dict[str, Settings]) -> pd.Data
         name = row.get("variant") or ",".join(f"{k}~{v}" for k, v in labels.items()) or "v"
         if given or name not in variants:
             variants[name] = found
-        defaults = {"replicate": 1, "status": "completed"}
+        defaults = {"replicate": 1, "status": "completed", "tuning_block": 0}
         labelled.append(defaults | row | labels | {"variant": name})
     return pd.DataFrame(labelled)

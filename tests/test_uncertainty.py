@@ -185,9 +185,11 @@ SEPARATE = DATASET | {"examples": {"train": 1000, "test": 500}, "test_split": No
     ("dataset", "changes", "expected"),
     [
         # 1 000 to train and validate with, 200 of them for validation.
-        (SEPARATE, {}, 500 / 1000),
-        (SEPARATE, {"training_examples": 301}, 500 / 501),
-        (SEPARATE, {"training_examples": 300}, None),
+        (SEPARATE, {"redraw": True}, 500 / 1000),
+        (SEPARATE, {"redraw": True, "training_examples": 301}, 500 / 501),
+        (SEPARATE, {"redraw": True, "training_examples": 300}, None),
+        # All replicates have the same examples, and intervals are about these.
+        (SEPARATE, {}, None),
         # Folds of 200 test, 160 validation and 640 training examples.
         (DATASET, {"folds": 5}, 200 / 800),
         (DATASET, {"folds": 5, "training_examples": 321}, 200 / 481),
