@@ -552,10 +552,10 @@ def test_a_published_mean_with_its_spread_is_compared_by_welch():
     assert row["difference"] == close(-0.005)
     expected = welch_interval(0.8, S, 8, 0.805, 0.01, 10)
     assert (row["ci_low"], row["ci_high"]) == close(expected)
-    assert row["agrees"] is True
+    assert row["agreement"] == "cannot tell"
     (row,) = compared(value=0.85, sd=0.01, executions=10)
     assert row["ci_high"] < 0
-    assert row["agrees"] is False
+    assert row["agreement"] == "does not agree"
 
 
 def test_a_published_mean_without_a_spread_gets_the_spread_of_the_study():
@@ -570,19 +570,26 @@ def test_a_single_published_number_counts_as_one_run(more):
     half = T * S * math.sqrt(9 / 8)
     (row,) = compared(value=0.8 + 0.99 * half, **more)
     assert (row["ci_low"], row["ci_high"]) == pytest.approx((-1.99 * half, 0.01 * half))
-    assert row["agrees"] is True
+    assert row["agreement"] == "cannot tell"
     (row,) = compared(value=0.8 + 1.01 * half, **more)
-    assert row["agrees"] is False
+    assert row["agreement"] == "does not agree"
 
 
-def test_a_difference_within_the_tolerance_agrees():
-    assert compared(value=0.85, tolerance=0.06)[0]["agrees"] is True
-    assert compared(value=0.85, tolerance=0.04)[0]["agrees"] is False
+def test_agreement_needs_an_interval_within_the_tolerance():
+    """The interval of the difference is 0.05 ± 1.06 · T · S."""
+    half = T * S * math.sqrt(9 / 8)
+    for tolerance, expected in (
+        (0.05 + 1.01 * half, "agrees"),
+        (0.05 + 0.99 * half, "cannot tell"),
+        (0.05 - 0.99 * half, "cannot tell"),
+        (0.05 - 1.01 * half, "does not agree"),
+    ):
+        assert compared(value=0.85, tolerance=tolerance)[0]["agreement"] == expected
 
 
 def test_a_published_difference():
     (row,) = compared(value=0.1, control={"normalization": "none"})
-    assert (row["ours"], row["difference"], row["agrees"]) == (close(0.1), close(0), True)
+    assert (row["ours"], row["difference"]) == (close(0.1), close(0))
 
 
 def test_replications_of_time_have_a_separate_table():
@@ -590,7 +597,7 @@ def test_replications_of_time_have_a_separate_table():
     figure |= {"control": {"normalization": "none"}, "wall_clock": True}
     assert compared(**figure) == []
     (row,) = compared(timed=True, **figure)
-    assert (row["ours"], row["unit"], row["agrees"]) == (close(0.1), "factor of 2", True)
+    assert (row["ours"], row["unit"]) == (close(0.1), "factor of 2")
 
 
 def test_a_replication_that_was_not_run_has_no_row():

@@ -12,6 +12,10 @@ from bnmatrix.config.replications import Published
 from bnmatrix.statistics.endpoints.declared import ENDPOINTS
 from bnmatrix.statistics.endpoints.values import Arm
 from bnmatrix.statistics.means import prediction_interval, welch_interval
+from bnmatrix.statistics.verdicts import UNKNOWN
+
+#: Whether our figure and a published one agree; the third answer is ``UNKNOWN``.
+AGREES, DIFFERS = "agrees", "does not agree"
 
 #: Columns of replications.csv: one row per published figure.
 REPLICATION_COLUMNS = [
@@ -27,7 +31,7 @@ REPLICATION_COLUMNS = [
     "difference",
     "ci_low",
     "ci_high",
-    "agrees",
+    "agreement",
     "unit",
 ]
 
@@ -35,8 +39,8 @@ REPLICATION_COLUMNS = [
 def replicate(project: Project, tables: dict[str, Arm], wall_clock: bool) -> pd.DataFrame:
     """Return the published figures, those measured here, and whether the two agree.
 
-    They agree when the 95 % interval of the difference contains zero, or when the difference is
-    within the declared tolerance. Where no standard deviation was published, it is taken to be that
+    The two agree if the 95 % interval of the difference is within the declared tolerance, and differ if
+    it is outside; otherwise these runs cannot tell. Where no standard deviation was published, it is taken to be that
     measured here; where no number of executions was published, the published figure is taken to be
     a single run, and the interval is that of one further run.
 
@@ -73,7 +77,8 @@ def _compare(values: np.ndarray, figure: Published) -> dict[str, Any]:
         low, high = welch_interval(mean, sd, n, figure.value, figure.sd or sd, figure.executions)
     else:
         low, high = prediction_interval(difference, sd, n)
-    agrees = low <= 0 <= high or abs(difference) <= figure.tolerance
+    within = -figure.tolerance <= low and high <= figure.tolerance
+    outside = low > figure.tolerance or high < -figure.tolerance
     return {
         "published": figure.value,
         "published_sd": figure.sd,
@@ -84,5 +89,5 @@ def _compare(values: np.ndarray, figure: Published) -> dict[str, Any]:
         "difference": difference,
         "ci_low": low,
         "ci_high": high,
-        "agrees": bool(agrees),
+        "agreement": AGREES if within else DIFFERS if outside else UNKNOWN,
     }

@@ -22,7 +22,7 @@ class Published(Model):
     executions: Count | None = None
     """Number of executions, if published."""
     tolerance: Annotated[float, Field(ge=0)] = 0.0
-    """The largest difference that counts as agreement regardless of the interval."""
+    """The largest difference that counts as agreement."""
     endpoint: Annotated[str, one_of(ENDPOINTS)] = "final"
     """A function in `bnmatrix.statistics.endpoints`."""
     arguments: dict[str, Any] = {}
