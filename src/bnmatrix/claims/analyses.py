@@ -19,8 +19,9 @@ from bnmatrix.statistics.verdicts import NOT_MEASURED, UNKNOWN, orientation, tai
 from bnmatrix.tables.status import DIVERGED
 from bnmatrix.training.settings import label
 
-#: Columns of analyses.csv: one row per analysis and study. ``ci_*`` is the simultaneous interval
-#: that decides, ``censored`` the share of pairs with a value that is a bound only, and ``bound``
+#: Columns of analyses.csv: one row per analysis and study. ``sd`` is the standard deviation of the
+#: pairs' differences, ``error`` the standard error of the effect. ``ci_*`` is the simultaneous
+#: interval that decides, ``censored`` the share of pairs with a value that is a bound only, and ``bound``
 #: says what the effect then is: ``≥`` or ``≤`` the number. ``pairs_needed`` is for verdicts that
 #: cannot tell. ``interaction*`` is the effect of a condition minus the primary one, in margins and
 #: oriented as claimed.
@@ -38,6 +39,7 @@ ANALYSIS_COLUMNS = [
     "pairs",
     "effect",
     "sd",
+    "error",
     "ci_low",
     "ci_high",
     "p_value",
@@ -194,6 +196,7 @@ def _effect(found: Measured, analysis: Analysis, margin: float, family: int) -> 
     return (
         row
         | {name: getattr(effect, name) for name in columns}
+        | {"error": effect.uncertainty.error}
         | {"p_adjusted": min(1.0, effect.p_value * family) if effect.p_value >= 0 else np.nan}
         | {"verdict": said, "pairs_needed": needed if needed > effect.pairs else np.nan}
     )

@@ -36,6 +36,7 @@ CLAIM_COLUMNS = [
     "condition",
     "sentence",
     "pairs_needed",
+    "error",
     "probability_of_improvement",
     "unit",
     "fact",

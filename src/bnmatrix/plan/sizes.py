@@ -26,13 +26,12 @@ def parts(dataset: Dataset, validation: Split, folds: int | None) -> tuple[int, 
 def overlap(dataset: Dataset, settings: Settings) -> float | None:
     """Return test examples per example of training and validation if training sets overlap.
 
-    This is about variants whose replicates draw their own examples. Where all replicates have the same
-    examples, intervals are about these. If two draws share
-    more than half of their examples on average, replicates vary less than other data would let them
-    vary, and the variance is corrected by this ratio (Nadeau & Bengio 2003). Two draws share the
-    part of the examples that each of them takes. The examples to draw from are those of a fold
-    without its validation part if a variant is cross-validated, otherwise the training part of the
-    data set.
+    This is about variants whose replicates draw their own examples. Where all replicates have the
+    same examples, intervals are about these. If two draws share more than half of their examples on
+    average, replicates vary less than other data would let them vary, and the variance is corrected
+    by this ratio (Nadeau & Bengio 2003). Two draws share the part of the examples that each of them
+    takes. The examples to draw from are those of a fold without its validation part if a variant is
+    cross-validated, otherwise the training part of the data set.
 
     Returns:
         The ratio; None if draws share at most half of their examples, or if nothing is drawn.

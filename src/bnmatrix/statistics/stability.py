@@ -1,0 +1,74 @@
+"""Whether another seed gives the same verdicts, and effects as close as their intervals say."""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bnmatrix.statistics.verdicts import CONTRADICTED, NOT_MEASURED, SUPPORTED
+
+_KEYS = ["claim", "dataset"]
+
+
+@dataclass(frozen=True)
+class Stability:
+    """How runs with different seeds agree.
+
+    Attributes:
+        compared: comparisons of a verdict in two runs.
+        same: of these, how many give the same verdict.
+        opposite: how many give opposite ones: supported and contradicted.
+        effects: comparisons of effects that have a standard error.
+        mean_square: mean of z², where z is the difference of two effects in units of its standard
+            error; 1 if standard errors are right, more if they are too small.
+        beyond: how many have |z| > 1.96: one in twenty if standard errors are right.
+    """
+
+    compared: int
+    same: int
+    opposite: int
+    effects: int
+    mean_square: float
+    beyond: int
+
+
+def differences(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return one row per claim, data set and pair of runs.
+
+    Args:
+        tables: tables of verdicts (``reports/claims.csv``) by the name of the run.
+
+    Returns:
+        Columns ``claim``, ``dataset``, ``first``, ``second`` (names of runs), ``verdict_first``,
+        ``verdict_second``, ``effect_first``, ``effect_second`` and ``z``; NaN if one of the effects
+        has no standard error, as facts have none. Claims that were not measured have no rows.
+    """
+    columns = [*_KEYS, "verdict", "effect", "error"]
+    parts = []
+    for first, second in itertools.combinations(tables, 2):
+        pair = tables[first][columns].merge(
+            tables[second][columns], on=_KEYS, suffixes=("_first", "_second")
+        )
+        parts.append(pair.assign(first=first, second=second))
+    table = pd.concat(parts, ignore_index=True)
+    unmeasured = (table[["verdict_first", "verdict_second"]] == NOT_MEASURED).any(axis=1)
+    table = table[~unmeasured]
+    error = np.sqrt(table["error_first"] ** 2 + table["error_second"] ** 2)
+    table = table.assign(z=(table["effect_second"] - table["effect_first"]) / error)
+    return table.drop(columns=["error_first", "error_second"]).reset_index(drop=True)
+
+
+def summary(table: pd.DataFrame) -> Stability:
+    """Return how the runs agree, from :func:`differences`."""
+    pairs = table[["verdict_first", "verdict_second"]]
+    z = table["z"].dropna()
+    return Stability(
+        compared=len(table),
+        same=int((pairs["verdict_first"] == pairs["verdict_second"]).sum()),
+        opposite=sum(set(pair) == {SUPPORTED, CONTRADICTED} for pair in pairs.to_numpy()),
+        effects=len(z),
+        mean_square=float((z**2).mean()),
+        beyond=int((z.abs() > 1.96).sum()),
+    )
