@@ -80,6 +80,23 @@ TUNED = {
     }
 }
 
+VARIED = {
+    "iris-varied": {
+        "title": "Iris, varied",
+        "question": "Where does the spread come from?",
+        "dataset": "iris",
+        "role": "experiment",
+        "settings": {"hidden_layers": [4], "steps": 10, "evaluate_every": 10, "folds": 5},
+        "axes": {
+            "normalization": ["none", "batch"],
+            "batch_size": [16],
+            "varied": ["all", "weights", "order", "examples"],
+        },
+        "replicates": 5,
+        "together": ["normalization", "varied"],
+    }
+}
+
 ANALYSIS = {
     "label": "at an ordinary rate",
     "studies": ["iris-tuned", "mnist-tiny"],
