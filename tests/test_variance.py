@@ -229,11 +229,8 @@ def varied(tmp_path):
 
 
 LINKS = ["index", "variance"]
-WRITTEN = (
-    "variance.csv",
-    "variance.html",
-    *(f"figures/variance/sources.{k}" for k in ("svg", "csv")),
-)
+FIGURE = "figures/variance/sources"
+WRITTEN = ("variance.csv", "variance.html", *(f"{FIGURE}.{kind}" for kind in ("svg", "pdf", "csv")))
 
 
 def test_table_figure_and_page(varied):
@@ -258,7 +255,7 @@ def test_table_figure_and_page(varied):
     for row in table.to_dict("records"):
         assert f"{row['sd'] * 100:.2f}" in page
     assert "On Iris, another draw of examples also has other test examples" in page
-    svg = (reports / "figures/variance/sources.svg").read_text(encoding="utf-8")
+    svg = (reports / f"{FIGURE}.svg").read_text(encoding="utf-8")
     assert "Iris, batch size 32" in svg
     assert "sampling of test examples" in svg
 

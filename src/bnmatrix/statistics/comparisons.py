@@ -96,7 +96,7 @@ def compare(
         if pd.isna(first["baseline"]) or first["baseline"] not in by_variant:
             continue
         arms = [by_variant[name] for name in (variant, first["baseline"])]
-        common = arms[0].index.intersection(arms[1].index).sortscored_values()
+        common = arms[0].index.intersection(arms[1].index).sort_values()
         if common.empty:
             continue
         arms = [arm.loc[common] for arm in arms]
