@@ -47,7 +47,9 @@ def _study(project: Project, name: str, results: Path) -> pd.DataFrame:
     cells = labels.column(runs, lambda variant: variant.cell(without=("varied",)))
     tables = []
     for cell, group in runs.groupby(cells, sort=False):
-        overlaps = [overlap(dataset, labels[v].variant.settings) for v in group["variant"].unique()]
+        # The number of seeds is about the runs in which everything varies.
+        together = group.loc[group["varied"] == "all", "variant"].unique()
+        overlaps = [overlap(dataset, labels[v].variant.settings) for v in together]
         table = components(
             group,
             correctness,
