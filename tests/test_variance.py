@@ -179,6 +179,11 @@ def test_a_finding_says_where_the_factor_is_sure():
     assert "±2 points, if everything varies: 7 for no normalization and no number suff" in text
 
 
+def test_runs_that_do_not_vary_say_nothing_of_the_seeds_needed():
+    table = components(runs_of({("none", "all"): [0.9] * 6}), NOTHING_STORED, 10, 0.01)
+    assert "an unknown number for no normalization" in finding(table.assign(panel="Iris"), 0.01)
+
+
 def project_with(folder, studies):
     """Return the configuration of studies as JSON, and as a project."""
     path = folder / "studies.yaml"

@@ -32,8 +32,8 @@ SAMPLING = "test_sampling"
 DIFFERENCE = "difference"
 
 #: Columns of the table of components. Standard deviations are fractions. Rows of the source ``all``
-#: have the last four. ``seeds_needed`` is empty if no number of replicates suffices.
-#: ``factor`` is the standard deviation over that of the source ``weights``, with its interval.
+#: have the last four. ``seeds_needed`` is empty if no number of replicates suffices, or if
+#: the runs do not vary. ``factor`` is the standard deviation over that of the source ``weights``.
 COLUMNS = (
     *("arm", "source", "sd", "sd_low", "sd_high", "runs"),
     *("seeds_needed", "factor", "factor_low", "factor_high"),

@@ -101,13 +101,12 @@ def _seeds(rows: pd.DataFrame, margin: float) -> str:
     if rows.empty:
         return ""
     parts = [
-        f"{'no number suffices' if pd.isna(row.seeds_needed) else int(row.seeds_needed)} "
-        f"for {_spoken(row.arm)}"
+        f"{_seeds_text(row.sd, row.seeds_needed)} for {_spoken(row.arm)}"
         for row in rows.itertuples(index=False)
     ]
     return (
         f"Replicates for a 95 % interval of ±{margin * 100:g} points, if everything varies: "
-        f"{join(parts)}. In parentheses: 95 % intervals."
+        f"{join(parts)}."
     )
 
 
@@ -137,12 +136,17 @@ def _seed_rows(rows: pd.DataFrame, margin: float) -> list[Record]:
             "factor_text": "n/a" if pd.isna(row["factor"]) else f"{row['factor']:.2f}",
             "factor_interval": _range(row["factor_low"], row["factor_high"], 1, 2),
             "margin": f"±{margin * 100:g}",
-            "seeds_text": "none suffices"
-            if pd.isna(row["seeds_needed"])
-            else f"{row['seeds_needed']:.0f}",
+            "seeds_text": _seeds_text(row["sd"], row["seeds_needed"]),
         }
         for row in rows[rows["source"] == "all"].to_dict("records")
     ]
+
+
+def _seeds_text(sd: float, needed: float) -> str:
+    """Return a number of replicates; runs that do not vary say nothing of it."""
+    if not sd > 0:
+        return "an unknown number"
+    return "no number suffices" if pd.isna(needed) else f"{needed:.0f}"
 
 
 def _range(low: float, high: float, scale: float, digits: int) -> str:
