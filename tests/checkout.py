@@ -71,12 +71,30 @@ TUNED = {
             "evaluate_every": 10,
             "input_scaling": "standardized",
             "validation": {"fraction": 0.1, "take": "last"},
+            "last_batch": "drop",
         },
         "axes": {"normalization": ["none", "batch"], "batch_size": [16], "tuned": [False, True]},
         "tuning": {"rates": [0.001, 0.01, 0.1], "replicates": 1, "widen": 1},
         "measures": {"gradients": [0, 20], "order": ["last"]},
         "replicates": 3,
         "together": ["normalization", "tuned"],
+    }
+}
+
+VARIED = {
+    "iris-varied": {
+        "title": "Iris, varied",
+        "question": "Where does the spread come from?",
+        "dataset": "iris",
+        "role": "experiment",
+        "settings": {"hidden_layers": [4], "steps": 10, "evaluate_every": 10, "folds": 5},
+        "axes": {
+            "normalization": ["none", "batch"],
+            "batch_size": [16],
+            "varied": ["all", "weights", "order", "examples"],
+        },
+        "replicates": 5,
+        "together": ["normalization", "varied"],
     }
 }
 

@@ -27,7 +27,8 @@ def test_a_stage_depends_on_the_modules_that_it_imports(stage):
     assert {path for path in needed if path.suffix == ".py"} == imported_by(stage)
     pages = {path for path in needed if path.suffix != ".py"}
     assert pages <= set((PACKAGE / "report/pages").rglob("*.*"))
-    assert bool(pages) == (stage in ("claims_page", "explorer", "overview", "page", "theory"))
+    with_pages = ("claims_page", "explorer", "overview", "page", "theory", "variance_page")
+    assert bool(pages) == (stage in with_pages)
 
 
 #: A package with two stages. `one` uses all modules, and `two` uses `basic.py`. Declarations are

@@ -1,7 +1,7 @@
 """Snakemake runs the stages whose code has changed; test_fingerprints.py has every module."""
 
 import pytest
-from checkout import CLAIMS, REPLICATIONS, STUDIES, TUNED, Copy
+from checkout import CLAIMS, REPLICATIONS, STUDIES, TUNED, VARIED, Copy
 
 pytestmark = pytest.mark.slow
 
@@ -22,10 +22,12 @@ WRITTEN = {
     "overview": "reports/index.html",
     "explorer": "reports/explorer.html",
     "theory": "reports/theory.html",
+    "variance": "reports/variance.csv",
+    "variance_page": "reports/variance.html",
 }
 #: `aggregate` selects the runs that the present code trains.
 TRAINING = {"train_keras", "measure_keras", "aggregate"}
-PAGES = {"page", "claims_page", "overview", "explorer", "theory"}
+PAGES = {"page", "claims_page", "overview", "explorer", "theory", "variance_page"}
 
 #: Changes to files of the package: old text, new text, and the stages that run again.
 #: Where the old text is empty, the new text is added at the end.
@@ -46,7 +48,7 @@ def finished(tmp_path_factory) -> Copy:
     iris = {"iris-tiny": STUDIES["iris-tiny"]}
     primary = CLAIMS["better"]["primary"] | {"studies": ["iris-tuned"]}
     claims = {"better": CLAIMS["better"] | {"primary": primary}}
-    copy.declare(iris | TUNED, claims, REPLICATIONS)
+    copy.declare(iris | TUNED | VARIED, claims, REPLICATIONS)
     planned = copy.ok("--cores", "1", "-n", "--detailed-summary", "all")
     files = [line.split("\t")[0] for line in planned.splitlines() if line.count("\t") > 5]
     for name in files:

@@ -198,6 +198,8 @@ def _add_statistics(command: Callable[..., _Command]) -> None:
 
     command("judge", "Judge the claims and the replications.", "studies", "results")
 
+    command("variance", "Compute where the spread comes from.", "studies", "results")
+
     added = command("judge-study", "Judge the claims on one study.", "study", "results")
     added.option("output", "table to write (CSV)")
 
@@ -226,6 +228,7 @@ def _add_report(command: Callable[..., _Command]) -> None:
         "page": ("Render the page of a study.", ("study", "claims")),
         "overview": ("Render the overview of all studies.", ("studies", "claims")),
         "explorer": ("Render the page of learning curves.", ("studies",)),
+        "variance-page": ("Render the page of the sources of variance.", ()),
         "theory": ("Render the page that explains batch normalization.", ("claims",)),
     }
     for name, (text, options) in pages.items():

@@ -22,6 +22,8 @@ _ACTIONS = {
     "plot_claims": "drawing the claims",
     "page": "writing the page of {study}",
     "claims_page": "writing the page of the claims",
+    "variance": "computing where the spread comes from",
+    "variance_page": "writing the page of variance",
     "overview": "writing the overview",
     "explorer": "writing the explorer",
     "theory": "writing the theory page",

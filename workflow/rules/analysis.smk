@@ -100,6 +100,33 @@ rule combine:
         " --reports {params.reports:q}"
 
 
+rule variance:
+    """Compute where the spread of test accuracies comes from."""
+    input:
+        runs=expand("reports/{study}.csv", study=PLAN.variance_studies),
+        correctness=expand(
+            "data/results/{study}/correctness.parquet", study=PLAN.variance_studies
+        ),
+    output:
+        "reports/variance.csv",
+    log:
+        "logs/variance.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=each_attempt(1000),
+        runtime=each_attempt(10),
+    params:
+        code=fingerprint("variance"),
+        declared=PLAN.declared(PLAN.variance_studies),
+        studies=as_json(PLAN.variance_studies),
+        root=lambda wildcards, output: str(Path(output[0]).parents[1]),
+        config=PLAN.config,
+    shell:
+        "bnmatrix variance --config {params.config:q} --log {log:q}"
+        " --studies {params.studies:q} --results {params.root:q}"
+
+
 rule judge_study:
     """Judge the claims on a single study of a user's own data, for the page of the study."""
     input:

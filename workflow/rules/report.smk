@@ -190,6 +190,37 @@ rule claims_page:
         " --output {output.page:q}"
 
 
+rule variance_page:
+    """Draw the sources of variance, and render their page."""
+    input:
+        table="reports/variance.csv",
+    output:
+        figure("variance", "sources", "sources of variance", caption="variance"),
+        page=report(
+            "reports/variance.html",
+            caption="../report/variance.rst",
+            category="All studies",
+            labels={"content": "variance"},
+        ),
+        files=expand("reports/figures/variance/sources.{kind}", kind=["pdf", "csv"]),
+    log:
+        "logs/variance_page.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=each_attempt(1000),
+        runtime=each_attempt(10),
+    params:
+        code=fingerprint("variance_page"),
+        links=as_json(PLAN.pages),
+        declared=PLAN.declared(PLAN.variance_studies),
+        root=lambda wildcards, input: str(Path(input.table).parents[1]),
+        config=PLAN.config,
+    shell:
+        "bnmatrix variance-page --config {params.config:q} --log {log:q}"
+        " --links {params.links:q} --results {params.root:q} --output {output.page:q}"
+
+
 rule overview:
     """Render the overview of all studies, including those that were left out."""
     input:

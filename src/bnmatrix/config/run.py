@@ -17,6 +17,7 @@ RESERVED_NAMES = (
     "agreement-claims",
     "theory",
     "explorer",
+    "variance",
     "README",
 )
 

@@ -7,7 +7,7 @@ from pydantic import model_validator
 from bnmatrix.errors import suggestion
 from bnmatrix.models import Count, Fraction, Model, Seed, one_of
 from bnmatrix.training.measures.catalog import MEASURES
-from bnmatrix.training.normalizations import NORMALIZATIONS
+from bnmatrix.training.normalizations import NORMALIZATION_SETTINGS, NORMALIZATIONS
 from bnmatrix.training.settings import RUN_TIME_SETTINGS, Settings
 from bnmatrix.training.spec import Step, Tuning
 
@@ -114,6 +114,12 @@ class Study(Model):
                 raise ValueError(f"'{axis}' is both a setting and an axis: keep one")
             if not values:
                 raise ValueError(f"axes: '{axis}' has no values")
+        beside = [axis for axis in self.axes if axis in NORMALIZATION_SETTINGS]
+        if "varied" in self.axes and beside:
+            raise ValueError(
+                f"axes: '{beside[0]}' cannot be an axis beside 'varied', because each "
+                "normalization is one arm there; make it a setting"
+            )
         for block in self.further:
             if set(block) != set(self.axes) or not all(block.values()):
                 raise ValueError(

@@ -128,9 +128,16 @@ class Plan:
     @cached_property
     def pages(self) -> list[str]:
         """The pages that every page links to."""
-        return ["index", "explorer", "theory"] + (
-            ["claims", "replications"] if self.claim_studies else []
-        )
+        return [
+            *("index", "explorer", "theory"),
+            *(("claims", "replications") if self.claim_studies else ()),
+            *(("variance",) if self.variance_studies else ()),
+        ]
+
+    @cached_property
+    def variance_studies(self) -> list[str]:
+        """The studies in which one source of variance varies alone."""
+        return [study for study in self.studies if "varied" in self.project.study(study).axes]
 
     def has_verdicts(self, study: str) -> bool:
         """Return whether the page of a study shows verdicts, as it does for a user's own data."""

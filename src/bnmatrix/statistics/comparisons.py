@@ -37,14 +37,14 @@ def summarize(
         correctness: of the test examples (:mod:`bnmatrix.statistics.correctness`), or None.
     """
     rows = []
-    by_variant = _values(runs, "test_accuracy", classes, correctness)
+    by_variant = scored_values(runs, "test_accuracy", classes, correctness)
     for variant, group in runs.groupby("variant", sort=False):
         accuracy = asdict(
             estimate(
                 by_variant[variant]["score"].to_numpy(np.float64),
                 _block_numbers(group),
                 (overlaps or {}).get(variant),
-                _without([by_variant[variant]]),
+                without_each_group([by_variant[variant]]),
             )
         )
         # An accuracy is within [0, 1]; a t interval may reach beyond.
@@ -89,7 +89,7 @@ def compare(
         overlaps, correctness: see :func:`summarize`.
         endpoint: the accuracy to compare, a column of ``runs``.
     """
-    by_variant = _values(runs, endpoint, classes, correctness)
+    by_variant = scored_values(runs, endpoint, classes, correctness)
     rows = []
     for variant, group in runs.groupby("variant", sort=False):
         first = group.iloc[0]
@@ -108,7 +108,7 @@ def compare(
                 control,
                 blocks=_block_numbers(both[both["replicate"].isin(common)]),
                 overlap=(overlaps or {}).get(variant),
-                without=_without(arms),
+                without=without_each_group(arms),
             )
         )
         rows.append(
@@ -125,7 +125,7 @@ def compare(
     return pd.DataFrame(rows, columns=[*axes_of(runs), *_COLUMNS])
 
 
-def _values(
+def scored_values(
     runs: pd.DataFrame, endpoint: str, classes: int, correctness: pd.DataFrame | None
 ) -> dict[str, pd.DataFrame]:
     """Return the values of each variant by replicate.
@@ -146,7 +146,7 @@ def _values(
     }
 
 
-def _without(arms: Sequence[pd.DataFrame]) -> np.ndarray | None:
+def without_each_group(arms: Sequence[pd.DataFrame]) -> np.ndarray | None:
     """Return the values of one arm, or differences of two, without each group of test examples.
 
     Returns:

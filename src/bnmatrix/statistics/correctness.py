@@ -43,13 +43,48 @@ def without_groups(runs: pd.DataFrame, correctness: pd.DataFrame) -> np.ndarray:
     return accuracy
 
 
+def sampling_variances(
+    correctness: pd.DataFrame, control: pd.DataFrame | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the variance of each run's test accuracy over samples of test examples.
+
+    The network stays the same. For a single arm it is the binomial variance p(1 − p)/m; for a
+    paired difference, the variance of the examples' differences (−1, 0 or 1) over m.
+
+    Args:
+        correctness: the columns ``tested`` and ``correct`` of n completed runs.
+        control: those of the runs that are subtracted, in the same order; None: a single arm.
+
+    Returns:
+        Shape (n,), the variances in squared fractions; and shape (n, :data:`GROUPS`), the same
+        from all but one group of test examples, NaN where no other group has examples.
+    """
+    tested, correct = (_bits(correctness[name]) for name in ("tested", "correct"))
+    difference = correct.astype(np.int8)
+    if control is not None:
+        other, other_correct = (_bits(control[name]) for name in ("tested", "correct"))
+        tested, difference = tested & other, difference - other_correct.astype(np.int8)
+    difference *= tested
+    counts, sums, squares = (_by_group(bits) for bits in (tested, difference, difference**2))
+    number = counts.sum(axis=1, keepdims=True)
+
+    def variances(sums: np.ndarray, squares: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        counts = np.where(counts > 0, counts, np.nan)
+        found: np.ndarray = (squares / counts - (sums / counts) ** 2) / number
+        return found
+
+    whole = [part.sum(axis=1, keepdims=True) for part in (sums, squares, counts)]
+    rest = [total - part for total, part in zip(whole, (sums, squares, counts), strict=True)]
+    return variances(*whole)[:, 0], variances(*rest)
+
+
 def _bits(packed: pd.Series) -> np.ndarray:
     """Return packed bits as an array of 0 and 1, shape (n, positions)."""
     return np.unpackbits(np.stack([np.frombuffer(row, np.uint8) for row in packed]), axis=1)
 
 
 def _by_group(bits: np.ndarray) -> np.ndarray:
-    """Return the number of bits that are set in each group, shape (n, groups), float64."""
+    """Return the sum of the bits, or small numbers, of each group: shape (n, groups), float64."""
     positions = bits.shape[1]
     group = np.random.default_rng(0).permutation(positions) % GROUPS
     members = np.zeros((positions, GROUPS), np.float32)
