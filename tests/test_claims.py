@@ -1,4 +1,4 @@
-"""Verdicts on claims, and replications, from small tables with results computed by hand."""
+"""Verdicts on claims, from small tables with results computed by hand."""
 
 import dataclasses
 import math
@@ -6,95 +6,28 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from claim_tables import (
+    AT_8,
+    NOISE,
+    REPLICATES,
+    TIMED,
+    UNSEEN,
+    claim,
+    close,
+    project_of,
+    study_arm,
+)
 from scipy import stats
 from study_tables import arm_of
 
 from bnmatrix.claims.analyses import ANALYSIS_COLUMNS, analyse
-from bnmatrix.claims.replications import REPLICATION_COLUMNS, replicate
 from bnmatrix.claims.verdicts import CLAIM_COLUMNS, judge
 from bnmatrix.config.claims import Claim
-from bnmatrix.config.datasets import Dataset
-from bnmatrix.config.project import Project
-from bnmatrix.config.replications import Replication
-from bnmatrix.config.run import RunConfig
-from bnmatrix.config.studies import Study
 from bnmatrix.config.validation import validated
 from bnmatrix.errors import UserError
-from bnmatrix.statistics.means import welch_interval
 from bnmatrix.statistics.uncertainty import uncertainty
 from bnmatrix.statistics.units import quantity
 from bnmatrix.training.initializers import NormalInitializer
-
-REPLICATES = 8
-#: Differences between replicates, with sum zero.
-NOISE = np.linspace(-0.01, 0.01, REPLICATES)
-
-DATASET = {
-    "homepage": "https://example.org",
-    **{"examples": {"train": 1000}, "test_split": {"fraction": 0.2}, "shape": [4]},
-    "classes": ["x", "y"],
-}
-STUDY = {
-    **{"title": "S", "question": "?", "settings": {"epochs": 1, "training_examples": 100}},
-    "axes": {"normalization": ["none", "batch"], "batch_size": [8, 32]},
-}
-
-
-def close(expected):
-    return pytest.approx(expected, abs=1e-12)
-
-
-def claim(**changes):
-    """Return a claim that BN is better at batch size 32, with studies of two data sets."""
-    texts = dict.fromkeys(("wording", "question", "reason", "literature"), "…")
-    return {
-        **({"title": "BN is better"} | texts),
-        "primary": {
-            **{"label": "at batch size 32", "studies": ["study-a", "study-b"]},
-            **{"endpoint": "final", "where": {"batch_size": 32}},
-            **{"direction": "greater", "margin": {"a": 0.01, "b": 0.02}},
-        },
-    } | changes
-
-
-def project_of(claims, **replications):
-    """Return a project with data sets a and b (titles A and B) and one study of each."""
-    return Project(
-        run=RunConfig(),
-        datasets={name: Dataset(title=name.upper(), **DATASET) for name in "ab"},
-        studies={f"study-{name}": Study(dataset=name, **STUDY) for name in "ab"},
-        claims={name: validated(Claim, entry, name) for name, entry in claims.items()},
-        replications={
-            name: validated(Replication, entry, name) for name, entry in replications.items()
-        },
-    )
-
-
-def study_arm(gains):
-    """Return the runs of a study; ``gains`` are the effects of BN at each batch size."""
-    rows, times = [], []
-    for batch_size, gain in gains.items():
-        for normalization in ("none", "batch"):
-            for number, noise in enumerate(NOISE, start=1):
-                key = {
-                    **{"normalization": normalization, "batch_size": batch_size},
-                    **{"replicate": number, "variant": f"{normalization}-{batch_size}"},
-                }
-                better = gain + noise if normalization == "batch" else 0.0
-                rows.append(key | {"test_accuracy": 0.7 + better})
-                times.append(key | {"part": "loop", "value": 2.0 ** (better + 1)})
-    return arm_of(rows, classes=2, step_times=times)
-
-
-AT_8 = {"label": "at batch size 8", "where": {"batch_size": 8}}
-TIMED = {
-    **{"label": "a step", "endpoint": "step_time", "arguments": {"part": "loop"}},
-    **{"wall_clock": True, "margin": 0.1},
-}
-#: The factor of the variance that allows for outcomes that eight pairs do not show.
-UNSEEN = 2 - REPLICATES / 20
-#: The 97.5 % quantile of Student's t with 7 degrees of freedom.
-T = 2.36462425
 
 
 def judged(entry, tables=None, wall_clock=False):
@@ -527,81 +460,3 @@ def test_an_effect_along_an_axis_of_mappings():
     assert analyses["effect"][0] == close(0.1)
     expected = "change of test accuracy from initializer normal-0.01 to normal-1.0"
     assert analyses["endpoint"][0] == expected
-
-
-# --------------------------------------------------------------------------- replications
-
-
-def compared(timed=False, **figure):
-    """Return the rows of a published figure; the study has mean 0.8 and standard deviation S."""
-    figure = {"what": "accuracy", "treatment": {"normalization": "batch"}} | figure
-    texts = dict.fromkeys(("title", "reference", "protocol"), "…")
-    entry = texts | {"study": "study-a", "figures": [figure]}
-    project = project_of({}, published=entry)
-    found = replicate(project, {"study-a": study_arm({32: 0.1})}, timed)
-    assert list(found.columns) == REPLICATION_COLUMNS
-    return found.to_dict("records")
-
-
-S = float(NOISE.std(ddof=1))
-
-
-def test_a_published_mean_with_its_spread_is_compared_by_welch():
-    (row,) = compared(value=0.805, sd=0.01, executions=10)
-    assert (row["ours"], row["ours_sd"], row["runs"]) == (close(0.8), close(S), 8)
-    assert row["difference"] == close(-0.005)
-    expected = welch_interval(0.8, S, 8, 0.805, 0.01, 10)
-    assert (row["ci_low"], row["ci_high"]) == close(expected)
-    assert row["agreement"] == "cannot tell"
-    (row,) = compared(value=0.85, sd=0.01, executions=10)
-    assert row["ci_high"] < 0
-    assert row["agreement"] == "does not agree"
-
-
-def test_a_published_mean_without_a_spread_gets_the_spread_of_the_study():
-    (row,) = compared(value=0.805, executions=10)
-    expected = welch_interval(0.8, S, 8, 0.805, S, 10)
-    assert (row["ci_low"], row["ci_high"]) == close(expected)
-
-
-@pytest.mark.parametrize("more", [{}, {"sd": 0.01}])
-def test_a_single_published_number_counts_as_one_run(more):
-    """The interval predicts one more run: t with 7 degrees of freedom times s √(1 + 1/8)."""
-    half = T * S * math.sqrt(9 / 8)
-    (row,) = compared(value=0.8 + 0.99 * half, **more)
-    assert (row["ci_low"], row["ci_high"]) == pytest.approx((-1.99 * half, 0.01 * half))
-    assert row["agreement"] == "cannot tell"
-    (row,) = compared(value=0.8 + 1.01 * half, **more)
-    assert row["agreement"] == "does not agree"
-
-
-def test_agreement_needs_an_interval_within_the_tolerance():
-    """The interval of the difference is 0.05 ± 1.06 · T · S."""
-    half = T * S * math.sqrt(9 / 8)
-    for tolerance, expected in (
-        (0.05 + 1.01 * half, "agrees"),
-        (0.05 + 0.99 * half, "cannot tell"),
-        (0.05 - 0.99 * half, "cannot tell"),
-        (0.05 - 1.01 * half, "does not agree"),
-    ):
-        assert compared(value=0.85, tolerance=tolerance)[0]["agreement"] == expected
-
-
-def test_a_published_difference():
-    (row,) = compared(value=0.1, control={"normalization": "none"})
-    assert (row["ours"], row["difference"]) == (close(0.1), close(0))
-
-
-def test_replications_of_time_have_a_separate_table():
-    figure = {"endpoint": "step_time", "arguments": {"part": "loop"}, "value": 0.1}
-    figure |= {"control": {"normalization": "none"}, "wall_clock": True}
-    assert compared(**figure) == []
-    (row,) = compared(timed=True, **figure)
-    assert (row["ours"], row["unit"]) == (close(0.1), "factor of 2")
-
-
-def test_a_replication_that_was_not_run_has_no_row():
-    texts = dict.fromkeys(("title", "reference", "protocol"), "…")
-    figure = {"what": "accuracy", "value": 1, "treatment": {}}
-    project = project_of({}, published=texts | {"study": "study-a", "figures": [figure]})
-    assert replicate(project, {}, wall_clock=False).empty

@@ -38,7 +38,7 @@ def test_by_hand():
 
 @pytest.mark.parametrize(("error", "expected"), [(1.0, 1.0), (0.5, 4.0)])
 def test_the_mean_square_tells_whether_standard_errors_are_right(error, expected):
-    """Effects vary with standard deviation 1: half of it as the error gives four times the square."""
+    """Effects vary with standard deviation 1: half of it as error gives four times the square."""
     rng = np.random.default_rng(3)
     tables = {
         f"seed {seed}": verdicts(

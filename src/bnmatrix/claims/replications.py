@@ -41,8 +41,8 @@ def replicate(project: Project, tables: dict[str, Arm], wall_clock: bool) -> pd.
 
     The two agree if the 95 % interval of the difference is within the declared tolerance, and
     differ if it is outside; otherwise these runs cannot tell. Where no standard deviation was
-    published, it is taken to be that measured here; where no number of executions was published, the published figure is taken to be
-    a single run, and the interval is that of one further run.
+    published, it is taken to be that measured here; where no number of executions was published,
+    the published figure is taken to be a single run, and the interval is that of one further run.
 
     Args:
         project: the configuration.
