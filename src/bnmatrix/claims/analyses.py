@@ -23,8 +23,8 @@ from bnmatrix.training.settings import label
 #: pairs' differences, ``error`` the standard error of the effect. ``ci_*`` is the simultaneous
 #: interval that decides, ``censored`` the share of pairs with a value that is a bound only, and
 #: ``bound`` says what the effect then is: ``≥`` or ``≤`` the number. ``pairs_needed`` is for
-#: verdicts that cannot tell. ``interaction*`` is the effect of a condition minus the primary one, in
-#: margins and oriented as claimed.
+#: verdicts that cannot tell. ``interaction*`` is the effect of a condition minus the primary one,
+#: in margins and oriented as claimed.
 ANALYSIS_COLUMNS = [
     "claim",
     "role",
