@@ -127,6 +127,31 @@ def test_defaults_follow_size_and_shape(folder):
     assert "folds" not in many.settings
     assert "tuned" not in many.settings
     assert many.replicates < few.replicates
+    # Cross-validation draws examples for each replicate, too.
+    assert many.settings["redraw"] is True
+    assert "redraw" not in few.settings
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"settings": {"training_take": "first", "training_examples": 500}}, {"axes": {"folds": [5]}}],
+)
+def test_no_examples_are_drawn_where_the_settings_choose_them(folder, given):
+    table = rows(3000)
+    study = configure(folder, {"path": "own.csv", "target": "kind"}, given, table).study("own")
+    assert "redraw" not in study.settings
+
+
+def test_groups_are_not_divided_by_draws(folder):
+    header, *lines = rows(3000).splitlines()
+    table = "\n".join([f"{header},who", *(f"{line},{n // 10}" for n, line in enumerate(lines))])
+    entry = {"path": "own.csv", "target": "kind", "group": "who"}
+    study = configure(folder, entry, None, table + "\n").study("own")
+    assert "redraw" not in study.settings
+    with pytest.raises(
+        UserError, match=r"redraw: .* is split by groups, which new draws would divide"
+    ):
+        configure(folder, entry, {"settings": {"redraw": True}}, table + "\n")
 
 
 def test_declared_keys_override_defaults(folder):

@@ -104,9 +104,7 @@ rule variance:
     """Compute where the spread of test accuracies comes from."""
     input:
         runs=expand("reports/{study}.csv", study=PLAN.variance_studies),
-        correctness=expand(
-            "data/results/{study}/correctness.parquet", study=PLAN.variance_studies
-        ),
+        correctness=expand("data/results/{study}/correctness.parquet", study=PLAN.variance_studies),
     output:
         "reports/variance.csv",
     log:

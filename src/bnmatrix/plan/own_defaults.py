@@ -20,6 +20,9 @@ _MANY = 20_000
 #: Number of training examples below which training is short, and variants share jobs.
 _SHORT = 5_000
 
+#: Learning rates to tune Adam with: a quarter of a decade apart.
+_RATES = [0.000316, 0.000562, 0.001, 0.00178, 0.00316, 0.00562, 0.01, 0.0178, 0.0316]
+
 #: Number of steps of training at batch size 32, and the limits of the number of epochs.
 _STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS = 1_500, 10, 100
 
@@ -53,6 +56,8 @@ def study_entry(
         defaults.pop("epochs")
     if {"learning_rate", "tuned"} & given:
         defaults.pop("tuned", None)
+    if {"folds", "training_take"} & given:
+        defaults.pop("redraw", None)
     settings = {key: value for key, value in defaults.items() if key not in given_axes}
     settings |= given_settings
     default_sizes = {} if "batch_size" in given_axes else {"batch_size": _batch_sizes(training)}
@@ -94,7 +99,7 @@ def _study(
     elif training < _SHORT:
         replicates = 15
     else:
-        replicates = 10 if training <= _TUNED else 5
+        replicates = 12 if training <= _TUNED else 10
     examples = dataset.examples.train + dataset.examples.test
     study: dict[str, Any] = {
         "title": dataset.title,
@@ -104,7 +109,7 @@ def _study(
         ),
         "dataset": dataset_name,
         "replicates": replicates,
-        "tuning": {"rates": [0.000316, 0.001, 0.00316, 0.01, 0.0316]},
+        "tuning": {"rates": _RATES, "shared_by": 5 if folds else 3},
     }
     if training < _SHORT:
         # Each job starts TensorFlow, which takes longer than such a short training.
@@ -149,6 +154,12 @@ def _settings(
     else:
         settings["learning_rate"] = 0.001
         reasons["learning_rate"] = "Keras's default for Adam; tuning would take too long"
+    if not folds and not dataset.grouped:
+        settings["redraw"] = True
+        reasons["redraw"] = (
+            "each replicate has its own training and validation examples, so that the result is "
+            "not that of one split"
+        )
     if folds:
         examples = dataset.examples.train + dataset.examples.test
         settings["folds"] = folds
