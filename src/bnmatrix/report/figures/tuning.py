@@ -40,7 +40,7 @@ def tuning_curves(
 ) -> Drawing:
     """Return what tuning maximized against the learning rate: a panel a cell, a colour an arm.
 
-    The chosen rate is ringed.
+    Each block of replicates has a line. Its chosen rate is ringed.
 
     Args:
         table: a study's tuning runs (:data:`bnmatrix.tables.schema.TUNING_COLUMNS`).
@@ -50,7 +50,7 @@ def tuning_curves(
     # All cells are tuned here, so that panels need not say it.
     panel_name = labels.column(table, lambda variant: variant.cell(without=("tuned",)))
     table = with_labels(table, labels).assign(panel=panel_name)
-    table = table.drop_duplicates(["arm", "cell", "rate"]).sort_values("rate")
+    table = table.drop_duplicates(["arm", "cell", "block", "rate"]).sort_values("rate")
     colours = arm_colours(table)
     names = list(dict.fromkeys(table.sort_index()["panel"]))
     columns = min(_COLUMNS, len(names))
@@ -64,9 +64,9 @@ def tuning_curves(
         sharex=True,
     )
     for panel, name in zip(grid.flat, names, strict=False):
-        for arm, part in table[table["panel"] == name].groupby("arm", sort=False):
+        for (arm, _), part in table[table["panel"] == name].groupby(["arm", "block"], sort=False):
             x, y, colour = part["rate"], part["tuning_objective"], colours[arm]
-            panel.plot(x, y, "o-", ms=3, lw=1.4, color=colour)
+            panel.plot(x, y, "o-", ms=2.5, lw=1, alpha=0.7, color=colour)
             panel.plot(x[part["chosen"]], y[part["chosen"]], "o", ms=9, mfc="none", color=colour)
         panel.set_title("\n".join(name.split(", ")), fontsize=8)
         panel.set_xscale("log")
@@ -82,12 +82,13 @@ def tuning_curves(
         loc="outside upper center",
         ncols=2,
     )
+    chosen = table[table["chosen"]].groupby(["arm", "panel"], sort=False)["rate"]
     words = [
-        f"{row.arm}, {row.panel}: {row.rate:g}"
-        for row in table[table["chosen"]].itertuples(index=False)
+        f"{arm}, {cell}: {', '.join(f'{rate:g}' for rate in sorted(set(rates)))}"
+        for (arm, cell), rates in chosen
     ]
     return Drawing(
         figure,
-        table[["arm", "cell", "rate", "tuning_objective", "chosen"]],
+        table[["arm", "cell", "block", "rate", "tuning_objective", "chosen"]],
         f"Validation accuracy against learning rate. Chosen rates: {'; '.join(words)}.",
     )

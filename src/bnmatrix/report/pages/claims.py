@@ -73,7 +73,7 @@ def _tuning(project: Project, studies: Sequence[str], root: Path) -> list[Record
                 "title": project.study(study).title,
                 "tuning": project.study(study).tuning,
                 "figure": svg(figure, f"tuning-{study}"),
-                "widened": int(table.drop_duplicates(["variant", "rate"])["widened"].sum()),
+                "widened": table.loc[table["widened"], "rate"].nunique(),
                 "chosen": _chosen(project, study, table),
             }
         )
@@ -81,16 +81,16 @@ def _tuning(project: Project, studies: Sequence[str], root: Path) -> list[Record
 
 
 def _chosen(project: Project, study: str, table: pd.DataFrame) -> list[Record]:
-    """Return the learning rate that was chosen for each variant of a study."""
+    """Return the learning rates that were chosen for each variant of a study, by block."""
     labels = study_labels(project, study)
-    chosen = table[table["chosen"]].drop_duplicates("variant")
+    chosen = table[table["chosen"]].drop_duplicates(["variant", "block"])
     return [
         {
-            "arm": labels[row.variant].arm,
+            "arm": labels[variant].arm,
             # All cells here are tuned.
-            "cell": labels[row.variant].cell(without=("tuned",)),
-            "rate": row.rate,
-            "objective": row.tuning_objective,
+            "cell": labels[variant].cell(without=("tuned",)),
+            "rates": ", ".join(f"{rate:g}" for rate in rows["rate"]),
+            "objective": rows["tuning_objective"].mean(),
         }
-        for row in chosen.itertuples(index=False)
+        for variant, rows in chosen.groupby("variant", sort=False)
     ]
