@@ -55,7 +55,8 @@ def main() -> None:
     print(
         f"{found.same} of {found.compared} comparisons of verdicts are the same, {found.opposite} "
         f"opposite. Of {found.effects} standardized differences of effects, the mean square is "
-        f"{found.mean_square:.2f} (1 is right), and {found.beyond} are beyond 1.96."
+        f"{found.mean_square:.2f} (1 is right; {found.replicate_mean_square:.2f} by the part over "
+        f"replicates alone), and {found.beyond} are beyond 1.96."
     )
     print(f"Written: {options.folder / 'stability.csv'}")
 

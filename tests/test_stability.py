@@ -8,7 +8,9 @@ from bnmatrix.statistics.stability import differences, summary
 
 
 def verdicts(*rows):
-    return pd.DataFrame(rows, columns=["claim", "dataset", "verdict", "effect", "error"])
+    return pd.DataFrame(rows, columns=["claim", "dataset", "verdict", "effect", "error"]).assign(
+        replicate_error=lambda table: table["error"] / 2
+    )
 
 
 def test_by_hand():
@@ -34,6 +36,7 @@ def test_by_hand():
     result = summary(found)
     assert (result.compared, result.same, result.opposite) == (3, 1, 1)
     assert (result.effects, result.mean_square, result.beyond) == (2, 0.5, 0)
+    assert result.replicate_mean_square == 2.0, "errors are half as large"
 
 
 @pytest.mark.parametrize(("error", "expected"), [(1.0, 1.0), (0.5, 4.0)])

@@ -1,5 +1,6 @@
 """The analyses of claims: endpoint and statistics → effect, interval and verdict."""
 
+import math
 from collections import Counter
 from typing import Any
 
@@ -19,12 +20,13 @@ from bnmatrix.statistics.verdicts import NOT_MEASURED, UNKNOWN, orientation, tai
 from bnmatrix.tables.status import DIVERGED
 from bnmatrix.training.settings import label
 
-#: Columns of analyses.csv: one row per analysis and study. ``sd`` is the standard deviation of the
-#: pairs' differences, ``error`` the standard error of the effect. ``ci_*`` is the simultaneous
-#: interval that decides, ``censored`` the share of pairs with a value that is a bound only, and
-#: ``bound`` says what the effect then is: ``≥`` or ``≤`` the number. ``pairs_needed`` is for
-#: verdicts that cannot tell. ``interaction*`` is the effect of a condition minus the primary one,
-#: in margins and oriented as claimed.
+#: Columns of analyses.csv: one row per analysis and study. ``sd`` is the standard deviation of
+#: the pairs' differences, ``error`` the standard error of the effect and ``replicate_error`` its
+#: part over replicates. ``ci_*`` is the simultaneous interval that decides, ``censored`` the share
+#: of pairs with a value that is a bound only, and ``bound`` says what the effect then is: ``≥`` or
+#: ``≤`` the number. ``pairs_needed`` is for verdicts that cannot tell. ``interaction*`` is the
+#: effect of a condition minus the primary one, oriented as claimed, if both have one unit and no
+#: censored pairs.
 ANALYSIS_COLUMNS = [
     "claim",
     "role",
@@ -40,6 +42,7 @@ ANALYSIS_COLUMNS = [
     "effect",
     "sd",
     "error",
+    "replicate_error",
     "ci_low",
     "ci_high",
     "p_value",
@@ -109,9 +112,7 @@ def analyse(
                     if role == "primary":
                         primary[dataset] = (analysis, study, found)
                     elif role == "condition" and dataset in primary:
-                        row |= _interaction(
-                            claim, dataset, primary[dataset], analysis, study, found
-                        )
+                        row |= _interaction(claim, primary[dataset], analysis, study, found)
                     table = found.pairs.table
                     pairs.append(table.reset_index(names="replicate").assign(**key))
                 rows.append(row)
@@ -138,7 +139,7 @@ def _declared(analysis: Analysis, dataset: str, arguments: dict[str, Any]) -> di
     endpoint = ENDPOINTS[analysis.endpoint]
     return {
         "endpoint": endpoint.describe({name: _text(value) for name, value in arguments.items()}),
-        "unit": analysis.unit or endpoint.unit,
+        "unit": _unit(analysis),
         "direction": analysis.direction,
         "margin": analysis.margin_on(dataset),
         "fact": analysis.fact,
@@ -150,6 +151,11 @@ def _declared(analysis: Analysis, dataset: str, arguments: dict[str, Any]) -> di
         "wall_clock": analysis.wall_clock,
         "note": "",
     }
+
+
+def _unit(analysis: Analysis) -> str:
+    """Return the unit of an analysis."""
+    return analysis.unit or ENDPOINTS[analysis.endpoint].unit
 
 
 def _text(value: Any) -> str:
@@ -197,9 +203,19 @@ def _effect(found: Measured, analysis: Analysis, margin: float, family: int) -> 
         row
         | {name: getattr(effect, name) for name in columns}
         | {"error": effect.uncertainty.error}
-        | {"p_adjusted": min(1.0, effect.p_value * family) if effect.p_value >= 0 else np.nan}
+        | {"p_adjusted": _adjusted(effect.p_value, analysis.direction, family)}
+        | {"replicate_error": math.sqrt(effect.uncertainty.replicate_variance)}
         | {"verdict": said, "pairs_needed": needed if needed > effect.pairs else np.nan}
     )
+
+
+def _adjusted(p_value: float, direction: str, family: int) -> float:
+    """Return the p-value of no difference that belongs to the interval, by Bonferroni.
+
+    Wordings with a direction are judged by one end of the interval, and so is the p-value.
+    """
+    tests = 2 * family if direction == "different" else family
+    return min(1.0, p_value / 2 * tests) if p_value >= 0 else np.nan
 
 
 def _fact(differences: pd.Series, margin: float, direction: str) -> dict[str, Any]:
@@ -224,7 +240,6 @@ def _censored(found: Measured) -> dict[str, Any]:
 
 def _interaction(
     claim: Claim,
-    dataset: str,
     primary: tuple[Analysis, str, Measured],
     condition: Analysis,
     study: str,
@@ -234,16 +249,11 @@ def _interaction(
     first, first_study, pairs = primary
     if pairs.differences.empty or found.differences.empty:
         return {}
-    scales = [
-        orientation(analysis.direction) / analysis.margin_on(dataset)
-        for analysis in (first, condition)
-    ]
+    if _unit(first) != _unit(condition) or any(_censored(m)["censored"] for m in (pairs, found)):
+        return {}
+    scales = (orientation(first.direction), orientation(condition.direction))
     values = interaction(
-        pairs,
-        found,
-        (scales[0], scales[1]),
-        study == first_study,
-        ALPHA / 2 / len(claim.conditions),
+        pairs, found, scales, study == first_study, ALPHA / 2 / len(claim.conditions)
     )
     names = ("interaction", "interaction_low", "interaction_high")
     return dict(zip(names, values, strict=True))

@@ -11,7 +11,7 @@ from bnmatrix.config.project import Project
 from bnmatrix.errors import UserError
 from bnmatrix.plan.sizes import overlap
 from bnmatrix.plan.variants import variants
-from bnmatrix.statistics.correctness import GROUPS, blocks_of, without_groups
+from bnmatrix.statistics.correctness import GROUPS, blocks_of, in_overlap, without_groups
 from bnmatrix.statistics.endpoints.declared import ENDPOINTS
 from bnmatrix.statistics.endpoints.values import Arm, Pairs, has_values
 from bnmatrix.statistics.paired import PairedEffect, difference, paired_effect
@@ -86,7 +86,8 @@ def measure(
     blocks, shared = blocks_of(runs), _overlap(project, study_name, analysis)
     without = None
     column = {**ENDPOINTS[analysis.endpoint].takes, **arguments}.get("column")
-    if copies is not None and column in _OF_TEST_EXAMPLES and shared is None and len(differences):
+    redrawn = in_overlap(study.correctness, shared)
+    if copies is not None and column in _OF_TEST_EXAMPLES and not redrawn and len(differences):
         _, _, copied = endpoint_pairs(analysis, arguments, copies, where)
         without = _by_group(copied.table, differences.index, copies.runs)
         if without.isna().to_numpy().any():

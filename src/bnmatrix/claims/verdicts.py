@@ -37,6 +37,7 @@ CLAIM_COLUMNS = [
     "sentence",
     "pairs_needed",
     "error",
+    "replicate_error",
     "probability_of_improvement",
     "unit",
     "fact",
@@ -141,7 +142,7 @@ def sentence(claim: Claim, dataset: str, primary: pd.Series, verdict: str, condi
         return f"{claim.title}: not measured on {dataset}, for want of runs."
     said = f"{_WORDS[verdict]} on {dataset}"
     if verdict == UNTESTABLE:
-        return f"{said}: a precondition is not met ({condition})."
+        return f"{said}: a precondition is not shown ({condition})."
     if condition:
         said += f": {condition}"
     elif verdict == SMALL:

@@ -26,7 +26,7 @@ class Split(Model):
     """`random`: as scikit-learn's `train_test_split` with this seed; `stratified`: the same, with
     equal shares of each class; `last`: the last ones, as Keras's `validation_split`."""
     seed: Seed = 42
-    """Seed of a random split (one of the split itself: replicates all see the same)."""
+    """Seed of a random split; where each replicate draws its own, this seed has no effect."""
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:

@@ -130,6 +130,7 @@ def _settings(
         "validation": _VALIDATION.model_dump(exclude_defaults=True),
         "normalization_momentum": 0.9 if short else 0.99,
         "last_batch": "drop",
+        "schedule": "cosine",
         "epochs": min(max(epochs, _FEWEST_EPOCHS), _MOST_EPOCHS),
     }
     reasons = {
@@ -143,6 +144,7 @@ def _settings(
         "end"
         if short
         else "Keras's default",
+        "schedule": "the learning rate falls to 0, so that accuracy no longer rises at the end",
         "last_batch": "the statistics of a few examples would harm batch normalization alone",
     }
     if training <= _TUNED:
@@ -171,6 +173,10 @@ def _settings(
 
 
 def _batch_sizes(training: int) -> list[int]:
-    """Return up to four powers of two, the largest at most 256 and a quarter of the examples."""
+    """Return four powers of two, the largest at most 256 and a quarter of the examples.
+
+    The smallest is at most 4, so that the claim about very small batches can be judged.
+    """
     largest = min(256, 2 ** int(math.log2(max(4, training // 4))))
-    return sorted({max(2, largest // 2**power) for power in range(4)})
+    step = 4 if largest > 32 else 2
+    return sorted({max(2, largest // step**power) for power in range(4)})

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from bnmatrix.statistics.correctness import GROUPS, blocks_of, without_groups
+from bnmatrix.statistics.correctness import GROUPS, blocks_of, in_overlap, without_groups
 from bnmatrix.statistics.means import estimate
 from bnmatrix.statistics.paired import paired_effect
 from bnmatrix.statistics.scoring import scored
@@ -39,12 +39,13 @@ def summarize(
     rows = []
     by_variant = scored_values(runs, "test_accuracy", classes, correctness)
     for variant, group in runs.groupby("variant", sort=False):
+        overlap, scores = (overlaps or {}).get(variant), by_variant[variant]
         accuracy = asdict(
             estimate(
-                by_variant[variant]["score"].to_numpy(np.float64),
+                scores["score"].to_numpy(np.float64),
                 _block_numbers(group),
-                (overlaps or {}).get(variant),
-                without_each_group([by_variant[variant]]),
+                overlap,
+                None if in_overlap(correctness, overlap) else without_each_group([scores]),
             )
         )
         # An accuracy is within [0, 1]; a t interval may reach beyond.
@@ -102,13 +103,14 @@ def compare(
         arms = [arm.loc[common] for arm in arms]
         treatment, control = (arm["score"].to_numpy(np.float64) for arm in arms)
         both = runs[runs["variant"].isin([variant, first["baseline"]])]
+        overlap = (overlaps or {}).get(variant)
         effect = asdict(
             paired_effect(
                 treatment,
                 control,
                 blocks=_block_numbers(both[both["replicate"].isin(common)]),
-                overlap=(overlaps or {}).get(variant),
-                without=without_each_group(arms),
+                overlap=overlap,
+                without=None if in_overlap(correctness, overlap) else without_each_group(arms),
             )
         )
         rows.append(

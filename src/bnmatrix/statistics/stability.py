@@ -24,6 +24,8 @@ class Stability:
         mean_square: mean of z², where z is the difference of two effects in units of its standard
             error; 1 if standard errors are right, more if they are too small.
         beyond: how many have |z| > 1.96: one in twenty if standard errors are right.
+        replicate_mean_square: the same mean with the part of standard errors over replicates alone:
+            runs with other seeds share the data set and its test examples.
     """
 
     compared: int
@@ -32,6 +34,7 @@ class Stability:
     effects: int
     mean_square: float
     beyond: int
+    replicate_mean_square: float
 
 
 def differences(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -42,10 +45,11 @@ def differences(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
     Returns:
         Columns ``claim``, ``dataset``, ``first``, ``second`` (names of runs), ``verdict_first``,
-        ``verdict_second``, ``effect_first``, ``effect_second`` and ``z``; NaN if one of the effects
-        has no standard error, as facts have none. Claims that were not measured have no rows.
+        ``verdict_second``, ``effect_first``, ``effect_second``, ``z`` and ``z_replicates`` (by the
+        part of the standard errors over replicates); NaN if one of the effects has no standard
+        error, as facts have none. Claims that were not measured have no rows.
     """
-    columns = [*_KEYS, "verdict", "effect", "error"]
+    columns = [*_KEYS, "verdict", "effect", "error", "replicate_error"]
     parts = []
     for first, second in itertools.combinations(tables, 2):
         pair = tables[first][columns].merge(
@@ -54,10 +58,13 @@ def differences(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         parts.append(pair.assign(first=first, second=second))
     table = pd.concat(parts, ignore_index=True)
     unmeasured = (table[["verdict_first", "verdict_second"]] == NOT_MEASURED).any(axis=1)
-    table = table[~unmeasured]
-    error = np.sqrt(table["error_first"] ** 2 + table["error_second"] ** 2)
-    table = table.assign(z=(table["effect_second"] - table["effect_first"]) / error)
-    return table.drop(columns=["error_first", "error_second"]).reset_index(drop=True)
+    table = table[~unmeasured].copy()
+    difference = table["effect_second"] - table["effect_first"]
+    found = {}
+    for name, error in (("z", "error"), ("z_replicates", "replicate_error")):
+        first, second = table.pop(f"{error}_first"), table.pop(f"{error}_second")
+        found[name] = difference / np.hypot(first, second)
+    return table.assign(**found).reset_index(drop=True)
 
 
 def summary(table: pd.DataFrame) -> Stability:
@@ -71,4 +78,5 @@ def summary(table: pd.DataFrame) -> Stability:
         effects=len(z),
         mean_square=float((z**2).mean()),
         beyond=int((z.abs() > 1.96).sum()),
+        replicate_mean_square=float((table["z_replicates"] ** 2).mean()),
     )

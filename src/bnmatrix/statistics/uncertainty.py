@@ -1,12 +1,12 @@
 """How far a mean over replicates may be from its expectation: the one engine of all intervals.
 
-The variance of a mean has a replicate part and a part of one of two kinds:
+The variance of a mean has a replicate part and up to two further parts:
 
-- The *test part*: all replicates share test examples, and other examples would give another mean.
+- The *test part*: where all replicates share test examples, other examples would give another mean.
   The variance over test examples comes from a jackknife over groups of them. Together with the
   replicate part it makes a two-way variance (Cameron, Gelbach & Miller 2011; Owen 2007).
-- The *overlap part*, where the training sets of replicates share most of their examples. Nadeau &
-  Bengio (2003) estimate the variance over other data altogether, test examples included.
+- The *overlap part*, where the training sets of replicates share most of their examples (Nadeau &
+  Bengio 2003). In cross-validation it stands for other test examples, too: there is no test part.
 """
 
 import math
@@ -105,7 +105,7 @@ def uncertainty(
         overlap: test examples per training and validation example, if the training sets of
             replicates overlap (:func:`bnmatrix.plan.sizes.overlap`).
         without: the same values without each group of test examples in turn, shape (n, groups);
-            None: test examples are taken as given. Not used where training sets overlap.
+            None: test examples are taken as given, or each replicate has others (folds).
     """
     values = np.asarray(values, np.float64)
     n = len(values)
@@ -115,11 +115,10 @@ def uncertainty(
         return Uncertainty(n, 0.0, 0.0, 0.0, 0.0, 0.0, True, independent)
     ratio, freedom = _between_blocks(values, spread, blocks)
     variance = ratio * spread**2 / n * float(unseen(n))
-    if overlap is not None:
-        fixed, total_freedom = overlap * spread**2, freedom
-    else:
-        fixed, uncertain = (0.0, 0.0) if without is None else _test_part(values, without)
-        total_freedom = (variance + fixed) ** 2 / (variance**2 / freedom + uncertain)
+    shared = (overlap or 0.0) * spread**2
+    test, uncertain = (0.0, 0.0) if without is None else _test_part(values, without)
+    fixed = shared + test
+    total_freedom = (variance + fixed) ** 2 / ((variance + shared) ** 2 / freedom + uncertain)
     # The third cumulant of the mean is that of the replicate part.
     share = (spread**2 / n / (variance + fixed)) ** 1.5
     skewness = _skewness(values, spread) / math.sqrt(n) * share

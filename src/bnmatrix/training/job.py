@@ -204,7 +204,7 @@ def _tune(
         block,
         report=lambda chosen: log.info("%s: tuned: %s", name, chosen),
     )
-    if replicate == 1 or spec.tuning.block(replicate - 1) != block:
+    if replicate == 1 or _tuning_block(spec, variant.settings, replicate - 1) != block:
         rows.tuning += found
     return rate
 

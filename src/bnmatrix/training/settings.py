@@ -106,7 +106,8 @@ class Settings(Model):
     default, replicates are tested on the test part of the data set."""
     redraw: bool = False
     """Whether each replicate draws its own training and validation examples from the training part:
-    disjoint ones until the part is used up. By default, all replicates have the same examples."""
+    disjoint ones until the part is used up. With `training_examples`, both parts are random. By
+    default, all replicates have the same examples."""
     varied: Annotated[str, one_of(SOURCES)] = "all"
     """What differs between replicates: everything, or only the initial `weights`, the `order` of
     examples (and the masks of dropout), the `examples` that are drawn, or the `tuning` runs."""
@@ -152,6 +153,8 @@ class Settings(Model):
     def _draws_once(self) -> Self:
         if self.redraw and self.folds:
             raise ValueError("redraw: `folds` already draws new examples for each replicate")
+        if self.redraw and self.validation.take == "last":
+            raise ValueError("validation: `take: last` does not draw; use `random` or `stratified`")
         if self.draws and self.training_take == "first":
             raise ValueError("training_take: `first` does not draw; leave `redraw` and `folds` out")
         if self.varied == "examples" and not self.draws:
