@@ -38,7 +38,12 @@ STUDIES = {
         "title": "MNIST, a slice",
         "question": "Does it run?",
         "dataset": "mnist",
-        "settings": {"hidden_layers": [64, 64], "epochs": 2, "training_examples": 4000},
+        "settings": {
+            "hidden_layers": [64, 64],
+            "epochs": 2,
+            "training_examples": 4000,
+            "last_batch": "drop",
+        },
         "axes": {"normalization": ["none", "batch"], "batch_size": [64]},
         "replicates": 2,
     },
