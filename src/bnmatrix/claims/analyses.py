@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bnmatrix.claims.effects import Measured, interaction, measure, without_each_group
+from bnmatrix.claims.effects import Measured, copies_without_groups, interaction, measure
 from bnmatrix.config.claims import Analysis, Claim
 from bnmatrix.config.project import Project
 from bnmatrix.config.selections import as_written
@@ -91,7 +91,7 @@ def analyse(
         (:data:`PAIR_COLUMNS`).
     """
     families = family_sizes(project)
-    copies = {name: without_each_group(study) for name, study in tables.items()}
+    copies = {name: copies_without_groups(study) for name, study in tables.items()}
     rows, pairs = [], []
     for name, claim in project.claims.items():
         primary: dict[str, tuple[Analysis, str, Measured]] = {}

@@ -71,7 +71,7 @@ def measure(
         study_name: name of the study.
         analysis: the analysis.
         study: the tables of the study.
-        copies: see :func:`without_each_group`.
+        copies: see :func:`copies_without_groups`.
         where: opens the message of errors.
 
     Raises:
@@ -106,7 +106,7 @@ def measure(
     )
 
 
-def without_each_group(study: Arm) -> Arm | None:
+def copies_without_groups(study: Arm) -> Arm | None:
     """Return copies of a study's runs, one for each group of test examples, for one call.
 
     Copy g has the test accuracy without group g. Its replicates have other numbers, so that an

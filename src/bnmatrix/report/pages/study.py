@@ -77,7 +77,7 @@ def study_page(
             axis_facts=axis_facts(study, matrix),
             setting_facts=setting_facts(study, matrix),
             declaration=declaration(study),
-            cross_validated=folds is not None,
+            drawn=matrix[0].settings,
             tuned=tuned,
             replicates=int(summary["test_accuracy_n"].max()),
             provenance=json.loads((tables / "provenance.json").read_text(encoding="utf-8")),
