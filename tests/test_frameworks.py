@@ -50,21 +50,25 @@ def digits() -> Prepared:
         y_test=y[1200:1500],
         classes=10,
         maximum=16.0,
+        shape=(8, 8),
     )
 
 
 def weights(trainer: Any) -> dict[str, np.ndarray]:
-    """Return the weights of a network by layer and name, in Keras's layout."""
+    """Return the weights of a network by name and number, in Keras's layout."""
     import keras
 
-    found = {}
+    found: dict[str, np.ndarray] = {}
+
+    def add(name: str, value: np.ndarray) -> None:
+        number = sum(key.split()[0] == name for key in found)
+        found[f"{name} {number}"] = value
+
     if isinstance(trainer.network, keras.Model):
-        for place, layer in enumerate(
-            layer for layer in trainer.network.layers if layer.weights and layer.name
-        ):
+        for layer in trainer.network.layers:
             for variable in layer.weights:
                 if "seed" not in variable.path:
-                    found[f"{place} {variable.name}"] = variable.numpy().copy()
+                    add(variable.name, variable.numpy().copy())
         return found
     names = {
         "weight": "gamma",
@@ -72,15 +76,17 @@ def weights(trainer: Any) -> dict[str, np.ndarray]:
         "running_mean": "moving_mean",
         "running_var": "moving_variance",
     }
-    layers = [layer for layer in trainer.network if list(layer.parameters())]
-    for place, layer in enumerate(layers):
-        dense = type(layer).__name__ == "Dense"
-        for name, value in layer.state_dict().items():
-            if dense:
-                key = {"weight": "kernel", "bias": "bias"}[name]
-                found[f"{place} {key}"] = (value.T if name == "weight" else value).numpy().copy()
-            elif name in names:
-                found[f"{place} {names[name]}"] = value.numpy().copy()
+    for layer in trainer.network.modules():
+        weighted = type(layer).__name__ in ("Dense", "Convolution")
+        for name, value in layer.named_parameters(recurse=False):
+            array = value.detach().numpy().copy()
+            if weighted and name == "weight":
+                add("kernel", np.moveaxis(array, [0, 1], [-1, -2]))
+            else:
+                add("bias" if weighted else names[name], array)
+        for name, value in layer.named_buffers(recurse=False):
+            if name in names:
+                add(names[name], value.numpy().copy())
     return found
 
 
@@ -98,10 +104,13 @@ def trained(prepared, framework, change=None, **chosen):
     program.start(own, own.learning_rate, 1)
     if change:
         change(program.trainer)
-    order = np.random.default_rng(0).permutation(np.resize(np.arange(1000), 3200)).astype(np.int32)
+    rng = np.random.default_rng(0)
+    order = rng.permutation(np.resize(np.arange(1000), 3200)).astype(np.int32)
+    changes = own.augmentation.draw(rng, 3200) if own.augmentation != "none" else None
     found, at = [], 0
     for steps in STEPS:
-        (sums,) = program.trainer.train([Segment(order, at, steps, tail=False, evaluate=False)])
+        segment = Segment(order, at, steps, tail=False, evaluate=False, changes=changes)
+        (sums,) = program.trainer.train([segment])
         found.append((sums, weights(program.trainer), program.evaluate(program.validation)))
         at = steps
     return found
@@ -140,6 +149,41 @@ CASES = {
 }
 
 
+SMALL = {"convolutional": [{"filters": 8, "pooling": 2}, {"filters": 16, "stride": 2}]}
+RESIDUAL = {
+    "convolutional": [
+        {"filters": 8, "kernel": 5},
+        {"filters": 16, "repeats": 2, "stride": 2, "residual": True},
+        {"filters": 16, "repeats": 2, "residual": True},
+    ]
+}
+CONVOLUTIONAL_CASES = {
+    "none": {"network": SMALL},
+    "batch before": {"network": SMALL, "normalization": "batch"},
+    "batch after, no biases": {
+        "network": SMALL,
+        "normalization": "batch",
+        "placement": "after",
+        "biases": False,
+    },
+    "layer": {"network": SMALL, "normalization": "layer"},
+    "group": {"network": SMALL, "normalization": "group"},
+    "dense layers, even kernel": {
+        "network": {"convolutional": [{"filters": 8, "kernel": 2}], "dense": [16]},
+        "normalization": "batch",
+        "input_scaling": "standardized",
+    },
+    "residual": {"network": RESIDUAL, "normalization": "batch"},
+    "residual, after": {"network": RESIDUAL, "normalization": "batch", "placement": "after"},
+    "augmented": {"network": SMALL, "augmentation": {"shift": 2, "flip": True}},
+}
+CASES |= {
+    f"convolutional, {name}": {"optimizer": "sgd", "learning_rate": 0.005, "activation": "tanh"}
+    | case
+    for name, case in CONVOLUTIONAL_CASES.items()
+}
+
+
 @pytest.mark.usefixtures("torch")
 @pytest.mark.parametrize("case", CASES)
 def test_from_equal_weights_both_take_the_same_steps(digits, case):
@@ -149,14 +193,16 @@ def test_from_equal_weights_both_take_the_same_steps(digits, case):
     for steps, keras, other in zip(STEPS, *both, strict=True):
         close = 2e-4 if steps == 100 else 1e-5
         assert other[0][0] == pytest.approx(keras[0][0], rel=close), f"loss as trained, {steps}"
-        assert other[0][1] == pytest.approx(keras[0][1], rel=close), f"correct, {steps}"
+        # Pooling can turn a rounding error into another choice of a pixel.
+        few = 4 if "network" in chosen and steps == 100 else 0
+        assert other[0][1] == pytest.approx(keras[0][1], rel=close, abs=few), f"correct, {steps}"
         assert other[2][0] == pytest.approx(keras[2][0], rel=5 * close), f"validation loss, {steps}"
-        assert other[2][1] == pytest.approx(keras[2][1], abs=0.0051), f"accuracy, {steps}"
+        assert other[2][1] == pytest.approx(keras[2][1], abs=0.0101), f"accuracy, {steps}"
         assert keras[1].keys() == other[1].keys()
         for name, value in keras[1].items():
             # A bias before batch normalization has no effect. Its gradient consists of rounding
             # errors, which Adam turns into steps.
-            idle = name.endswith("bias") and chosen.get("normalization") == "batch"
+            idle = name.startswith("bias") and chosen.get("normalization") == "batch"
             if idle:
                 continue
             off = np.abs(other[1][name] - value)
@@ -260,7 +306,7 @@ def test_each_convention_matters(torch, digits, name):
         return max(
             float(np.abs(found[-1][1][key] - value).max())
             for key, value in keras[-1][1].items()
-            if key.endswith(shows)
+            if key.startswith(shows)
         )
 
     idle = shows == "bias"

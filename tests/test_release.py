@@ -230,7 +230,7 @@ def patched(folder: Path) -> Path:
 BUILD = """
 from bnmatrix.training.keras.network import build_network
 from bnmatrix.training.settings import Settings
-network = build_network(Settings(normalization="rms", epochs=1), features=4, classes=3)
+network = build_network(Settings(normalization="rms", epochs=1), shape=(4,), classes=3)
 print([type(layer).__name__ for layer in network.layers])
 """
 

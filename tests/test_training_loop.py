@@ -28,7 +28,7 @@ def trainer_for(prepared, chosen):
     from bnmatrix.training.keras.trainer import Trainer
 
     scaling = fit_scaling(chosen.input_scaling, prepared.x_train, prepared.maximum)
-    return Trainer(chosen, prepared.classes, prepared.x_train, prepared.y_train, scaling)
+    return Trainer(chosen, (64,), prepared.classes, prepared.x_train, prepared.y_train, scaling)
 
 
 #: Settings whose training is compared with ``fit``.
@@ -130,7 +130,7 @@ def plain_keras(case):
         return Activation("relu")
 
     def dropout():
-        return Dropout(0.3, seed=0)
+        return Dropout(0.3)
 
     return {
         "none, adam": (hidden([relu]), optimizers.Adam(0.001)),
@@ -203,7 +203,7 @@ def test_same_weights_as_keras_fit(digits, case):
         jit_compile=True,
     )
     network.set_weights(trainer.network.get_weights())
-    for ours, theirs in zip(trainer.network.layers, network.layers, strict=False):
+    for ours, theirs in zip(trainer.network.layers[1:], network.layers, strict=False):
         if isinstance(theirs, keras.layers.Dropout):
             theirs.seed_generator.state.assign(ours.seed_generator.state)
     start = [weight.copy() for weight in network.get_weights()]
@@ -258,7 +258,7 @@ def test_the_rate_of_each_step_falls_along_half_a_cosine(digits, framework):
     )
     scaling = fit_scaling("unit", one.x_train, 16)
     x = scaling.apply(one.x_train)
-    trainer = configured(framework).trainer(chosen, 10, one.x_train, one.y_train, scaling)
+    trainer = configured(framework).trainer(chosen, (64,), 10, one.x_train, one.y_train, scaling)
 
     def layer():
         """Return kernel and biases."""
@@ -317,12 +317,12 @@ def test_dropout_before_needs_a_normalization():
     from bnmatrix.training.keras.network import build_network
 
     plain, before = (
-        [type(layer).__name__ for layer in build_network(chosen, 64, 10).layers]
+        [type(layer).__name__ for layer in build_network(chosen, (64,), 10).layers[1:]]
         for chosen in (settings(dropout=0.5), settings(dropout=0.5, dropout_order="before"))
     )
     assert plain == before == ["Dense", "Activation", "Dropout"] * 2 + ["Dense"]
     chosen = settings(dropout=0.5, dropout_order="before", normalization="batch")
-    names = [type(layer).__name__ for layer in build_network(chosen, 64, 10).layers]
+    names = [type(layer).__name__ for layer in build_network(chosen, (64,), 10).layers[1:]]
     hidden = ["Dense", "Dropout", "BatchNormalization", "Activation"]
     assert names == hidden * 2 + ["Dense"]
 
@@ -338,8 +338,8 @@ def test_arms_share_weights_order_and_masks():
         {"normalization": "layer", "placement": "after"},
     ):
         chosen = settings(hidden_layers=[16, 8], dropout=0.5, **changes)
-        network = build_network(chosen, 64, 10)
-        initialize(network, chosen, Streams(SEED, 2))
+        network = build_network(chosen, (64,), 10)
+        initialize(network, chosen, Streams(SEED, 2), (64,), 10)
         kernels.append([w.numpy() for w in network.trainable_variables if w.name == "kernel"])
         dropout = [layer for layer in network.layers if isinstance(layer, Dropout)]
         masks.append([layer.seed_generator.state.numpy().tolist() for layer in dropout])
@@ -369,11 +369,11 @@ def test_initial_weights_have_the_spread_of_the_initializer(initializer, expecte
     from bnmatrix.training.keras.network import build_network, initialize
 
     chosen = settings(hidden_layers=[300], initializer=initializer)
-    network = build_network(chosen, 64, 10)
-    initialize(network, chosen, Streams(SEED, 1))
-    kernel = network.layers[0].kernel.numpy()
+    network = build_network(chosen, (64,), 10)
+    initialize(network, chosen, Streams(SEED, 1), (64,), 10)
+    kernel = network.layers[1].kernel.numpy()
     assert kernel.std() == pytest.approx(expected, rel=0.03)
-    assert (network.layers[0].bias.numpy() == 0).all()
+    assert (network.layers[1].bias.numpy() == 0).all()
 
 
 def test_a_replicate_does_not_depend_on_earlier_ones(digits):
@@ -517,7 +517,7 @@ def test_dropout_equals_that_of_keras(tensorflow):
     """Each call draws a new mask with the rate, and scales up the remaining units."""
     from bnmatrix.training.keras.network import Dropout
 
-    layer = Dropout(0.3, seed=1)
+    layer = Dropout(0.3)
     ones = np.ones((200, 500), np.float32)
 
     @tensorflow.function(jit_compile=True)
@@ -575,7 +575,7 @@ def test_one_source_of_variance_alone(varied):
     """Between replicates, only the streams of this source differ."""
     sources = {
         "weights": {Purpose.WEIGHTS},
-        "order": {Purpose.ORDER, Purpose.DROPOUT, Purpose.PROBE},
+        "order": {Purpose.ORDER, Purpose.DROPOUT, Purpose.PROBE, Purpose.AUGMENTATION},
         "examples": {Purpose.DRAW, Purpose.SPLIT, Purpose.FOLDS, Purpose.SUBSET},
         "tuning": set(),
         "all": set(Purpose),

@@ -38,6 +38,8 @@ class Prepared:
         y_train, y_validation, y_test: labels, int32.
         classes: number of classes.
         maximum: largest value of a pixel; 0 if features are not pixels.
+        shape: shape of an example, of which the product is the number of features; empty if an
+            example is just its features.
     """
 
     x_train: np.ndarray
@@ -48,6 +50,7 @@ class Prepared:
     y_test: np.ndarray
     classes: int
     maximum: float
+    shape: tuple[int, ...] = ()
 
 
 def save(prepared: Prepared, path: Path) -> None:
@@ -61,7 +64,8 @@ def load_prepared(path: Path) -> Prepared:
     with np.load(path, allow_pickle=False) as content:
         arrays = {name: content[name] for name in content.files}
     return Prepared(
-        **{name: value for name, value in arrays.items() if name not in ("classes", "maximum")},
+        **{name: value for name, value in arrays.items() if name[:2] in ("x_", "y_")},
         classes=int(arrays["classes"]),
         maximum=float(arrays["maximum"]),
+        shape=tuple(int(size) for size in arrays["shape"]),
     )

@@ -63,6 +63,7 @@ def prepare(spec: PreparationBase, arrays: Arrays) -> Prepared:
         y_test=y_test,
         classes=spec.classes,
         maximum=spec.maximum or 0.0,
+        shape=spec.shape,
     )
 
 

@@ -1,5 +1,6 @@
 """What every preparation is told: all that decides how a data set is verified and split."""
 
+import math
 from typing import Annotated
 
 from pydantic import Field
@@ -30,8 +31,8 @@ class PreparationBase(Model):
     """Downloaded files to verify before anything is read."""
     examples: ExampleCounts
     """Numbers of examples that the data must have."""
-    features: Count
-    """Number of features of one example, flattened."""
+    shape: tuple[Count, ...]
+    """Shape of one example."""
     classes: Count
     """Number of classes."""
     maximum: Positive | None = None
@@ -40,6 +41,11 @@ class PreparationBase(Model):
     """How the test part is set apart; None if the data set has its own."""
     validation: Split
     """How the validation part is set apart from the training data."""
+
+    @property
+    def features(self) -> int:
+        """Number of features of one example, flattened."""
+        return math.prod(self.shape)
 
     @property
     def stage(self) -> str:

@@ -5,7 +5,6 @@ costs (``bnmatrix costs --logs logs/train`` prints both).
 """
 
 import csv
-import itertools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from bnmatrix.config.datasets import Dataset
 from bnmatrix.config.project import Project
 from bnmatrix.plan.blocks import Block
 from bnmatrix.plan.jobs import Job, jobs
-from bnmatrix.plan.sizes import parts, training_examples
+from bnmatrix.plan.sizes import network_sizes, parts, training_examples
 from bnmatrix.training.minibatches import total_steps
 from bnmatrix.training.settings import Settings
 from bnmatrix.training.spec import Tuning
@@ -28,6 +27,9 @@ _COMPILE_LAYER_SECONDS = 0.4
 _STEP_SECONDS = 20e-6
 _TORCH_START_SECONDS, _TORCH_STEP_SECONDS, _TORCH_MB = 2.0, 150e-6, 400
 _FLOPS = 8e10
+_CONVOLUTION_FLOPS = 3e10
+_ACTIVATION_COPIES = 8
+_EVALUATED_AT_ONCE = 100
 _MEASURE_SECONDS = 0.3  # per run with measures
 # For each variant of which the measure ``step_time`` times steps, in the training loop of this
 # package and in the slower ``fit`` of Keras.
@@ -93,14 +95,15 @@ def training_cost(project: Project, job: Job, block: Block | None = None) -> Cos
     seconds = _START_SECONDS
     for variant in job.variants:
         settings = variant.settings
-        seconds += _COMPILE_SECONDS + _COMPILE_LAYER_SECONDS * len(settings.hidden_layers)
+        hidden = len(network_sizes(dataset, settings)) - 1
+        seconds += _COMPILE_SECONDS + _COMPILE_LAYER_SECONDS * hidden
         runs = replicates + _tuning_runs(study.tuning, settings, block)
         torch = settings.framework == "torch"
         seconds += runs * _run_seconds(dataset, settings) + torch * _TORCH_START_SECONDS
         seconds += _MEASURE_SECONDS * replicates * bool(study.measures)
         if first and "step_time" in study.measures:
-            flop = 6 * _weights(dataset, settings) * settings.batch_size
-            seconds += _TIMED_STEPS * (_TIMED_STEP_SECONDS + 2 * flop / _FLOPS)
+            flop = 6 * _multiplications(dataset, settings) * settings.batch_size
+            seconds += _TIMED_STEPS * (_TIMED_STEP_SECONDS + 2 * flop / _flops(settings))
     values = dataset.features * (dataset.examples.train + dataset.examples.test)
     torch = any(variant.settings.framework == "torch" for variant in job.variants)
     mem_mb = (
@@ -108,6 +111,7 @@ def training_cost(project: Project, job: Job, block: Block | None = None) -> Cos
         + torch * _TORCH_MB
         + _COPIES * 4 * values / 1e6
         + (_MEASURING_MB if study.measures else 0)
+        + max(_activations_mb(dataset, variant.settings) for variant in job.variants)
     )
     return Cost(seconds, math.ceil(mem_mb / 100) * 100)
 
@@ -131,23 +135,40 @@ def _tuning_runs(tuning: Tuning, settings: Settings, block: Block) -> int:
 def _run_seconds(dataset: Dataset, settings: Settings) -> float:
     """Return the seconds of one run.
 
-    A weight costs 6 FLOP per training example and 2 FLOP per evaluated example. Each step also has
-    a constant cost per layer.
+    A multiplication of the forward pass costs 6 FLOP per training example and 2 FLOP per evaluated
+    example. Each step also has a constant cost per layer.
     """
     _, validation = parts(dataset, settings.validation, settings.folds)
     examples = training_examples(dataset, settings)
     batch = settings.batch_size
     steps = total_steps(settings, examples)
     evaluations = settings.epochs or steps / (settings.evaluate_every or steps)
-    weights = _weights(dataset, settings)
-    flop = 6 * weights * batch * steps + 2 * weights * evaluations * 2 * validation
+    multiplications = _multiplications(dataset, settings)
+    flop = multiplications * (6 * batch * steps + 2 * evaluations * 2 * validation)
     step = _STEP_SECONDS if settings.framework == "keras" else _TORCH_STEP_SECONDS
-    return steps * step * (1 + len(settings.hidden_layers)) + flop / _FLOPS
+    if settings.network != "dense":
+        step = _TORCH_STEP_SECONDS
+    layers = len(network_sizes(dataset, settings))
+    return steps * step * layers + flop / _flops(settings)
 
 
-def _weights(dataset: Dataset, settings: Settings) -> int:
-    widths = [dataset.features, *settings.hidden_layers, len(dataset.classes)]
-    return sum(a * b for a, b in itertools.pairwise(widths))
+def _multiplications(dataset: Dataset, settings: Settings) -> int:
+    """Return the multiplications of one example in a forward pass."""
+    return sum(size.multiplications for size in network_sizes(dataset, settings))
+
+
+def _flops(settings: Settings) -> float:
+    """Return the floating-point operations per second of training."""
+    return _FLOPS if settings.network == "dense" else _CONVOLUTION_FLOPS
+
+
+def _activations_mb(dataset: Dataset, settings: Settings) -> float:
+    """Return the memory of the activations of a mini-batch and of their gradients, in MB."""
+    if settings.network == "dense":
+        return 0.0
+    outputs = sum(size.outputs for size in network_sizes(dataset, settings))
+    batch = max(settings.batch_size, _EVALUATED_AT_ONCE)
+    return _ACTIVATION_COPIES * 4 * batch * outputs / 1e6
 
 
 def expected(project: Project, studies: Iterable[str]) -> list[dict[str, Any]]:

@@ -9,7 +9,8 @@ from typing import Any
 
 from bnmatrix.config.own_data import InspectedDataset
 from bnmatrix.datasets.splitting import Split
-from bnmatrix.plan.sizes import parts
+from bnmatrix.plan.sizes import network_sizes, parts
+from bnmatrix.training.settings import Settings
 
 #: Data sets with fewer examples are cross-validated, because a single test part says little.
 _FEW = 2_000
@@ -25,6 +26,14 @@ _RATES = [0.000316, 0.000562, 0.001, 0.00178, 0.00316, 0.00562, 0.01, 0.0178, 0.
 
 #: Number of steps of training at batch size 32, and the limits of the number of epochs.
 _STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS = 1_500, 10, 100
+
+#: Multiplications of a training from which on the learning rate is not tuned: some seconds.
+_MOST = 5e10
+
+#: Filters of the blocks of the default convolutional network, of which a small image has fewer.
+_FILTERS = (16, 32, 64)
+#: Pixels on the shorter side: the fewest that are convolved, and the most at full resolution.
+_LEAST_SIDE, _LARGE_SIDE = 4, 64
 
 _VALIDATION = Split(fraction=0.2, take="stratified")
 _FOLDS = 5
@@ -122,20 +131,19 @@ def _settings(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return default settings, and the reasons for some of them."""
     wide, short = training >= _MANY, training < _SHORT
-    epochs = math.ceil(_STEPS * 32 / training)
-    settings: dict[str, Any] = {
-        "hidden_layers": [256, 128] if wide else [64, 64],
+    epochs = min(max(math.ceil(_STEPS * 32 / training), _FEWEST_EPOCHS), _MOST_EPOCHS)
+    network, network_reason = _network(dataset, training, wide)
+    settings: dict[str, Any] = network | {
         "optimizer": "adam",
         "input_scaling": "unit" if dataset.maximum else "standardized",
         "validation": _VALIDATION.model_dump(exclude_defaults=True),
         "normalization_momentum": 0.9 if short else 0.99,
         "last_batch": "drop",
         "schedule": "cosine",
-        "epochs": min(max(epochs, _FEWEST_EPOCHS), _MOST_EPOCHS),
+        "epochs": epochs,
     }
     reasons = {
-        "hidden_layers": f"{'wide' if wide else 'small'}, for {training} training examples of "
-        f"{dataset.features} features",
+        **dict.fromkeys(network, network_reason),
         "epochs": f"about {_STEPS} steps at batch size 32, within {_FEWEST_EPOCHS} to "
         f"{_MOST_EPOCHS} epochs",
         "input_scaling": "pixels" if dataset.maximum else "features of different units",
@@ -147,7 +155,7 @@ def _settings(
         "schedule": "the learning rate falls to 0, so that accuracy no longer rises at the end",
         "last_batch": "the statistics of a few examples would harm batch normalization alone",
     }
-    if training <= _TUNED:
+    if training <= _TUNED and _multiplications(dataset, network) * training * epochs < _MOST:
         settings["tuned"] = True
         reasons["tuned"] = (
             "each variant has its own best learning rate, by its validation accuracy, so that it "
@@ -170,6 +178,35 @@ def _settings(
             "repeated cross-validation"
         )
     return settings, reasons
+
+
+def _network(dataset: InspectedDataset, training: int, wide: bool) -> tuple[dict[str, Any], str]:
+    """Return the setting of the default network, and its reason."""
+    if not dataset.maximum or len(dataset.shape) < 2 or min(dataset.shape[:2]) < _LEAST_SIDE:
+        return {"hidden_layers": [256, 128] if wide else [64, 64]}, (
+            f"{'wide' if wide else 'small'}, for {training} training examples of "
+            f"{dataset.features} features"
+        )
+    side = min(dataset.shape[:2])
+    blocks: list[dict[str, int]] = []
+    for filters in _FILTERS:
+        # The last block sees maps of four pixels or more a side.
+        halved = side >= 2 * _LEAST_SIDE and len(blocks) < len(_FILTERS) - 1
+        blocks.append({"filters": filters, "pooling": 2} if halved else {"filters": filters})
+        if not halved:
+            break
+        side //= 2
+    if min(dataset.shape[:2]) > _LARGE_SIDE:
+        blocks[0] |= {"kernel": 5, "stride": 2}
+    pixels = " × ".join(map(str, dataset.shape[:2]))
+    reason = f"a small convolutional network, for images of {pixels} pixels"
+    return {"network": {"convolutional": blocks}}, reason
+
+
+def _multiplications(dataset: InspectedDataset, network: Mapping[str, Any]) -> int:
+    """Return the multiplications of one example in the default network."""
+    settings = Settings.model_validate({**network, "epochs": 1})
+    return sum(size.multiplications for size in network_sizes(dataset, settings))
 
 
 def _batch_sizes(training: int) -> list[int]:

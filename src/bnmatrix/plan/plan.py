@@ -174,7 +174,8 @@ class Plan:
     def spec(self, study: str, name: str, block: Block | None = None) -> JobSpec:
         """Return the specification of a job for a block of replicates; None: all of them."""
         spec = self.job(study, name).spec(self.project, block)
-        return spec.model_copy(update={"code": training_code(spec.stage, spec.framework)})
+        code = training_code(spec.stage, spec.framework, spec.own_files)
+        return spec.model_copy(update={"code": code})
 
     def blocks(self, study: str, name: str) -> tuple[Block, ...]:
         """Return the blocks in which the replicates of a job are trained, finished ones included.

@@ -8,6 +8,8 @@ from bnmatrix.config.project import Project
 from bnmatrix.datasets.splitting import Split
 from bnmatrix.errors import UserError
 from bnmatrix.training.minibatches import steps_per_epoch, total_steps
+from bnmatrix.training.networks import LayerSize, OwnNetwork, image_shape, layer_sizes
+from bnmatrix.training.own_network import check_function
 from bnmatrix.training.settings import Settings
 
 
@@ -47,6 +49,16 @@ def overlap(dataset: Dataset, settings: Settings) -> float | None:
     else:
         share = (drawn + validation) / available
     return test / (drawn + validation) if share > 0.5 else None
+
+
+def network_sizes(dataset: Dataset, settings: Settings) -> list[LayerSize]:
+    """Return the sizes of the layers of a variant's network.
+
+    Raises:
+        ValueError: the network does not fit the examples of the data set.
+    """
+    classes = len(dataset.classes)
+    return layer_sizes(settings.network, settings.hidden_layers, dataset.shape, classes)
 
 
 def last_batch(settings: Settings, examples: int) -> int:
@@ -91,6 +103,28 @@ def _check_own(dataset: Dataset, settings: Settings, where: str) -> None:
         )
 
 
+def _check_network(dataset: Dataset, settings: Settings, where: str) -> None:
+    """Check that a network can be built for the examples of a data set."""
+    try:
+        sizes = network_sizes(dataset, settings)
+        if settings.augmentation != "none":
+            image_shape(dataset.shape)
+    except ValueError as error:
+        raise UserError(f"{where}: network: {error}") from None
+    if isinstance(settings.network, OwnNetwork):
+        try:
+            check_function(settings.network)
+        except UserError as error:
+            raise UserError(f"{where}: {error}") from None
+    groups = settings.normalization_groups
+    units = [size.units for size in sizes if size.normalized]
+    if settings.normalization == "group" and any(number % groups for number in units):
+        raise UserError(
+            f"{where}: normalization_groups: {groups} groups do not divide hidden layers of "
+            f"{', '.join(map(str, units))} units"
+        )
+
+
 def check_sizes(project: Project, study: str, settings: Settings, where: str) -> None:
     """Check that a variant's settings fit its data set.
 
@@ -103,12 +137,7 @@ def check_sizes(project: Project, study: str, settings: Settings, where: str) ->
         raise UserError(
             f"{where}: measures: {', '.join(measures)}: need `framework: keras`, not `torch`"
         )
-    groups = settings.normalization_groups
-    if settings.normalization == "group" and any(n % groups for n in settings.hidden_layers):
-        raise UserError(
-            f"{where}: normalization_groups: {groups} groups do not divide hidden layers of "
-            f"{', '.join(map(str, settings.hidden_layers))} units"
-        )
+    _check_network(dataset, settings, where)
     _check_own(dataset, settings, where)
     training, validation = parts(dataset, settings.validation, settings.folds)
     if training < 1:

@@ -3,6 +3,7 @@
 import hashlib
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from bnmatrix.files import as_json
 from bnmatrix.plan.fingerprint import fingerprint
@@ -27,7 +28,14 @@ def library_versions(framework: str) -> dict[str, str]:
 
 
 @cache
-def training_code(stage: str, framework: str) -> str:
-    """Return a digest of the code of a stage and of the libraries that it computes with."""
-    content = as_json([fingerprint(stage), library_versions(framework)])
+def training_code(stage: str, framework: str, own: tuple[str, ...] = ()) -> str:
+    """Return a digest of the code of a stage and of the libraries that it computes with.
+
+    Args:
+        stage: name of a module of :mod:`bnmatrix.stages`.
+        framework: name of the framework.
+        own: paths of Python files that build a user's own networks.
+    """
+    files = [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in own]
+    content = as_json([fingerprint(stage), library_versions(framework), *files])
     return hashlib.sha256(content.encode()).hexdigest()[:16]

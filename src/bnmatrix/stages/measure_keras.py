@@ -11,6 +11,7 @@ def run(spec: JobSpec, *, data: Path, threads: int, gpus: int, folder: Path) -> 
 
     Args: as :func:`bnmatrix.stages.train_keras.run`.
     """
+    threads = spec.threads(threads, gpus)
     configure(threads, gpus)
 
     from bnmatrix.training.framework import Framework

@@ -16,6 +16,7 @@ def run(spec: JobSpec, *, data: Path, threads: int, gpus: int, folder: Path) -> 
         gpus: number of GPUs of the job; 0: use the processor only.
         folder: the folder for the tables.
     """
+    threads = spec.threads(threads, gpus)
     configure(threads, gpus)
 
     from bnmatrix.training.framework import Framework

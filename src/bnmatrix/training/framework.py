@@ -54,6 +54,7 @@ class Trainer(Protocol):
     def __init__(
         self,
         settings: Settings,
+        shape: Sequence[int],
         classes: int,
         x: NDArray[Any],
         y: NDArray[np.int32],

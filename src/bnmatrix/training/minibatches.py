@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bnmatrix.training.augmentation import Augmentation
 from bnmatrix.training.seeds import Purpose, Streams
 from bnmatrix.training.settings import Settings
 
@@ -26,6 +27,8 @@ class Segment:
         stop: one past the last full mini-batch.
         tail: whether the epoch's last, smaller mini-batch follows.
         evaluate: whether to evaluate after the segment.
+        changes: how each of the epoch's examples is augmented (see
+            :meth:`bnmatrix.training.augmentation.Augmentation.draw`); None: not at all.
     """
 
     order: NDArray[np.int32]
@@ -33,6 +36,7 @@ class Segment:
     stop: int
     tail: bool
     evaluate: bool
+    changes: NDArray[np.int8] | None = None
 
     @property
     def steps(self) -> int:
@@ -41,8 +45,21 @@ class Segment:
 
     def rows(self, batch_size: int) -> NDArray[np.int32]:
         """Return the indices of the examples in its mini-batches."""
+        return self.order[self._part(batch_size)]
+
+    def changed(self, batch_size: int) -> NDArray[np.int8]:
+        """Return how the examples in its mini-batches are augmented.
+
+        Raises:
+            ValueError: they are not augmented.
+        """
+        if self.changes is None:
+            raise ValueError("the examples of this segment are not augmented")
+        return self.changes[self._part(batch_size)]
+
+    def _part(self, batch_size: int) -> slice:
         stop = None if self.tail else self.stop * batch_size
-        return self.order[self.start * batch_size : stop]
+        return slice(self.start * batch_size, stop)
 
 
 def steps_per_epoch(settings: Settings, examples: int) -> int:
@@ -91,6 +108,10 @@ def segments(
     step = 0
     for epoch in itertools.count():
         order = _order(settings, examples, per_epoch, streams.generator(Purpose.ORDER, epoch))
+        changes = None
+        if isinstance(settings.augmentation, Augmentation):
+            rng = streams.generator(Purpose.AUGMENTATION, epoch)
+            changes = settings.augmentation.draw(rng, len(order))
         full = len(order) // batch_size
         position = 0
         while position < per_epoch:
@@ -103,6 +124,7 @@ def segments(
                 stop=min(position, full),
                 tail=position > full,
                 evaluate=step % interval == 0 or step == total,
+                changes=changes,
             )
             if step == total:
                 return

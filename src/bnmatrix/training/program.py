@@ -90,8 +90,9 @@ class Program:
         #: The examples of the run that was started last.
         self.current = examples_of(prepared, settings, Streams(seed, 1))
         x_train, y_train = self.current.x_train, self.current.y_train
+        shape = prepared.shape or x_train.shape[1:]
         self.trainer = framework.trainer(
-            settings, prepared.classes, x_train, y_train, self.current.scaling
+            settings, shape, prepared.classes, x_train, y_train, self.current.scaling
         )
         measuring = framework.measuring
         self._observer = measuring.observer(self.trainer) if measuring else None

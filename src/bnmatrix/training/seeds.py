@@ -30,6 +30,7 @@ class Purpose(IntEnum):
     PROBE = 5
     DRAW = 6
     SPLIT = 7
+    AUGMENTATION = 8
 
 
 #: The source of variance that a stream belongs to. Streams of examples do not depend on tuning.
@@ -37,6 +38,7 @@ _SOURCE_OF = {
     Purpose.WEIGHTS: "weights",
     Purpose.ORDER: "order",
     Purpose.DROPOUT: "order",
+    Purpose.AUGMENTATION: "order",
     Purpose.PROBE: "order",
 }
 

@@ -13,11 +13,16 @@ from bnmatrix.datasets.scaling import INPUT_SCALINGS, ShiftedScaling
 from bnmatrix.datasets.splitting import Split
 from bnmatrix.models import BelowOne, Count, Model, Positive, name_or, one_of
 from bnmatrix.training.activations import ACTIVATIONS
+from bnmatrix.training.augmentation import Augmentation
 from bnmatrix.training.conventions import FRAMEWORKS, TORCH_KNOWS
 from bnmatrix.training.initializers import INITIALIZERS, NormalInitializer
+from bnmatrix.training.networks import ConvolutionalNetwork, Network, OwnNetwork
 from bnmatrix.training.normalizations import NORMALIZATION_SETTINGS, NORMALIZATIONS
 from bnmatrix.training.optimizers import OPTIMIZERS
 from bnmatrix.training.seeds import SOURCES
+
+#: Settings of the networks that this package builds. A user's own network decides about them.
+_BUILT_IN = ("activation", "placement", "dropout", "dropout_order", "initializer", "biases")
 
 #: The minimized losses: the cross-entropy of the softmax of the logits, or the cross-entropy of the
 #: softmax applied twice. The latter happens if a network ends in a softmax and its loss applies
@@ -54,8 +59,12 @@ class Settings(Model):
     """Normalization of each hidden layer."""
     batch_size: Count = 32
     """Number of examples in a mini-batch."""
+    network: Network = "dense"
+    """`dense`: the `hidden_layers`. `{convolutional: [{filters: 16}, …], dense: []}`: blocks of
+    convolutions, and dense layers or global average pooling. `{own: path/to/file.py:function}`:
+    what your own Python function builds."""
     hidden_layers: tuple[Count, ...] = (64, 64)
-    """Number of units of each hidden layer."""
+    """Number of units of each hidden layer of a dense network."""
     activation: Annotated[str, one_of(ACTIVATIONS)] = "relu"
     """Activation function of the hidden layers."""
     placement: Literal["before", "after"] = "before"
@@ -65,7 +74,8 @@ class Settings(Model):
     normalization_epsilon: Positive = 1e-3
     """ε, which is added to the variance under the root."""
     normalization_groups: Count = 8
-    """Number of groups of group normalization; it must divide the units of each hidden layer."""
+    """Number of groups of group normalization; it must divide the units or filters of each hidden
+    layer."""
     dropout: BelowOne = 0.0
     """Share of activations that dropout removes in each hidden layer."""
     dropout_order: Literal["after", "before"] = "after"
@@ -76,7 +86,7 @@ class Settings(Model):
     ] = "glorot_uniform"
     """Initial weights: a Keras initializer, or `{normal: standard deviation}`."""
     biases: bool = True
-    """Whether dense layers have biases."""
+    """Whether dense layers and convolutions have biases."""
     optimizer: Annotated[str, one_of(OPTIMIZERS)] = "adam"
     """Optimizer, with Keras's defaults (`momentum` is SGD with momentum 0.9)."""
     learning_rate: Positive = 1e-3
@@ -94,6 +104,12 @@ class Settings(Model):
     """`raw`; `unit`: into [0, 1]; `standardized`: each feature to mean 0 and variance 1;
     `centered`: each feature to mean 0. Fitted only on the training examples. Or `{mean: 0.1307,
     deviation: 0.3081}`: into [0, 1], minus the mean, divided by the deviation."""
+    augmentation: Annotated[
+        str | Augmentation,
+        name_or(("none",), Augmentation, "{shift: pixels, flip: true or false}"),
+    ] = "none"
+    """Random changes of training images, new ones each time that an image is used: `none`, or
+    `{shift: 2, flip: true}`. All variants of a replicate change an image alike."""
     training_examples: Count | None = None
     """Number of examples of the training part to train on; by default, all."""
     training_take: Literal["random", "first"] = "random"
@@ -138,6 +154,17 @@ class Settings(Model):
         return self
 
     @model_validator(mode="after")
+    def _own_network(self) -> Self:
+        if isinstance(self.network, OwnNetwork):
+            for name in _BUILT_IN:
+                if getattr(self, name) != type(self).model_fields[name].default:
+                    raise ValueError(
+                        f"{name}: has no effect on your own network ({self.network.own}), which "
+                        f"decides about it; leave `{name}` out"
+                    )
+        return self
+
+    @model_validator(mode="after")
     def _length(self) -> Self:
         if (self.epochs is None) == (self.steps is None):
             raise ValueError("give the length of training as either `epochs` or `steps`")
@@ -177,6 +204,10 @@ class Settings(Model):
             if self.dropout:
                 used.add("dropout_order")
         unused = set(NORMALIZATION_SETTINGS) - used
+        if self.network != "dense":
+            unused.add("hidden_layers")
+        if isinstance(self.network, OwnNetwork):
+            unused.update(_BUILT_IN)
         if self.tuned:
             unused.add("learning_rate")
         if self.minibatches == "with_replacement":
@@ -224,6 +255,8 @@ def label(value: Any) -> Label:
         return f"mean-{_number(value.mean)}-deviation-{_number(value.deviation)}"
     if isinstance(value, NormalInitializer):
         return f"normal-{value.normal}"
+    if isinstance(value, ConvolutionalNetwork | OwnNetwork | Augmentation):
+        return value.label
     scalar: Label = value
     return scalar
 

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from bnmatrix.files import as_json
 from bnmatrix.models import Count, Model, Positive, Seed
+from bnmatrix.training.networks import OwnNetwork
 from bnmatrix.training.settings import Settings
 
 #: A number of steps, or the end of training.
@@ -112,6 +113,26 @@ class JobSpec(Model):
         """Digest of all that decides a replicate's results except its number and the data."""
         content = self.model_dump(mode="json", exclude={"first", "replicates"})
         return hashlib.sha256(as_json(content).encode()).hexdigest()[:16]
+
+    @property
+    def own_files(self) -> tuple[str, ...]:
+        """Paths of the Python files that build a user's own networks."""
+        networks = {variant.settings.network for variant in self.variants}
+        return tuple(sorted({n.file for n in networks if isinstance(n, OwnNetwork)}))
+
+    def threads(self, asked: int, gpus: int) -> int:
+        """Return the threads to compute with.
+
+        oneDNN adds up parts of a convolution, as many as there are threads, and so gives other
+        numbers for each number of threads. On a processor, one thread therefore computes all
+        networks that are not dense; jobs run side by side.
+
+        Args:
+            asked: threads that the job was given.
+            gpus: GPUs that it was given.
+        """
+        dense = all(variant.settings.network == "dense" for variant in self.variants)
+        return asked if dense or gpus else 1
 
     @property
     def stage(self) -> str:

@@ -1,87 +1,231 @@
 """From settings to a Keras network and optimizer, and a replicate's initial weights."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from bnmatrix.errors import UserError
 from bnmatrix.training.initializers import initial_weights
+from bnmatrix.training.networks import (
+    Block,
+    ConvolutionalNetwork,
+    OwnNetwork,
+    image_shape,
+    own_shape,
+    projected,
+)
 from bnmatrix.training.normalizations import NORMALIZATIONS
 from bnmatrix.training.optimizers import OPTIMIZERS
+from bnmatrix.training.own_network import build_own, check_logits
 from bnmatrix.training.seeds import Purpose, Streams
 from bnmatrix.training.settings import Settings
 
 
-class Dropout(keras.layers.Dropout):
-    """Keras's dropout, with masks drawn by ThreeFry.
+def compiled_by_xla(settings: Settings) -> bool:
+    """Return whether a network is compiled by XLA; otherwise, it is a TensorFlow graph.
 
-    TensorFlow's default generator, compiled by XLA for a processor, takes 200 times as long: most
-    of a step's time.
+    On a processor, XLA convolves at less than a hundredth of the speed of oneDNN, whose
+    convolutions a graph uses. A user's own network can have any layers; XLA cannot compile all.
     """
+    return settings.network == "dense"
+
+
+class Dropout(keras.layers.Dropout):
+    """Keras's dropout, with masks drawn by a generator that is fast where it runs.
+
+    Args:
+        rate: share of activations that are dropped.
+        algorithm: ThreeFry for XLA on a processor, where TensorFlow's default takes 200 times as
+            long: most of a step's time. Philox for a graph, which has no ThreeFry.
+    """
+
+    def __init__(self, rate: float, algorithm: str = "threefry") -> None:
+        # initialize() sets the seed for each replicate.
+        super().__init__(rate, seed=0)
+        self._algorithm = algorithm
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Drop units while training, and scale up the others by 1 / (1 − rate)."""
-        if not training:
+        if not training or not self.rate:
             return inputs
         seed = tf.cast(self.seed_generator.next(), tf.int32)
         return tf.nn.experimental.stateless_dropout(
-            inputs, self.rate, seed=seed, rng_alg="threefry"
+            inputs, self.rate, seed=seed, rng_alg=self._algorithm
         )
 
 
-def build_network(settings: Settings, features: int, classes: int) -> keras.Sequential:
-    """Return a dense network that maps features to logits.
-
-    A hidden layer is dense → normalization → activation → dropout, or, with the normalization
-    placed after the activation, dense → activation → normalization → dropout; with the dropout
-    ordered before, it follows the dense layer.
+def input_shape(settings: Settings, shape: Sequence[int]) -> tuple[int, ...]:
+    """Return the shape in which a network is given an example.
 
     Args:
         settings: the variant's settings.
-        features: number of input features.
-        classes: number of logits.
+        shape: shape of an example of the data set.
     """
-    layers: list[Any] = [keras.Input((features,))]
-    for units in settings.hidden_layers:
-        layers.append(keras.layers.Dense(units, use_bias=settings.biases))
-        activation = keras.layers.Activation(settings.activation)
-        normalization = _normalization(settings)
-        # initialize() sets the seed for each replicate.
-        dropout = [Dropout(settings.dropout, seed=0)] if settings.dropout else []
-        if settings.dropout_order == "before":
-            layers += dropout
-            dropout = []
-        if normalization is None:
-            layers.append(activation)
-        elif settings.placement == "before":
-            layers += [normalization, activation]
-        else:
-            layers += [activation, normalization]
-        layers += dropout
-    layers.append(keras.layers.Dense(classes, use_bias=settings.biases))
-    return keras.Sequential(layers)
+    if isinstance(settings.network, ConvolutionalNetwork):
+        return image_shape(shape)
+    if isinstance(settings.network, OwnNetwork):
+        return own_shape(shape)
+    return (math.prod(shape),)
 
 
-def _normalization(settings: Settings) -> keras.Layer | None:
+def build_network(settings: Settings, shape: Sequence[int], classes: int) -> keras.Model:
+    """Return a network that maps examples to logits.
+
+    A hidden layer is dense → normalization → activation → dropout, or, with the normalization
+    placed after the activation, dense → activation → normalization → dropout; with the dropout
+    ordered before, it follows the dense layer. The same holds for convolutions.
+
+    Args:
+        settings: the variant's settings.
+        shape: shape of an example.
+        classes: number of logits.
+
+    Raises:
+        UserError: a user's own network cannot be built, or is none.
+    """
+    network = settings.network
+    if isinstance(network, OwnNetwork):
+        return _own(settings, network, own_shape(shape), classes)
+    inputs = keras.Input(input_shape(settings, shape))
+    x: Any = inputs
+    hidden: Sequence[int] = settings.hidden_layers
+    if isinstance(network, ConvolutionalNetwork):
+        for block in network.convolutional:
+            x = _block(settings, block, x)
+        hidden = network.dense
+        pool = keras.layers.Flatten() if hidden else keras.layers.GlobalAveragePooling2D()
+        x = pool(x)
+    for units in hidden:
+        layer = keras.layers.Dense(units, use_bias=settings.biases)
+        before, after = _hidden(settings, layer, maps=False)
+        x = _chain([*before, *after], x)
+    logits = keras.layers.Dense(classes, use_bias=settings.biases)(x)
+    return keras.Model(inputs, logits)
+
+
+def _block(settings: Settings, block: Block, x: Any) -> Any:
+    """Return the output of a block of convolutions."""
+    shortcut, channels = x, x.shape[-1]
+    for number in range(block.repeats):
+        stride = 1 if number else block.stride
+        before, after = _hidden(settings, _convolution(settings, block, stride), maps=True)
+        x = _chain(before, x)
+        if block.residual and number == block.repeats - 1:
+            if projected(block, channels):
+                projection = _convolution(settings, block, block.stride, kernel=1)
+                shortcut = _chain([projection, *_normalization(settings, maps=True)], shortcut)
+            x = keras.layers.Add()([x, shortcut])
+        x = _chain(after, x)
+    return keras.layers.MaxPooling2D(block.pooling)(x) if block.pooling > 1 else x
+
+
+def _convolution(
+    settings: Settings, block: Block, stride: int, kernel: int | None = None
+) -> keras.Layer:
+    size = kernel or block.kernel
+    return keras.layers.Conv2D(
+        block.filters, size, stride, padding="same", use_bias=settings.biases
+    )
+
+
+def _hidden(
+    settings: Settings, layer: keras.Layer, maps: bool
+) -> tuple[list[keras.Layer], list[keras.Layer]]:
+    """Return the layers of a hidden layer: those before and after the sum of a residual block."""
+    algorithm = "threefry" if compiled_by_xla(settings) else "philox"
+    dropout = [Dropout(settings.dropout, algorithm)] if settings.dropout else []
+    first: list[keras.Layer] = [layer]
+    if settings.dropout_order == "before":
+        first, dropout = [*first, *dropout], []
+    activation = keras.layers.Activation(settings.activation)
+    normalization = _normalization(settings, maps)
+    if settings.placement == "before" or not normalization:
+        return [*first, *normalization], [activation, *dropout]
+    return [*first, activation, *normalization], dropout
+
+
+def _normalization(settings: Settings, maps: bool) -> list[keras.Layer]:
+    """Return the normalization as a list of one layer, or of none.
+
+    Args:
+        settings: the variant's settings.
+        maps: whether it normalizes maps, and not units. Layer normalization of maps is over
+            channels, height and width, with a scale and a shift per channel: group normalization
+            with one group (Wu & He 2018). Keras's own would be over channels alone.
+    """
     entry = NORMALIZATIONS[settings.normalization]
     if entry.keras_layer is None:
-        return None
+        return []
     arguments = {argument: getattr(settings, name) for name, argument in entry.settings.items()}
-    return getattr(keras.layers, entry.keras_layer)(**arguments)
+    if maps and settings.normalization == "layer":
+        return [keras.layers.GroupNormalization(groups=1, **arguments)]
+    return [getattr(keras.layers, entry.keras_layer)(**arguments)]
 
 
-def with_batch_statistics(layers: Sequence[keras.Layer], x: Any) -> Any:
-    """Return the layers' output under the statistics of the mini-batch, with no unit dropped.
+def _chain(layers: Sequence[keras.Layer], x: Any) -> Any:
+    for layer in layers:
+        x = layer(x)
+    return x
+
+
+def _own(
+    settings: Settings, network: OwnNetwork, shape: tuple[int, ...], classes: int
+) -> keras.Model:
+    """Return a user's own network."""
+
+    def normalization(_units: int) -> keras.Layer:
+        found = _normalization(settings, maps=len(shape) > 1)
+        return found[0] if found else keras.layers.Identity()
+
+    built = build_own(network, shape, classes, normalization)
+    if not isinstance(built, keras.Model):
+        raise UserError(
+            f"{network.own}: returns {type(built).__name__}, and must return a keras.Model "
+            "(with `framework: torch`, a torch.nn.Module)"
+        )
+    if not built.built:
+        built.build((None, *shape))
+    found = built.compute_output_shape((None, *shape))
+    check_logits(network, found if isinstance(found, tuple) else (None, None, None), classes)
+    return built
+
+
+def flat_layers(network: keras.Model) -> list[keras.Layer]:
+    """Return all layers that have no layers in them, from the input on."""
+    found = network._flatten_layers(include_self=False, recursive=True)
+    return [layer for layer in found if not list(layer._flatten_layers(include_self=False))]
+
+
+def weighted_layers(network: keras.Model) -> list[keras.Layer]:
+    """Return the layers that have a weight matrix: dense layers and convolutions."""
+    return [layer for layer in flat_layers(network) if getattr(layer, "kernel", None) is not None]
+
+
+@contextmanager
+def nothing_dropped(network: keras.Model) -> Iterator[None]:
+    """Let the network drop nothing where it is traced until the block ends."""
+    layers = [layer for layer in flat_layers(network) if getattr(layer, "rate", None)]
+    rates = [layer.rate for layer in layers]
+    for layer in layers:
+        layer.rate = 0.0
+    try:
+        yield
+    finally:
+        for layer, rate in zip(layers, rates, strict=True):
+            layer.rate = rate
+
+
+def with_batch_statistics(network: keras.Model, x: Any) -> Any:
+    """Return the output of a network under the statistics of the mini-batch, with nothing dropped.
 
     Moving averages change, as they do in training.
     """
-    for layer in layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            x = layer(x, training=True)
-        else:
-            x = layer(x, training=False) if isinstance(layer, Dropout) else layer(x)
-    return x
+    with nothing_dropped(network):
+        return network(x, training=True)
 
 
 def build_optimizer(settings: Settings, steps: int) -> tuple[keras.Optimizer, keras.Variable]:
@@ -105,19 +249,39 @@ def build_optimizer(settings: Settings, steps: int) -> tuple[keras.Optimizer, ke
     return optimizer(schedule, **entry.arguments), rate
 
 
-def initialize(network: keras.Sequential, settings: Settings, streams: Streams) -> None:
-    """Give a new network the initial weights of a run, and its dropout layers the run's seeds.
+def initialize(
+    network: keras.Model,
+    settings: Settings,
+    streams: Streams,
+    shape: Sequence[int],
+    classes: int,
+) -> None:
+    """Give a network the initial weights of a run, and its dropout layers the run's seeds.
 
-    Weights of the *i*-th dense layer depend on the run's streams and on *i*, not on other layers,
-    and so do the seeds of the *i*-th dropout layer: networks with and without normalization start
-    from the same weights and drop the same units.
+    Weights of the *i*-th dense layer or convolution depend on the run's streams and on *i*, not on
+    other layers, and so do the seeds of the *i*-th dropout layer: networks with and without
+    normalization start from the same weights and drop the same units. A user's own network has its
+    own initializers; it is built again, with Keras's random numbers started by the run's streams.
+
+    Args:
+        network: the network.
+        settings: the variant's settings.
+        streams: the run's random streams.
+        shape: shape of an example.
+        classes: number of logits.
     """
-    dense = [layer for layer in network.layers if isinstance(layer, keras.layers.Dense)]
-    shapes = [tuple(layer.kernel.shape) for layer in dense]
+    if isinstance(settings.network, OwnNetwork):
+        keras.utils.set_random_seed(streams.integer(Purpose.WEIGHTS))
+        fresh = build_network(settings, shape, classes)
+        for variable, value in zip(network.variables, fresh.variables, strict=True):
+            variable.assign(value)
+        return
+    weighted = weighted_layers(network)
+    shapes = [tuple(layer.kernel.shape) for layer in weighted]
     kernels = initial_weights(settings.initializer, shapes, streams)
-    for layer, kernel in zip(dense, kernels, strict=True):
+    for layer, kernel in zip(weighted, kernels, strict=True):
         layer.kernel.assign(kernel)
-    dropout = [layer for layer in network.layers if isinstance(layer, Dropout)]
+    dropout = [layer for layer in flat_layers(network) if isinstance(layer, Dropout)]
     for number, layer in enumerate(dropout):
         mask_seed = streams.integer(Purpose.DROPOUT, number)
         # A new generator's state: the seed, and a count of draws.

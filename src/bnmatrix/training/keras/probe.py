@@ -2,7 +2,8 @@
 :class:`bnmatrix.training.measures.probe.Probe`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -11,10 +12,39 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from bnmatrix.training.framework import Placed
-from bnmatrix.training.keras.network import with_batch_statistics
+from bnmatrix.training.keras.network import (
+    flat_layers,
+    weighted_layers,
+    with_batch_statistics,
+)
 from bnmatrix.training.keras.trainer import Trainer
 from bnmatrix.training.measures.probe import Gradients, Moments
 from bnmatrix.training.scores import accuracy
+
+#: Images that pass a network at once, at most: activations of a layer can take a megabyte each.
+_MOST_IMAGES = 1_000
+
+
+@contextmanager
+def _recorded_inputs(layers: list[keras.Layer]) -> Iterator[dict[int, tf.Tensor]]:
+    """Record the inputs of layers, by identity, in calls of the network until the block ends."""
+    inputs: dict[int, tf.Tensor] = {}
+
+    def recording(layer: keras.Layer, call: Callable[..., Any]) -> Callable[..., Any]:
+        def recorded(x: Any, *args: Any, **kwargs: Any) -> Any:
+            inputs[id(layer)] = x
+            return call(x, *args, **kwargs)
+
+        return recorded
+
+    calls = [layer.call for layer in layers]
+    for layer, call in zip(layers, calls, strict=True):
+        layer.call = recording(layer, call)
+    try:
+        yield inputs
+    finally:
+        for layer, call in zip(layers, calls, strict=True):
+            layer.call = call
 
 
 class Probe:
@@ -36,11 +66,10 @@ class Probe:
         self.trainer, self.network = trainer, trainer.network
         self.batch_size = trainer.batch_size
         self._weights = [variable.value for variable in self.network.trainable_variables]
-        kernels = [
-            layer.kernel.value
-            for layer in self.network.layers
-            if isinstance(layer, keras.layers.Dense)
-        ]
+        self._weighted = weighted_layers(self.network)
+        kernels = [layer.kernel.value for layer in self._weighted]
+        dense = trainer.settings.network == "dense"
+        self._most_at_once = 10_000 if dense else _MOST_IMAGES
         # Compiled here: a probe serves all runs of a trainer.
         self._in_kernels = self._gradients_in(kernels)
         self._in_weights = self._gradients_in(self._weights)
@@ -81,7 +110,7 @@ class Probe:
         @tf.function(autograph=False)
         def compute(x: Any, y: Any) -> Any:
             with tf.GradientTape() as tape:
-                logits = with_batch_statistics(self.network.layers, self.trainer.scaled(x))
+                logits = with_batch_statistics(self.network, self.trainer.scaled(x))
                 loss = tf.reduce_mean(
                     keras.losses.sparse_categorical_crossentropy(y, logits, from_logits=True)
                 )
@@ -120,29 +149,28 @@ class Probe:
             variable.assign(value)
 
     def _layers(self) -> list[list[tf.Variable]]:
-        """Return the trainable variables of each dense layer and of what follows it."""
-        layers: list[list[tf.Variable]] = []
-        for layer in self.network.layers:
-            if isinstance(layer, keras.layers.Dense):
+        """Return the trainable variables of each layer with weights and of what follows it.
+
+        What precedes the first such layer belongs to it.
+        """
+        layers: list[list[tf.Variable]] = [[]]
+        for layer in flat_layers(self.network):
+            if layer in self._weighted[1:]:
                 layers.append([])
-            if layer.trainable_variables:
-                layers[-1] += [variable.value for variable in layer.trainable_variables]
+            layers[-1] += [variable.value for variable in layer.trainable_variables]
         return layers
 
     def layer_inputs(self, examples: int) -> list[NDArray[np.float64]]:
         """Return what each layer is given for the first training examples of the order."""
         values = self.trainer.scaled(tf.gather(self.trainer.x, self.order[:examples]))
-        inputs = []
-        for layer in self.network.layers:
-            if isinstance(layer, keras.layers.Dense):
-                inputs.append(values.numpy().astype(np.float64))
-            values = with_batch_statistics([layer], values)
-        return inputs
+        with _recorded_inputs(self._weighted) as inputs:
+            with_batch_statistics(self.network, values)
+        return [inputs[id(layer)].numpy().astype(np.float64) for layer in self._weighted]
 
     def minibatch_logits(self, *, reverse: bool = False) -> NDArray[np.float32]:
         """Return the logits of the mini-batch, or of the mini-batch in reverse order."""
         x = self.trainer.scaled(self.x)
-        return with_batch_statistics(self.network.layers, x[::-1] if reverse else x).numpy()
+        return with_batch_statistics(self.network, x[::-1] if reverse else x).numpy()
 
     def test_accuracy(self, examples: int) -> float:
         """Return the accuracy on the first test examples, by moving averages."""
@@ -161,14 +189,14 @@ class Probe:
         """Set moving averages to the statistics of the first training examples of the order."""
         layers = [
             layer
-            for layer in self.network.layers
+            for layer in flat_layers(self.network)
             if isinstance(layer, keras.layers.BatchNormalization)
         ]
         for layer in layers:
             layer.moving_mean.assign(tf.zeros_like(layer.moving_mean.value))
             layer.moving_variance.assign(tf.zeros_like(layer.moving_variance.value))
-        x = tf.gather(self.trainer.x, self.order[:examples])
-        with_batch_statistics(self.network.layers, self.trainer.scaled(x))
+        x = tf.gather(self.trainer.x, self.order[: min(examples, self._most_at_once)])
+        with_batch_statistics(self.network, self.trainer.scaled(x))
         for layer in layers:
             # The update left (1 − momentum) of the statistic.
             share = 1 - layer.momentum

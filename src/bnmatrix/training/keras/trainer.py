@@ -1,4 +1,8 @@
-"""The compiled training loop: many mini-batches in one XLA program, over data on the device."""
+"""The compiled training loop: many mini-batches in one program, over data on the device.
+
+The program of a dense network is compiled by XLA, that of any other network is a TensorFlow graph
+(:func:`bnmatrix.training.keras.network.compiled_by_xla`).
+"""
 
 import math
 from collections.abc import Sequence
@@ -11,11 +15,14 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from bnmatrix.datasets.scaling import FITTED_SCALINGS, Scaling
+from bnmatrix.training.augmentation import augmented
 from bnmatrix.training.framework import Part, Placed
 from bnmatrix.training.keras.network import (
     build_network,
     build_optimizer,
+    compiled_by_xla,
     initialize,
+    input_shape,
     with_batch_statistics,
 )
 from bnmatrix.training.minibatches import MOST_ROWS, Segment, steps_per_epoch, total_steps
@@ -31,6 +38,8 @@ def packages() -> dict[str, str]:
 
 #: Examples evaluated at a time; the whole validation set at once would not stay in the cache.
 EVALUATION_BATCH = 500
+#: The same for networks whose activations are images.
+_EVALUATION_BATCH_OF_IMAGES = 100
 
 #: Fewer examples than that are filled up to a multiple of this number, so that parts of folds,
 #: whose lengths differ by one, need one program.
@@ -79,6 +88,7 @@ class Trainer:
     Args:
         settings: a variant's settings; it also trains variants whose settings differ in
             :data:`bnmatrix.training.settings.RUN_TIME_SETTINGS` alone.
+        shape: shape of an example.
         classes: number of classes.
         x: training examples × features; uint8 features are scaled on the device, a mini-batch at
             a time, and others beforehand.
@@ -89,14 +99,18 @@ class Trainer:
     def __init__(
         self,
         settings: Settings,
+        shape: Sequence[int],
         classes: int,
         x: NDArray[Any],
         y: NDArray[np.int32],
         scaling: Scaling,
     ) -> None:
-        self.settings, self._classes = settings, classes
+        self.settings, self._shape, self._classes = settings, tuple(shape), classes
         self.batch_size = settings.batch_size
-        self.network = build_network(settings, x.shape[1], classes)
+        self.network = build_network(settings, shape, classes)
+        self._input_shape = input_shape(settings, shape)
+        dense = settings.network == "dense"
+        self._evaluation_batch = EVALUATION_BATCH if dense else _EVALUATION_BATCH_OF_IMAGES
         #: The learning rate of the run's first step is a variable: one program serves all rates.
         self.optimizer, self.rate = build_optimizer(settings, total_steps(settings, len(x)))
         self.optimizer.build(self.network.trainable_variables)
@@ -108,6 +122,11 @@ class Trainer:
         self.use(x, y, scaling)
         self._tail_size = len(x) % self.batch_size
         self._room = _Room.of(settings, len(x))
+        # Without AutoGraph: it would convert the code of Keras, which takes longer than tracing,
+        # and would leave a temporary file for each function.
+        options: dict[str, Any] = {"jit_compile": compiled_by_xla(settings), "autograph": False}
+        self._train = tf.function(self._train_segments, **options)
+        self._logits = tf.function(self._logits_of_blocks, **options)
 
         # The optimizer's variables too: not all of them start from zero.
         # TensorFlow's variables, because Keras's take four times as long to be assigned.
@@ -121,6 +140,7 @@ class Trainer:
     def use(self, x: NDArray[Any], y: NDArray[np.int32], scaling: Scaling) -> None:
         """Train on other examples from now on, as many as before."""
         self._scaling = scaling
+        self._changing = x if self.settings.augmentation != "none" else None
         self.x = tf.constant(self._features(x))
         self.y = tf.constant(y.astype(np.int32))
 
@@ -134,7 +154,7 @@ class Trainer:
         """
         self.restore(self._initial)
         self.rate.assign(learning_rate)
-        initialize(self.network, settings, streams)
+        initialize(self.network, settings, streams, self._shape, self._classes)
 
     def state(self) -> list[NDArray[Any]]:
         """Return all that training changes: weights, moving averages, the optimizer's state."""
@@ -151,7 +171,7 @@ class Trainer:
         Equal lengths let one compiled program evaluate all parts.
         """
         longest = max(len(x) for x, _ in parts)
-        block = EVALUATION_BATCH if longest > EVALUATION_BATCH else _ROWS
+        block = self._evaluation_batch if longest > self._evaluation_batch else _ROWS
         rows = math.ceil(longest / block) * block
         return [
             Placed(tf.constant(np.pad(self._features(x), [(0, rows - len(x)), (0, 0)])), y)
@@ -178,7 +198,7 @@ class Trainer:
         steps = np.zeros((self._room.segments, 2), np.int32)
         steps[: len(segments)] = [(part.stop - part.start, part.tail) for part in segments]
         sums, done = self._train(
-            tf.gather(self.x, rows),
+            self._examples(rows, segments),
             tf.gather(self.y, rows),
             tf.constant(steps),
             tf.constant(len(segments)),
@@ -188,10 +208,15 @@ class Trainer:
         totals = sums.numpy().astype(np.float64).reshape(-1, 2, 2).sum(axis=1)[: int(done)]
         return [(float(loss), float(correct)) for loss, correct in totals]
 
-    # Without AutoGraph: it would convert the code of Keras, which takes longer than tracing, and
-    # would leave a temporary file for each function.
-    @tf.function(jit_compile=True, autograph=False)
-    def _train(
+    def _examples(self, rows: NDArray[np.int32], segments: Sequence[Segment]) -> tf.Tensor:
+        """Return the examples of some rows, changed where the settings augment them."""
+        if self._changing is None:
+            return tf.gather(self.x, rows)
+        changes = np.concatenate([segment.changed(self.batch_size) for segment in segments])
+        changes = np.pad(changes, [(0, len(rows) - len(changes)), (0, 0)])
+        return tf.constant(self._features(augmented(self._changing[rows], changes, self._shape)))
+
+    def _train_segments(
         self, x: tf.Tensor, y: tf.Tensor, steps: tf.Tensor, segments: tf.Tensor, tails: bool
     ) -> Any:
         """Train on segments whose examples follow each other.
@@ -222,6 +247,7 @@ class Trainer:
             lambda number, _, finite, __: finite & (number < segments),
             train_segment,
             (tf.constant(0), tf.constant(0), tf.constant(True), found),
+            parallel_iterations=1,
         )
         return found.stack(), done
 
@@ -239,7 +265,10 @@ class Trainer:
             return number + 1, row + size, loss + batch_loss, correct + batch_correct
 
         initial = (tf.constant(0), row, tf.zeros(()), tf.zeros(()))
-        return tf.while_loop(lambda number, *_: number < steps, step, initial)[1:]
+        # One after another: in a graph, iterations could otherwise overlap.
+        return tf.while_loop(
+            lambda number, *_: number < steps, step, initial, parallel_iterations=1
+        )[1:]
 
     def _step(self, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Train on one mini-batch; return its summed loss and number of correct predictions."""
@@ -262,7 +291,7 @@ class Trainer:
 
     def logits(self, placed: Placed) -> NDArray[np.float32]:
         """Return the logits of placed examples, examples × classes, in inference mode."""
-        size = min(EVALUATION_BATCH, placed.x.shape[0])
+        size = min(self._evaluation_batch, placed.x.shape[0])
         blocks = tf.constant(math.ceil(len(placed) / size))
         values = self._logits(placed.x, blocks, size, batch_statistics=False).numpy()
         return values[: len(placed)]
@@ -280,8 +309,9 @@ class Trainer:
         values = self._logits(placed.x, batches, size, batch_statistics=True).numpy()
         return values[: len(placed)]
 
-    @tf.function(jit_compile=True, autograph=False)
-    def _logits(self, x: tf.Tensor, blocks: tf.Tensor, size: int, batch_statistics: bool) -> Any:
+    def _logits_of_blocks(
+        self, x: tf.Tensor, blocks: tf.Tensor, size: int, batch_statistics: bool
+    ) -> Any:
         """Return the logits of the first ``blocks`` blocks of ``size`` examples.
 
         Rows that follow are zero. The number of blocks is a tensor, and loss and accuracy are not
@@ -291,7 +321,7 @@ class Trainer:
         def block(number: Any) -> Any:
             features = self.scaled(tf.slice(x, [number * size, 0], [size, x.shape[1]]))
             if batch_statistics:
-                return with_batch_statistics(self.network.layers, features)
+                return with_batch_statistics(self.network, features)
             return self.network(features, training=False)
 
         most = x.shape[0] // size
@@ -302,13 +332,14 @@ class Trainer:
             lambda number, _: number < blocks,
             lambda number, found: (number + 1, found.write(number, block(number))),
             (tf.constant(0), found),
+            parallel_iterations=1,
         )
         return found.concat()
 
     def scaled(self, x: tf.Tensor) -> tf.Tensor:
         """Return placed examples as the network's input."""
-        if x.dtype != tf.uint8:
-            return x
-        shift = tf.constant(self._compiled_scaling.shift, tf.float32)
-        scale = tf.constant(self._compiled_scaling.scale, tf.float32)
-        return (tf.cast(x, tf.float32) - shift) * scale
+        if x.dtype == tf.uint8:
+            shift = tf.constant(self._compiled_scaling.shift, tf.float32)
+            scale = tf.constant(self._compiled_scaling.scale, tf.float32)
+            x = (tf.cast(x, tf.float32) - shift) * scale
+        return tf.reshape(x, [x.shape[0], *self._input_shape]) if len(self._input_shape) > 1 else x

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from bnmatrix.datasets.data import Prepared
 from bnmatrix.training.examples import examples_of
 from bnmatrix.training.framework import Framework
-from bnmatrix.training.keras.network import build_network, build_optimizer
+from bnmatrix.training.keras.network import build_network, build_optimizer, input_shape
 from bnmatrix.training.keras.trainer import Trainer, packages
 from bnmatrix.training.measures.registry import Turn
 from bnmatrix.training.minibatches import Segment, total_steps
@@ -50,7 +50,9 @@ def _fit_turn(settings: Settings, prepared: Prepared, seed: int, steps: int) -> 
     examples = examples_of(prepared, settings, Streams(seed, 1))
     order = _order(len(examples.x_train), settings.batch_size, steps)
     x, y = examples.scaling.apply(examples.x_train)[order], examples.y_train[order]
-    network = build_network(settings, x.shape[1], prepared.classes)
+    shape = prepared.shape or x.shape[1:]
+    network = build_network(settings, shape, prepared.classes)
+    x = x.reshape(len(x), *input_shape(settings, shape))
     optimizer, _ = build_optimizer(settings, total_steps(settings, len(examples.x_train)))
     network.compile(
         optimizer=optimizer,

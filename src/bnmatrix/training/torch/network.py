@@ -1,13 +1,26 @@
 """From settings to a PyTorch network and optimizer."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional
 
+from bnmatrix.errors import UserError
 from bnmatrix.training.activations import ACTIVATIONS
+from bnmatrix.training.networks import (
+    Block,
+    ConvolutionalNetwork,
+    OwnNetwork,
+    image_shape,
+    layer_sizes,
+    own_shape,
+    projected,
+)
 from bnmatrix.training.optimizers import OPTIMIZERS
+from bnmatrix.training.own_network import build_own, check_logits, failed
 from bnmatrix.training.settings import Settings
 
 #: Number of weights from which on oneDNN saves more than a call of it costs.
@@ -48,7 +61,42 @@ class Dense(nn.Linear):
         return super().forward(x)
 
 
-class BiasedBatchNorm(nn.BatchNorm1d):
+class Convolution(nn.Conv2d):
+    """PyTorch's convolution, with zeros around the input that keep its size (at stride 1).
+
+    Args:
+        inputs: channels of the input.
+        filters: channels of the output.
+        kernel: height and width of the kernels.
+        stride: distance between the pixels at which it is computed.
+        bias: whether it has biases.
+        symmetric: whether an odd kernel has as many zeros before the input as after it, as usual in
+            PyTorch. Otherwise, as in Keras, the zero that a stride leaves over comes after it.
+    """
+
+    def __init__(
+        self, inputs: int, filters: int, kernel: int, stride: int, bias: bool, symmetric: bool
+    ) -> None:
+        super().__init__(inputs, filters, kernel, stride, bias=bias)
+        self._symmetric = symmetric and kernel % 2 == 1
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return examples × filters × height × width."""
+        (top, bottom), (left, right) = (self._zeros(size) for size in x.shape[2:])
+        if top != bottom or left != right:
+            x, top, left = functional.pad(x, (left, right, top, bottom)), 0, 0
+        return functional.conv2d(x, self.weight, self.bias, self.stride, (top, left))
+
+    def _zeros(self, size: int) -> tuple[int, int]:
+        """Return how many zeros come before and after an input of a size."""
+        kernel, stride = self.kernel_size[0], self.stride[0]
+        if self._symmetric:
+            return kernel // 2, kernel // 2
+        zeros = max((math.ceil(size / stride) - 1) * stride + kernel - size, 0)
+        return zeros // 2, zeros - zeros // 2
+
+
+class BiasedBatchNorm(nn.modules.batchnorm._BatchNorm):
     """Batch normalization whose moving variance averages biased variances, as Keras's does.
 
     PyTorch's own averages unbiased ones, n / (n − 1) times as large.
@@ -59,9 +107,11 @@ class BiasedBatchNorm(nn.BatchNorm1d):
     momentum: float
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Normalize examples × units, by the mini-batch in training, else by moving averages."""
+        """Normalize units or channels, by the mini-batch in training, else by moving averages."""
         if not self.training:
-            return super().forward(x)
+            return functional.batch_norm(
+                x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
         y, mean, inverse = torch.native_batch_norm(
             x, self.weight, self.bias, None, None, True, 0.0, self.eps
         )
@@ -71,29 +121,30 @@ class BiasedBatchNorm(nn.BatchNorm1d):
         return y
 
 
-def _batch(settings: Settings, units: int) -> nn.Module:
+def _batch(settings: Settings, units: int, maps: bool) -> nn.Module:
     if settings.conventions == "torch":
-        return nn.BatchNorm1d(units)
+        return nn.BatchNorm2d(units) if maps else nn.BatchNorm1d(units)
     # PyTorch's momentum is the share of the new value, Keras's that of the old one.
     momentum = 1 - settings.normalization_momentum
     return BiasedBatchNorm(units, eps=settings.normalization_epsilon, momentum=momentum)
 
 
-def _layer(settings: Settings, units: int) -> nn.Module:
-    if settings.conventions == "torch":
-        return nn.LayerNorm(units)
-    return nn.LayerNorm(units, eps=settings.normalization_epsilon)
+def _layer(settings: Settings, units: int, maps: bool) -> nn.Module:
+    arguments = {} if settings.conventions == "torch" else {"eps": settings.normalization_epsilon}
+    # Of maps, over channels, height and width, with a scale and a shift per channel (Wu & He 2018).
+    return nn.GroupNorm(1, units, **arguments) if maps else nn.LayerNorm(units, **arguments)
 
 
-def _group(settings: Settings, units: int) -> nn.Module:
+def _group(settings: Settings, units: int, _maps: bool) -> nn.Module:
     groups = settings.normalization_groups
     if settings.conventions == "torch":
         return nn.GroupNorm(groups, units)
     return nn.GroupNorm(groups, units, eps=settings.normalization_epsilon)
 
 
-#: Normalization layers by name: from settings and the number of units to a module.
-NORMALIZATION_LAYERS: dict[str, Callable[[Settings, int], nn.Module]] = {
+#: Normalization layers by name: from settings, the number of units or channels, and whether these
+#: are channels of maps, to a module.
+NORMALIZATION_LAYERS: dict[str, Callable[[Settings, int, bool], nn.Module]] = {
     "batch": _batch,
     "layer": _layer,
     "group": _group,
@@ -108,29 +159,146 @@ def activation_layer(name: str) -> nn.Module:
     return getattr(nn, entry.torch_module)(**entry.torch_arguments)
 
 
-def build_network(settings: Settings, features: int, classes: int) -> nn.Sequential:
-    """Return a dense network that maps features to logits; layers are ordered as in Keras's.
+def build_network(settings: Settings, shape: Sequence[int], classes: int) -> nn.Module:
+    """Return a network that maps examples to logits; layers are ordered as in Keras's.
 
     Args:
         settings: the variant's settings.
-        features: number of input features.
+        shape: shape of an example.
         classes: number of logits.
+
+    Raises:
+        UserError: a user's own network cannot be built, or is none.
     """
+    network = settings.network
+    if isinstance(network, OwnNetwork):
+        return _own(settings, network, own_shape(shape), classes)
     layers: list[nn.Module] = []
-    inputs = features
-    for units in settings.hidden_layers:
-        layers.append(Dense(inputs, units, bias=settings.biases))
-        block = [activation_layer(settings.activation)]
-        if settings.normalization != "none":
-            normalization = NORMALIZATION_LAYERS[settings.normalization](settings, units)
-            block.insert(0 if settings.placement == "before" else 1, normalization)
-        if settings.dropout:
-            dropout = nn.Dropout(settings.dropout)
-            block.insert(0 if settings.dropout_order == "before" else len(block), dropout)
-        layers += block
+    inputs, hidden = math.prod(shape), settings.hidden_layers
+    if isinstance(network, ConvolutionalNetwork):
+        channels = image_shape(shape)[2]
+        for block in network.convolutional:
+            layers.append(_ConvolutionBlock(settings, block, channels))
+            channels = block.filters
+        hidden = network.dense
+        layers.append(FlatMaps() if hidden else Average())
+        sizes = layer_sizes(network, (), shape, classes)
+        inputs = sizes[-1 - len(hidden)].multiplications // sizes[-1 - len(hidden)].units
+    for units in hidden:
+        dense = Dense(inputs, units, bias=settings.biases)
+        before, after = _hidden(settings, dense, units, maps=False)
+        layers += [*before, *after]
         inputs = units
     layers.append(Dense(inputs, classes, bias=settings.biases))
     return nn.Sequential(*layers)
+
+
+class FlatMaps(nn.Module):
+    """Maps as one vector, in Keras's order: height, width, channels."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return examples × features."""
+        return x.permute(0, 2, 3, 1).flatten(1)
+
+
+class Average(nn.Module):
+    """Global average pooling."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return examples × channels."""
+        return x.mean((2, 3))
+
+
+class _ConvolutionBlock(nn.Module):
+    """A block of convolutions.
+
+    Args:
+        settings: the variant's settings.
+        block: the block.
+        channels: channels of the input.
+    """
+
+    def __init__(self, settings: Settings, block: Block, channels: int) -> None:
+        super().__init__()
+        symmetric = settings.conventions == "torch"
+        before: list[nn.Module] = []
+        after: list[nn.Module] = []
+        inputs = channels
+        for number in range(block.repeats):
+            stride = 1 if number else block.stride
+            layer = Convolution(
+                inputs, block.filters, block.kernel, stride, settings.biases, symmetric
+            )
+            before += after
+            first, after = _hidden(settings, layer, block.filters, maps=True)
+            before += first
+            inputs = block.filters
+        self.before, self.after = nn.Sequential(*before), nn.Sequential(*after)
+        shortcut: list[nn.Module] = []
+        if block.residual and projected(block, channels):
+            shortcut.append(
+                Convolution(channels, block.filters, 1, block.stride, settings.biases, symmetric)
+            )
+            shortcut += _normalization(settings, block.filters, maps=True)
+        self.shortcut = nn.Sequential(*shortcut) if block.residual else None
+        self.pooling = nn.MaxPool2d(block.pooling) if block.pooling > 1 else nn.Identity()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return examples × filters × height × width."""
+        y = self.before(x)
+        if self.shortcut is not None:
+            y = y + self.shortcut(x)
+        return self.pooling(self.after(y))
+
+
+def _hidden(
+    settings: Settings, layer: nn.Module, units: int, maps: bool
+) -> tuple[list[nn.Module], list[nn.Module]]:
+    """Return the layers of a hidden layer: those before and after the sum of a residual block."""
+    dropout: list[nn.Module] = [nn.Dropout(settings.dropout)] if settings.dropout else []
+    first = [layer]
+    if settings.dropout_order == "before":
+        first, dropout = [*first, *dropout], []
+    activation = activation_layer(settings.activation)
+    normalization = _normalization(settings, units, maps)
+    if settings.placement == "before" or not normalization:
+        return [*first, *normalization], [activation, *dropout]
+    return [*first, activation, *normalization], dropout
+
+
+def _normalization(settings: Settings, units: int, maps: bool) -> list[nn.Module]:
+    """Return the normalization as a list of one layer, or of none."""
+    if settings.normalization == "none":
+        return []
+    return [NORMALIZATION_LAYERS[settings.normalization](settings, units, maps)]
+
+
+def _own(
+    settings: Settings, network: OwnNetwork, shape: tuple[int, ...], classes: int
+) -> nn.Module:
+    """Return a user's own network; images are channels × height × width."""
+    maps = len(shape) == 3
+    if maps:
+        shape = (shape[2], *shape[:2])
+
+    def normalization(units: int) -> nn.Module:
+        found = _normalization(settings, units, maps)
+        return found[0] if found else nn.Identity()
+
+    built = build_own(network, shape, classes, normalization)
+    if not isinstance(built, nn.Module):
+        raise UserError(
+            f"{network.own}: returns {type(built).__name__}, and must return a torch.nn.Module "
+            "(with `framework: keras`, a keras.Model)"
+        )
+    built.eval()
+    try:
+        with torch.no_grad():
+            found = built(torch.zeros(2, *shape))
+    except Exception as error:
+        raise failed(network, error) from error
+    check_logits(network, tuple(found.shape), classes)
+    return built
 
 
 def build_optimizer(

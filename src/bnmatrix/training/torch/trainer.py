@@ -17,10 +17,12 @@ from torch.nn import functional
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from bnmatrix.datasets.scaling import Scaling
+from bnmatrix.training.augmentation import augmented
 from bnmatrix.training.conventions import KERAS_ADAM_EPSILON
 from bnmatrix.training.framework import Part, Placed
 from bnmatrix.training.initializers import initial_weights
 from bnmatrix.training.minibatches import Segment, total_steps
+from bnmatrix.training.networks import OwnNetwork, image_shape
 from bnmatrix.training.optimizers import OPTIMIZERS
 from bnmatrix.training.seeds import Purpose, Streams
 from bnmatrix.training.settings import Settings
@@ -38,6 +40,9 @@ def packages() -> dict[str, str]:
 #: Examples evaluated at a time.
 EVALUATION_BATCH = 1000
 
+#: Layers with a weight matrix.
+_WEIGHTED = (nn.Linear, nn.Conv2d)
+
 
 class Trainer:
     """A network and its optimizer that train any number of replicates.
@@ -46,6 +51,7 @@ class Trainer:
 
     Args:
         settings: a variant's settings.
+        shape: shape of an example.
         classes: number of classes.
         x: training examples × features.
         y: their labels, int32.
@@ -55,15 +61,21 @@ class Trainer:
     def __init__(
         self,
         settings: Settings,
+        shape: Sequence[int],
         classes: int,
         x: NDArray[Any],
         y: NDArray[np.int32],
         scaling: Scaling,
     ) -> None:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.settings = settings
+        self.settings, self._shape, self._classes = settings, tuple(shape), classes
         self.batch_size = settings.batch_size
-        self.network = build_network(settings, x.shape[1], classes).to(self.device)
+        images = len(shape) > 1 and settings.network != "dense"
+        self._image_shape = image_shape(shape) if images else None
+        self.network = build_network(settings, shape, classes).to(self.device)
+        if images:
+            # oneDNN convolves images that have their channels last several times as fast.
+            self.network.to(memory_format=torch.channels_last)
         self.use(x, y, scaling)
         self.optimizer = build_optimizer(settings, self.network, settings.learning_rate)
         numbers = [*self.network.parameters(), *self.network.buffers()]
@@ -78,6 +90,7 @@ class Trainer:
         both = np.stack(np.broadcast_arrays(scaling.shift, scaling.scale))
         self._shift, self._scale = torch.tensor(both, dtype=torch.float32).to(self.device)
         self._shifted = bool(np.any(scaling.shift))
+        self._changing = x if self.settings.augmentation != "none" else None
         self.x = self._on_device(x)
         self.y = torch.from_numpy(y.astype(np.int64)).to(self.device)
         self._order: NDArray[np.int32] | None = None
@@ -96,10 +109,13 @@ class Trainer:
 
     def scaled(self, x: torch.Tensor) -> torch.Tensor:
         """Return placed examples as the network's input."""
-        if x.dtype != torch.uint8:
+        if x.dtype == torch.uint8:
+            x = x.to(torch.float32)
+            x = (x.sub_(self._shift) if self._shifted else x).mul_(self._scale)
+        if self._image_shape is None:
             return x
-        x = x.to(torch.float32)
-        return (x.sub_(self._shift) if self._shifted else x).mul_(self._scale)
+        # The same numbers in memory, with channels as the second dimension.
+        return x.reshape(len(x), *self._image_shape).permute(0, 3, 1, 2)
 
     def start(self, settings: Settings, learning_rate: float, streams: Streams) -> None:
         """Go back to before the first step, with the initial weights of a run.
@@ -109,18 +125,23 @@ class Trainer:
             learning_rate: the learning rate.
             streams: the run's random streams.
         """
-        for layer in self.network:
+        for layer in self.network.modules():
             # Of normalizations: γ becomes 1, β 0, and moving averages start afresh.
             reset = getattr(layer, "reset_parameters", None)
-            if reset and not isinstance(layer, nn.Linear):
+            if reset and not isinstance(layer, _WEIGHTED):
                 reset()
-        dense = [layer for layer in self.network if isinstance(layer, nn.Linear)]
-        if settings.conventions == "torch":
-            for number, layer in enumerate(dense):
+        weighted = [layer for layer in self.network.modules() if isinstance(layer, _WEIGHTED)]
+        if isinstance(settings.network, OwnNetwork):
+            # It has its own initial weights.
+            torch.manual_seed(streams.integer(Purpose.WEIGHTS))
+            fresh = build_network(settings, self._shape, self._classes)
+            self.network.load_state_dict(fresh.state_dict())
+        elif settings.conventions == "torch":
+            for number, layer in enumerate(weighted):
                 torch.manual_seed(streams.integer(Purpose.WEIGHTS, number))
                 layer.reset_parameters()
         else:
-            self._initialize_as_keras(dense, settings, streams)
+            self._initialize_as_keras(weighted, settings, streams)
         self.optimizer = build_optimizer(settings, self.network, learning_rate)
         self._schedule = (
             CosineAnnealingLR(self.optimizer, total_steps(settings, len(self.y)))
@@ -132,13 +153,20 @@ class Trainer:
         torch.manual_seed(streams.integer(Purpose.DROPOUT))
 
     @staticmethod
-    def _initialize_as_keras(dense: list[nn.Linear], settings: Settings, streams: Streams) -> None:
-        # Drawn weights are inputs × units, PyTorch's units × inputs.
-        shapes = [(layer.in_features, layer.out_features) for layer in dense]
+    def _initialize_as_keras(
+        weighted: list[nn.Linear | nn.Conv2d], settings: Settings, streams: Streams
+    ) -> None:
+        # Drawn weights are inputs × units or height × width × inputs × filters, PyTorch's
+        # units × inputs or filters × inputs × height × width.
+        shapes = [
+            tuple(layer.weight.permute(*range(2, layer.weight.ndim), 1, 0).shape)
+            for layer in weighted
+        ]
         kernels = initial_weights(settings.initializer, shapes, streams)
         with torch.no_grad():
-            for layer, kernel in zip(dense, kernels, strict=True):
-                layer.weight.copy_(torch.from_numpy(kernel.T.copy()))
+            for layer, kernel in zip(weighted, kernels, strict=True):
+                values = np.moveaxis(kernel, [-1, -2], [0, 1])
+                layer.weight.copy_(torch.from_numpy(np.ascontiguousarray(values)))
                 if layer.bias is not None:
                     layer.bias.zero_()
 
@@ -166,8 +194,14 @@ class Trainer:
         indices = self._indices[segment.start * size : stop]
         labels = self.y.index_select(0, indices)
         self.network.train()
-        batches = zip(indices.split(size), labels.split(size), strict=True)
-        logits = [self._step(self.scaled(self.x.index_select(0, x)), y) for x, y in batches]
+        if self._changing is None:
+            features = (self.x.index_select(0, x) for x in indices.split(size))
+        else:
+            rows, changes = segment.rows(size), segment.changed(size)
+            changed = augmented(self._changing[rows], changes, self._shape)
+            features = iter(self._on_device(changed).split(size))
+        batches = zip(features, labels.split(size), strict=True)
+        logits = [self._step(self.scaled(x), y) for x, y in batches]
         with torch.inference_mode():
             every = torch.cat(logits)
             loss = self._loss(every, labels, "sum")
