@@ -154,7 +154,7 @@ def project_with(tmp_path, normalization="batch", **chosen) -> Project:
     ("network", "more", "message"),
     [
         ({"own": "absent.py:build"}, {}, "network: own: there is no file absent.py"),
-        ({"own": "here.py:biuld"}, {}, "here.py defines no function biuld; it defines build"),
+        ({"own": "here.py:other"}, {}, "here.py defines no function other; it defines build"),
         ({"own": "broken.py:build"}, {}, "broken.py, line 1: not Python"),
         ({"own": "here.py"}, {}, "String should match pattern"),
         ({"own": "here.py:build"}, {"activation": "tanh"}, "activation: has no effect on your own"),

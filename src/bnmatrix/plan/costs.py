@@ -27,7 +27,7 @@ _COMPILE_LAYER_SECONDS = 0.4
 _STEP_SECONDS = 20e-6
 _TORCH_START_SECONDS, _TORCH_STEP_SECONDS, _TORCH_MB = 2.0, 150e-6, 400
 _FLOPS = 8e10
-_CONVOLUTION_FLOPS = 3e10
+_GRAPH_STEP_SECONDS, _CONVOLUTION_FLOPS = 60e-6, 6e10
 _ACTIVATION_COPIES = 8
 _EVALUATED_AT_ONCE = 100
 _MEASURE_SECONDS = 0.3  # per run with measures
@@ -147,7 +147,7 @@ def _run_seconds(dataset: Dataset, settings: Settings) -> float:
     flop = multiplications * (6 * batch * steps + 2 * evaluations * 2 * validation)
     step = _STEP_SECONDS if settings.framework == "keras" else _TORCH_STEP_SECONDS
     if settings.network != "dense":
-        step = _TORCH_STEP_SECONDS
+        step = _GRAPH_STEP_SECONDS
     layers = len(network_sizes(dataset, settings))
     return steps * step * layers + flop / _flops(settings)
 
