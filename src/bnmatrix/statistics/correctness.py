@@ -78,17 +78,6 @@ def sampling_variances(
     return variances(*whole)[:, 0], variances(*rest)
 
 
-def in_overlap(correctness: pd.DataFrame | None, overlap: float | None) -> bool:
-    """Return whether the correction for overlapping training sets stands for test examples, too.
-
-    Nadeau and Bengio's correction does where each replicate has other test examples, as folds have.
-    Where all replicates share one test part, it stands for training examples alone.
-    """
-    if correctness is None:
-        return False
-    return overlap is not None and len(set(correctness["tested"])) > 1
-
-
 def _bits(packed: pd.Series) -> np.ndarray:
     """Return packed bits as an array of 0 and 1, shape (n, positions)."""
     return np.unpackbits(np.stack([np.frombuffer(row, np.uint8) for row in packed]), axis=1)

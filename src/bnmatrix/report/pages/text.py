@@ -234,15 +234,14 @@ def _resolution_sentences(
 
 def _folds_sentence(folds: int, tuned: bool) -> str:
     sentence = (
-        f"Examples are tested in turn, one of {folds} folds a replicate; intervals allow for "
-        "which of them train and which test."
+        f"Examples are tested in turn, in {folds} folds; intervals allow for which of them train "
+        "and which test."
     )
     if not tuned:
         return sentence
     return (
-        f"{sentence} A variant's learning rate was tuned once, on validation parts of the first "
-        "folds, some of whose examples test other replicates: accuracies may be a little "
-        "too high, in both arms alike."
+        f"{sentence} Replicates that share a tuned learning rate are tested on the same fold, none "
+        "of whose examples the tuning saw."
     )
 
 
