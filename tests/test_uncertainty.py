@@ -15,8 +15,9 @@ from bnmatrix.statistics.overlaps import Overlap
 from bnmatrix.statistics.paired import difference, paired_effect, pairs_needed
 from bnmatrix.statistics.uncertainty import ALPHA, uncertainty
 
-#: Nadeau & Bengio's correction by a quarter.
+#: Nadeau & Bengio's correction by a quarter, and by a tenth.
 QUARTER = Overlap(0.25, of_folds=True)
+TENTH = Overlap(0.1, of_folds=True)
 
 #: Twenty values without skewness: quantiles of the normal distribution.
 SYMMETRIC = stats.norm.ppf((np.arange(20) + 0.5) / 20)
@@ -89,9 +90,9 @@ def test_values_that_do_not_vary():
     assert uncertainty([0.1] * 9).bounds(0.1, 0.0025) == (0.1, 0.1)
     assert uncertainty([0.1] * 8).p_value(0.1) == pytest.approx(2 / 2**8)
     assert uncertainty([0.0] * 8).p_value(0.0) == 1
-    assert uncertainty([0.1] * 9, overlap=Overlap(0.1, of_folds=True)).bounds(0.1, 0.0025) == (0.1, 0.1)
+    assert uncertainty([0.1] * 9, overlap=TENTH).bounds(0.1, 0.0025) == (0.1, 0.1)
     assert uncertainty([0.0] * 30).bounds(0.0, 0.025) == (0, 0)
-    assert np.isnan(uncertainty([0.0] * 30, overlap=Overlap(0.1, of_folds=True)).bounds(0.0, 0.025)).all()
+    assert np.isnan(uncertainty([0.0] * 30, overlap=TENTH).bounds(0.0, 0.025)).all()
     assert np.isnan(uncertainty([0.1]).bounds(0.1, 0.025)).all()
     assert math.isnan(uncertainty([0.1]).p_value(0.1))
 

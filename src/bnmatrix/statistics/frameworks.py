@@ -104,7 +104,9 @@ def _trained_in_both(
             yield arms
 
 
-def _effect(pairs: pd.DataFrame, margin: float, share: Overlap | None, family: int) -> dict[str, Any]:
+def _effect(
+    pairs: pd.DataFrame, margin: float, share: Overlap | None, family: int
+) -> dict[str, Any]:
     """Return the paired effect and what it says of equality, as columns of a row.
 
     Args:

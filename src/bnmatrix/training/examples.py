@@ -118,7 +118,8 @@ def _drawn(
 
     The pool of a test part is in a random order, of which each replicate takes the next part. Draws
     are therefore disjoint until the pool is used up; then comes another order. From the pool of a
-    fold, each replicate draws independently. Without ``training_examples``, a draw is another validation split.
+    fold, each replicate draws independently. Without ``training_examples``, a draw is another
+    validation split.
     """
     rest, apart = settings.validation.sizes(len(pool))
     count = settings.training_examples or rest

@@ -101,8 +101,8 @@ class Settings(Model):
     validation: Split = Split(fraction=0.2)
     """The part of the training data that is split off for validation."""
     folds: Annotated[int, Field(strict=True, ge=2)] | None = None
-    """Number of folds of repeated stratified cross-validation: each replicate is tested on a fold of
-    all examples, and draws its training and validation examples from the other folds. The next
+    """Number of folds of repeated stratified cross-validation: each replicate is tested on a fold
+    of all examples, and draws its training and validation examples from the other folds. The next
     replicate has the next fold; in a study that tunes, the next block of replicates that share a
     learning rate. By default, replicates are tested on the test part of the data set."""
     redraw: bool = False
