@@ -140,6 +140,29 @@ def test_where_more_pairs_cannot_tell_the_sentence_asks_for_data():
     )
 
 
+def test_analyses_of_accuracies_say_whether_training_was_done():
+    """With BN accuracy still rises, by two points over the last fifth, from step 80 to 100."""
+    study = study_arm({32: 0.1})
+    rows = [
+        {"variant": f"{arm}-32", "replicate": number, "step": step}
+        | {"validation_accuracy": 0.5 + (step - 80) / 1000 * (arm == "batch") + noise * step}
+        for arm in ("none", "batch")
+        for number, noise in enumerate(NOISE / 1000, start=1)
+        for step in (80, 90, 100)
+    ]
+    study = dataclasses.replace(study, history=pd.DataFrame(rows))
+    steps = {"label": "steps", "endpoint": "steps_to", "arguments": {"target": 0.505}}
+    analyses, _, _ = judged(claim(exploratory=[steps]), {"study-a": study})
+    first, explored = (
+        analyses[(analyses["dataset"] == "a") & (analyses["role"] == role)].iloc[0]
+        for role in ("primary", "exploratory")
+    )
+    counts = [first[f"curves_{name}"] for name in ("variants", "rising", "flat", "unclear")]
+    assert counts == [2, 1, 1, 0]
+    assert first["curves_largest_rise"] == pytest.approx(0.02)
+    assert np.isnan(explored["curves_variants"]), "it is of steps"
+
+
 def test_a_conditional_claim_names_its_condition():
     _, verdicts, _ = judged(claim(conditions=[AT_8]))
     row = verdicts.iloc[0]

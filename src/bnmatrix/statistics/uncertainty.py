@@ -208,7 +208,7 @@ class _TwoWay:
         sums = np.zeros((int(place.max()) + 1, groups))
         np.add.at(sums, place, self.rest)
         scale = sums.size / ((sums.shape[0] - 1) * (groups - 1))
-        return float(np.sum(sums**2)) * scale / self.rest.size**2
+        return float(np.sum(sums**2) * scale / self.rest.size**2)
 
     def test_part(self) -> tuple[float, float]:
         """Return the variance of the mean over test examples, and its square per degree of freedom.

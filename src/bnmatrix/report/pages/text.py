@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -138,6 +139,39 @@ def training_length(summary: pd.DataFrame) -> str:
         if curve in curves
     ]
     return f"Over the last fifth of training, mean validation accuracy {'; it '.join(parts)}."
+
+
+def curve_ends(analyses: Sequence[Mapping[str, Any]]) -> str:
+    """Return a sentence on whether training for a claim was done on a data set.
+
+    Args:
+        analyses: the primary analysis and those of conditions and preconditions, as rows of
+            analyses.csv with the data set's ``dataset_title``. Analyses that do not compare
+            accuracies do not count; the sentence is empty if none does.
+    """
+    parts = [f"{_ends(row)} ({row['label']})" for row in analyses if row["curves_variants"] > 0]
+    if not parts:
+        return ""
+    return (
+        f"Validation accuracy over the last fifth of training on {analyses[0]['dataset_title']}: "
+        f"{'; '.join(parts)}."
+    )
+
+
+def _ends(row: Mapping[str, Any]) -> str:
+    """Return how many curves of an analysis still rise, and what the others do."""
+    number = int(row["curves_variants"])
+    counts = {
+        "still rises": int(row["curves_rising"]),
+        "falls": int(row["curves_falling"]),
+        "varies too much to tell": int(row["curves_unclear"]),
+        "is flat": int(row["curves_flat"]),
+    }
+    counts["was not measured"] = number - sum(counts.values())
+    said = [f"{words} in {found} of {number}" for words, found in counts.items() if found]
+    said[0] += " variant" if number == 1 else " variants"
+    rise = row["curves_largest_rise"]
+    return f"{join(said)}, the largest mean rise {points(rise)} points" if rise > 0 else join(said)
 
 
 def _changes(rows: pd.DataFrame) -> str:
