@@ -3,8 +3,8 @@
 python benchmarks/coverage.py --replicates 300
 
 The experiment is that of the claim `generalization` on digits, with more replicates and with
-blocks of four. The effect is the mean over all of its pairs. Random sets of blocks stand for studies
-of 12, 16 and 20 pairs; their intervals are those that the claim would have.
+blocks of four. The effect is the mean over all of its pairs. Random sets of blocks stand for
+studies of 12, 16 and 20 pairs; their intervals are those that the claim would have.
 """
 
 import argparse

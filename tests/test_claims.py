@@ -123,7 +123,15 @@ def test_pairs_that_cannot_tell_say_how_many_would():
     halves = [stats.t.ppf(0.95, k - 1) * sd * math.sqrt(max(1, 2 - k / 20) / k) for k in (n - 1, n)]
     assert halves[1] <= 0.005 < halves[0], "half a margin"
     assert row["sentence"].startswith("These runs cannot tell on A. ")
-    assert row["sentence"].endswith(f" About {n} pairs would tell half a margin apart.")
+    assert row["pairs_thorough"] == 10, "the study declares 5 replicates, and 8 were run"
+    start = f" About {n} pairs would tell half a margin apart"
+    assert row["sentence"].endswith(f"{start}; `effort: thorough` gives only 10.")
+    project = project_of({"better": entry})
+    for replicates, ending in ((n, f"; `effort: thorough` gives {2 * n}."), (4, ".")):
+        study = project.studies["study-a"].model_copy(update={"replicates": replicates})
+        other = project.model_copy(update={"studies": project.studies | {"study-a": study}})
+        analyses, _ = analyse(other, {"study-a": dataclasses.replace(some, runs=runs)}, False)
+        assert judge(other, analyses)["sentence"][0].endswith(start + ending)
 
 
 def test_where_more_pairs_cannot_tell_the_sentence_asks_for_data():
@@ -136,7 +144,8 @@ def test_where_more_pairs_cannot_tell_the_sentence_asks_for_data():
     verdicts = judge(project, analyses)
     assert (verdicts["verdict"][0], verdicts["pairs_needed"].isna()[0]) == ("cannot tell", True)
     assert verdicts["sentence"][0].endswith(
-        " More pairs cannot tell half a margin apart; more data would."
+        " More pairs, such as those of `effort: thorough`, cannot tell half a margin apart; more "
+        "data would."
     )
 
 

@@ -27,10 +27,11 @@ from bnmatrix.training.settings import label
 #: the pairs' differences, ``error`` the standard error of the effect and ``replicate_error`` its
 #: part over replicates. ``ci_*`` is the simultaneous interval that decides, ``censored`` the share
 #: of pairs with a value that is a bound only, and ``bound`` says what the effect then is: ``≥`` or
-#: ``≤`` the number. ``pairs_needed`` is for verdicts that cannot tell. ``interaction*`` is the
-#: effect of a condition minus the primary one, oriented as claimed, if both have one unit and no
-#: censored pairs. ``curves_*`` says of analyses of accuracies how the validation curves of their
-#: variants end (:class:`bnmatrix.statistics.training_length.CurveEnds`).
+#: ``≤`` the number. ``pairs_needed`` is for verdicts that cannot tell, and ``pairs_thorough`` is
+#: how many pairs `effort: thorough` gives. ``interaction*`` is the effect of a condition minus the
+#: primary one, oriented as claimed, if both have one unit and no censored pairs. ``curves_*`` says
+#: of analyses of accuracies how the validation curves of their variants end
+#: (:class:`bnmatrix.statistics.training_length.CurveEnds`).
 ANALYSIS_COLUMNS = [
     "claim",
     "role",
@@ -69,6 +70,7 @@ ANALYSIS_COLUMNS = [
     "interaction_high",
     "verdict",
     "pairs_needed",
+    "pairs_thorough",
     *(f"curves_{field.name}" for field in fields(CurveEnds)),
     "note",
     "wall_clock",
@@ -115,6 +117,7 @@ def analyse(
                     found = measure(project, study, analysis, tables[study], copies[study], where)
                     row |= _effect(found, analysis, row["margin"], families.get(dataset, 1))
                     row |= _curves(found, analysis, project.datasets[dataset], row["margin"])
+                    row |= _thorough(found, tables[study], project.thorough_replicates_of(study))
                     if role == "primary":
                         primary[dataset] = (analysis, study, found)
                     elif role == "condition" and dataset in primary:
@@ -222,6 +225,15 @@ def _curves(found: Measured, analysis: Analysis, dataset: Dataset, margin: float
     matters = margin if analysis.written_unit == "points" else dataset.margin
     ends = curve_ends(history, runs, matters)
     return {f"curves_{name}": value for name, value in asdict(ends).items()}
+
+
+def _thorough(found: Measured, study: Arm, replicates: int) -> dict[str, Any]:
+    """Return how many pairs a study of so many replicates gives, as columns of a row.
+
+    As many replicates in a hundred have a pair as in this study.
+    """
+    share = len(found.differences) / study.runs["replicate"].nunique()
+    return {"pairs_thorough": round(share * replicates)}
 
 
 def _adjusted(p_value: float, direction: str, family: int) -> float:
