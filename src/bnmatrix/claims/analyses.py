@@ -19,7 +19,7 @@ from bnmatrix.statistics.means import share_of_runs
 from bnmatrix.statistics.paired import pairs_needed
 from bnmatrix.statistics.training_length import CurveEnds, curve_ends
 from bnmatrix.statistics.uncertainty import ALPHA
-from bnmatrix.statistics.verdicts import NOT_MEASURED, UNKNOWN, orientation, tail, verdict
+from bnmatrix.statistics.verdicts import NOT_MEASURED, orientation, tail, verdict
 from bnmatrix.tables.status import DIVERGED
 from bnmatrix.training.settings import label
 
@@ -27,11 +27,11 @@ from bnmatrix.training.settings import label
 #: the pairs' differences, ``error`` the standard error of the effect and ``replicate_error`` its
 #: part over replicates. ``ci_*`` is the simultaneous interval that decides, ``censored`` the share
 #: of pairs with a value that is a bound only, and ``bound`` says what the effect then is: ``≥`` or
-#: ``≤`` the number. ``pairs_needed`` is for verdicts that cannot tell, and ``pairs_thorough`` is
-#: how many pairs `effort: thorough` gives. ``interaction*`` is the effect of a condition minus the
-#: primary one, oriented as claimed, if both have one unit and no censored pairs. ``curves_*`` says
-#: of analyses of accuracies how the validation curves of their variants end
-#: (:class:`bnmatrix.statistics.training_length.CurveEnds`).
+#: ``≤`` the number. ``interaction*`` is the effect of a condition minus the primary one, oriented
+#: as claimed, if both have one unit and no censored pairs. ``pairs_needed`` pairs would tell half a
+#: margin apart (empty: no number would, or the pairs do not vary), and `effort: thorough` gives
+#: ``pairs_thorough``. ``curves_*`` says of analyses of accuracies how the validation curves of
+#: their variants end (:class:`bnmatrix.statistics.training_length.CurveEnds`).
 ANALYSIS_COLUMNS = [
     "claim",
     "role",
@@ -199,9 +199,6 @@ def _effect(found: Measured, analysis: Analysis, margin: float, family: int) -> 
     level = tail(analysis.direction, family)
     effect = found.effect(level)
     said = verdict(effect.ci_low, effect.ci_high, margin, analysis.direction)
-    needed = np.nan
-    if said == UNKNOWN:
-        needed = pairs_needed(effect.uncertainty, margin / 2, level)
     columns = ("effect", "sd", "ci_low", "ci_high", "p_value", "probability_of_improvement")
     return (
         row
@@ -209,7 +206,8 @@ def _effect(found: Measured, analysis: Analysis, margin: float, family: int) -> 
         | {"error": effect.uncertainty.error}
         | {"p_adjusted": _adjusted(effect.p_value, analysis.direction, family)}
         | {"replicate_error": math.sqrt(effect.uncertainty.replicate_variance)}
-        | {"verdict": said, "pairs_needed": needed if needed > effect.pairs else np.nan}
+        | {"verdict": said}
+        | {"pairs_needed": pairs_needed(effect.uncertainty, margin / 2, level)}
     )
 
 

@@ -179,7 +179,7 @@ def _wanting(primary: pd.Series) -> str:
     """
     given = primary["pairs_thorough"]
     more = given > primary["pairs"]
-    if primary["pairs_needed"] > 0:
+    if primary["pairs_needed"] > primary["pairs"]:
         only = "" if given >= primary["pairs_needed"] else "only "
         bought = f"; `effort: thorough` gives {only}{given:.0f}" if more else ""
         return f"About {primary['pairs_needed']:.0f} pairs would tell half a margin apart{bought}."
