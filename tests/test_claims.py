@@ -348,7 +348,7 @@ def with_correctness(study, positions=400):
         accuracy.append(correct.mean())
         rows.append(
             {"variant": row["variant"], "replicate": row["replicate"]}
-            | {"tested": np.packbits(np.ones(positions, bool)).tobytes()}
+            | {"tested": np.packbits(np.ones(positions, bool)).tobytes(), "clusters": b""}
             | {"correct": np.packbits(correct).tobytes()}
         )
     runs = study.runs.assign(test_accuracy=accuracy)

@@ -143,6 +143,7 @@ def test_accuracy_without_each_group_of_test_examples():
             "replicate": [1, 2, 3],
             "tested": [np.packbits(tested).tobytes()] * 3,
             "correct": [np.packbits(row).tobytes() for row in correct],
+            "clusters": b"",
         }
     )
     found = without_groups(runs, correctness)
@@ -155,6 +156,29 @@ def test_accuracy_without_each_group_of_test_examples():
         assert (left * found[row]).sum() == pytest.approx((GROUPS - 1) * hits.sum())
 
 
+@pytest.mark.parametrize("clusters", [6, 45])
+def test_examples_of_a_cluster_are_left_out_together(clusters):
+    """All examples of a cluster are alike: the test part is the variance between clusters."""
+    rng, size = np.random.default_rng(7), 8
+    names = np.repeat(np.arange(clusters) + 100, size)
+    alike = np.repeat(rng.random(clusters) < 0.5, size)
+    correct = np.array([alike ^ (rng.random(len(names)) < 0.02) for _ in range(12)])
+    runs = pd.DataFrame({"variant": "v", "replicate": np.arange(12)})
+    correctness = runs.assign(
+        tested=[np.packbits(np.ones(len(names), bool)).tobytes()] * 12,
+        correct=[np.packbits(row).tobytes() for row in correct],
+        clusters=rng.permutation(clusters)[names - 100].astype("<i4").tobytes(),
+    )
+    values = correct.mean(axis=1)
+    found = uncertainty(values, without=without_groups(runs, correctness))
+    between = correct.mean(axis=0).reshape(clusters, size).mean(axis=1).var(ddof=1) / clusters
+    assert found.fixed_variance == pytest.approx(between, rel=0.01 if clusters < GROUPS else 0.4)
+    single = uncertainty(values, without=without_groups(runs, correctness.assign(clusters=b"")))
+    assert single.fixed_variance < between / 4, "as if they were independent"
+    if clusters < GROUPS:
+        assert found.freedom < clusters
+
+
 def _group_sizes(tested):
     """Return how many tested examples each group has, from an accuracy of one example at a time."""
     sizes = np.zeros(GROUPS)
@@ -165,6 +189,7 @@ def _group_sizes(tested):
         bits = {
             "tested": [np.packbits(tested).tobytes()],
             "correct": [np.packbits(alone).tobytes()],
+            "clusters": b"",
         }
         sizes += without_groups(table, table.assign(**bits))[0] == 0
     return sizes

@@ -20,6 +20,7 @@ class Arrays:
         y_test: their labels.
         groups: numbers, int64, one per example of ``x``: examples with the same number must stay in
             one part; empty if there are no groups.
+        groups_test: the same of ``x_test``.
     """
 
     x: np.ndarray
@@ -27,6 +28,7 @@ class Arrays:
     x_test: np.ndarray
     y_test: np.ndarray
     groups: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    groups_test: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Prepared:
         y_train, y_validation, y_test: labels, int32.
         classes: number of classes.
         maximum: largest value of a pixel; 0 if features are not pixels.
+        groups_test: the group of each test example, int64; empty if there are no groups.
     """
 
     x_train: np.ndarray
@@ -48,6 +51,7 @@ class Prepared:
     y_test: np.ndarray
     classes: int
     maximum: float
+    groups_test: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 def save(prepared: Prepared, path: Path) -> None:

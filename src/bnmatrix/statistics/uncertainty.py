@@ -111,7 +111,8 @@ def uncertainty(
             they share at most half of their examples.
         without: the same values without each group of test examples in turn, shape (n, groups);
             None: test examples are taken as given. If one is NaN, such as the accuracy without a
-            group that has all test examples, a mean that needs the test part has no error.
+            group that has all test examples, or with a single group that has examples, a mean that
+            needs the test part has no error.
     """
     values = np.asarray(values, np.float64)
     n = len(values)
@@ -185,9 +186,16 @@ class _TwoWay:
     rest: np.ndarray
 
     @classmethod
-    def of(cls, values: np.ndarray, without: np.ndarray) -> "_TwoWay":
-        """Return the parts of the jackknife's pseudo-values."""
+    def of(cls, values: np.ndarray, without: np.ndarray) -> "_TwoWay | None":
+        """Return the parts of the jackknife's pseudo-values; None for fewer than two groups.
+
+        Groups without which all values stay the same are empty, and do not count.
+        """
+        empty = np.isclose(without, values[:, None], rtol=0, atol=NO_SPREAD).all(axis=0)
+        without = without[:, ~empty]
         groups = without.shape[1]
+        if groups < 2:
+            return None
         pseudo = groups * values[:, None] - (groups - 1) * without
         columns = pseudo.mean(axis=0)
         rest = pseudo - pseudo.mean(axis=1, keepdims=True) - columns + pseudo.mean()

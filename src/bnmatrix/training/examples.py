@@ -23,6 +23,7 @@ class Examples:
         scaling: the variant's input scaling.
         tested: the positions of the test examples among all examples that can be tested.
         testable: how many examples can be tested: the test part, or all examples with folds.
+        clusters: the group of each example that can be tested, int64; empty if there are no groups.
     """
 
     x_train: NDArray[Any]
@@ -34,6 +35,7 @@ class Examples:
     scaling: Scaling
     tested: NDArray[np.int64]
     testable: int
+    clusters: NDArray[np.int64]
 
 
 def examples_of(
@@ -77,6 +79,7 @@ def examples_of(
         scaling=fit_scaling(settings.input_scaling, x_train, prepared.maximum),
         tested=tested,
         testable=testable,
+        clusters=prepared.groups_test,
     )
 
 

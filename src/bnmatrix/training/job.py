@@ -221,6 +221,7 @@ def _correctness(program: Program, run: Run, logits: NDArray[np.float32]) -> Cor
         replicate=run.replicate,
         tested=np.packbits(tested).tobytes(),
         correct=np.packbits(correct).tobytes(),
+        clusters=examples.clusters.astype("<i4").tobytes(),
     )
 
 

@@ -17,6 +17,11 @@ MOST_CELLS = 5
 
 COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
+_GROUPED = (
+    " This takes examples as independent; those of one group are alike, so that accuracies can "
+    "move by more. Intervals of differences keep the examples of a group together."
+)
+
 _NOTHING = "There is nothing to compare: no variant has a counterpart without normalization."
 
 
@@ -285,6 +290,7 @@ def _test_part_sentence(dataset: InspectedDataset, accuracy: float) -> str:
         "Intervals allow for other initial weights, orders and examples. Another sample of as many "
         f"test examples ({test}) could move each accuracy by "
         f"{sampling_error(accuracy, test) * 100:.1f} points; differences between arms, by less."
+        f"{_GROUPED if dataset.grouped else ''}"
     )
 
 
