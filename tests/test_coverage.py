@@ -1,8 +1,12 @@
 """Counts of how often intervals hold the effect, with known answers."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
 
 from bnmatrix.statistics.coverage import sets_of_blocks, tally
 from bnmatrix.statistics.paired import paired_effect
@@ -32,3 +36,17 @@ def test_intervals_that_hold_the_effect_are_counted():
     assert found["half_width"] == pytest.approx((effects[0].ci_high - effects[0].ci_low) / 2)
     single = tally([*effects, paired_effect([5], [0])], 2.0)
     assert (single["without"], single["hold"]) == (0.2, pytest.approx(0.6))
+
+
+@pytest.mark.slow
+def test_a_short_experiment(tmp_path):
+    """Five blocks: of 20 pairs there is one set, which is the experiment itself."""
+    script = ROOT / "benchmarks/coverage.py"
+    options = ["--replicates", "20", "--folder", str(tmp_path), "--cores", "1"]
+    subprocess.run([sys.executable, str(script), *options], check=True)
+    table = pd.read_csv(tmp_path / "coverage.csv")
+    assert list(table["pairs"]) == [12, 12, 16, 16, 20, 20]
+    assert (table["hold"] > 0.5).all()
+    last = table[table["pairs"] == 20].set_index("level")
+    assert (last["hold"] == 1).all() and (last["mean_square"] < 1e-9).all()
+    assert last.loc["claims", "half_width"] > last.loc["95 %", "half_width"]
