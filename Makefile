@@ -18,7 +18,7 @@ for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
 done
 endef
 
-.PHONY: report test test-all test-python compare-python find-python lint benchmark scale stability costs compare cluster torch gpu lock schemas clean help
+.PHONY: report test test-all test-python compare-python find-python lint benchmark scale stability coverage costs compare cluster torch gpu lock schemas clean help
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -81,6 +81,9 @@ benchmark: $(VENV)/ready ## compare the training loop with Keras's fit and the p
 
 stability: $(VENV)/ready ## judge the embedded claims with four seeds, and compare verdicts and effects
 	@$(BIN)/python benchmarks/stability.py $(FLAGS)
+
+coverage: $(VENV)/ready ## count how often the intervals of claims hold the effect, on digits (half an hour)
+	@$(BIN)/python benchmarks/coverage.py $(FLAGS)
 
 compare: $(VENV)/ready ## compare reports/ with the published run in docs/results/
 	@$(BIN)/bnmatrix agreement --reports reports --published docs/results --output reports

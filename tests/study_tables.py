@@ -8,7 +8,9 @@ from conftest import settings
 from bnmatrix.statistics.endpoints.values import Arm
 from bnmatrix.training.settings import Settings
 
-EMPTY = pd.DataFrame({"replicate": [], "variant": []})
+EMPTY = pd.DataFrame(
+    {"replicate": [], "variant": [], "step": [], "validation_accuracy": []}
+).astype({"replicate": int, "variant": object})
 
 
 def runs_table(**columns: Any) -> pd.DataFrame:

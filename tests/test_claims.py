@@ -123,7 +123,15 @@ def test_pairs_that_cannot_tell_say_how_many_would():
     halves = [stats.t.ppf(0.95, k - 1) * sd * math.sqrt(max(1, 2 - k / 20) / k) for k in (n - 1, n)]
     assert halves[1] <= 0.005 < halves[0], "half a margin"
     assert row["sentence"].startswith("These runs cannot tell on A. ")
-    assert row["sentence"].endswith(f" About {n} pairs would tell half a margin apart.")
+    assert row["pairs_thorough"] == 10, "the study declares 5 replicates, and 8 were run"
+    start = f" About {n} pairs would tell half a margin apart"
+    assert row["sentence"].endswith(f"{start}; `effort: thorough` gives only 10.")
+    project = project_of({"better": entry})
+    for replicates, ending in ((n, f"; `effort: thorough` gives {2 * n}."), (4, ".")):
+        study = project.studies["study-a"].model_copy(update={"replicates": replicates})
+        other = project.model_copy(update={"studies": project.studies | {"study-a": study}})
+        analyses, _ = analyse(other, {"study-a": dataclasses.replace(some, runs=runs)}, False)
+        assert judge(other, analyses)["sentence"][0].endswith(start + ending)
 
 
 def test_where_more_pairs_cannot_tell_the_sentence_asks_for_data():
@@ -136,8 +144,32 @@ def test_where_more_pairs_cannot_tell_the_sentence_asks_for_data():
     verdicts = judge(project, analyses)
     assert (verdicts["verdict"][0], verdicts["pairs_needed"].isna()[0]) == ("cannot tell", True)
     assert verdicts["sentence"][0].endswith(
-        " More pairs cannot tell half a margin apart; more data would."
+        " More pairs, such as those of `effort: thorough`, cannot tell half a margin apart; more "
+        "data would."
     )
+
+
+def test_analyses_of_accuracies_say_whether_training_was_done():
+    """With BN accuracy still rises, by two points over the last fifth, from step 80 to 100."""
+    study = study_arm({32: 0.1})
+    rows = [
+        {"variant": f"{arm}-32", "replicate": number, "step": step}
+        | {"validation_accuracy": 0.5 + (step - 80) / 1000 * (arm == "batch") + noise * step}
+        for arm in ("none", "batch")
+        for number, noise in enumerate(NOISE / 1000, start=1)
+        for step in (80, 90, 100)
+    ]
+    study = dataclasses.replace(study, history=pd.DataFrame(rows))
+    steps = {"label": "steps", "endpoint": "steps_to", "arguments": {"target": 0.505}}
+    analyses, _, _ = judged(claim(exploratory=[steps]), {"study-a": study})
+    first, explored = (
+        analyses[(analyses["dataset"] == "a") & (analyses["role"] == role)].iloc[0]
+        for role in ("primary", "exploratory")
+    )
+    counts = [first[f"curves_{name}"] for name in ("variants", "rising", "flat", "unclear")]
+    assert counts == [2, 1, 1, 0]
+    assert first["curves_largest_rise"] == pytest.approx(0.02)
+    assert np.isnan(explored["curves_variants"]), "it is of steps"
 
 
 def test_a_conditional_claim_names_its_condition():
@@ -316,7 +348,7 @@ def with_correctness(study, positions=400):
         accuracy.append(correct.mean())
         rows.append(
             {"variant": row["variant"], "replicate": row["replicate"]}
-            | {"tested": np.packbits(np.ones(positions, bool)).tobytes()}
+            | {"tested": np.packbits(np.ones(positions, bool)).tobytes(), "clusters": b""}
             | {"correct": np.packbits(correct).tobytes()}
         )
     runs = study.runs.assign(test_accuracy=accuracy)

@@ -82,6 +82,7 @@ def test_intervals_allow_for_other_test_examples_and_tuned_rates():
     correctness = runs[["variant", "replicate"]].assign(
         tested=[np.packbits(np.ones(positions, bool)).tobytes()] * len(runs),
         correct=[np.packbits(right[key]).tobytes() for key in keys],
+        clusters=b"",
     )
     group = np.random.default_rng(0).permutation(positions) % 20
 

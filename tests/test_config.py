@@ -448,6 +448,11 @@ def test_a_tuned_variant_has_no_declared_learning_rate(folder):
     assert rates == [0.1, None, 0.01] * 2
     specs = [job.spec(project) for job in jobs(project, "iris-64-32")]
     assert [spec.tuning for spec in specs] == [Tuning()] * 2
+    # Variants that are not tuned have the same folds as the others, also in jobs of their own.
+    edit(folder, lambda content: study(content).update(together=["learning_rate"]))
+    apart = load_project(root=folder)
+    assert [job.spec(apart).tuning for job in jobs(apart, "iris-64-32")] == [Tuning()] * 4
+    assert {job.spec(apart).tuning for job in jobs(apart, "digits-rates")} == {None}
 
 
 def test_variants_of_one_program_share_a_job(folder):

@@ -9,6 +9,7 @@ from bnmatrix.datasets.data import Prepared
 from bnmatrix.training.examples import examples_of
 from bnmatrix.training.minibatches import total_steps
 from bnmatrix.training.seeds import Streams
+from bnmatrix.training.spec import Tuning
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +72,27 @@ def test_folds_test_every_example_once_a_repeat(take):
     # The largest fold has 15 of 103; a fifth of the 88 others is for validation.
     assert {(len(p.x_train), len(p.x_validation)) for p in found} == {(70, 18)}
     assert {len(part.x_test) for part in found} == {14, 15}
+
+
+@pytest.mark.parametrize("training", [None, 30])
+@pytest.mark.parametrize("shared_by", [1, 3, 4])
+def test_no_example_that_tunes_a_rate_tests_a_replicate_that_has_it(shared_by, training):
+    """Of the blocks that tuning uses: replicates that share a rate train apart from all tests."""
+    prepared, folds = numbered(103), 4
+    chosen = settings(folds=folds, training_examples=training, tuned=True)
+    tuning = Tuning(shared_by=shared_by)
+    blocks = {}
+    for k in range(1, 2 * folds * shared_by + 1):
+        part = examples_of(prepared, chosen, Streams(SEED, k), shared_by)
+        blocks.setdefault(tuning.block(k), []).append(part)
+    for members in blocks.values():
+        seen = {*np.concatenate([[*p.x_train[:, 0], *p.x_validation[:, 0]] for p in members])}
+        tested = {*np.concatenate([p.x_test[:, 0] for p in members])}
+        assert not seen & tested
+        assert len({tuple(p.x_train[:, 0]) for p in members}) == len(members), "own draws"
+    ends = [sorted(p.x_test[:, 0]) for members in blocks.values() for p in members[-1:]]
+    for repeat in (ends[:folds], ends[folds:]):
+        assert sorted(np.concatenate(repeat)) == list(range(103)), "blocks test all examples"
 
 
 def drawn(prepared, replicates, **changes):

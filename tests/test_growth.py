@@ -1,10 +1,13 @@
-"""The first report grows: embedded data first, then one download after another."""
+"""A report grows, data set by data set, and with the replicates of a larger effort."""
 
 import pytest
 from checkout import DETERMINISTIC, Copy
 
 from bnmatrix.datasets.availability import Availability
+from bnmatrix.errors import UserError
+from bnmatrix.plan.blocks import Block, cover
 from bnmatrix.plan.growth import growth
+from bnmatrix.plan.jobs import jobs
 from bnmatrix.plan.loading import load_project
 from bnmatrix.plan.plan import Plan
 
@@ -29,6 +32,26 @@ def test_only_studies_of_the_data_sets_run():
     assert not plan.network_helps
     with pytest.raises(Exception, match=r"unknown data set 'irs' \(did you mean 'iris'\?\)"):
         load_project({"datasets": ["irs"]})
+
+
+def test_effort_multiplies_the_replicates_of_claims():
+    thorough = load_project({"effort": "thorough"})
+    standard = load_project({})
+    for name in standard.studies:
+        factor = 2 if name in ("digits-sizes", "iris-cross-validated") else 1
+        if factor == 2 or name in ("digits-variance", "digits-64-64", "mnist-256-128"):
+            assert thorough.replicates_of(name) == factor * standard.replicates_of(name), name
+    (job,) = jobs(thorough, "digits-sizes")
+    plan = Plan(thorough, {})
+    assert plan.spec("digits-sizes", job.name).replicates == 40
+    first, more = Block(1, 20), Block(21, 40)
+    assert cover(thorough.replicates_of("digits-sizes"), [first]) == (first, more), "only new ones"
+    recipes = {plan.spec("digits-sizes", job.name, block).recipe for block in (first, more)}
+    assert recipes == {Plan(standard, {}).spec("digits-sizes", job.name).recipe}
+    with pytest.raises(UserError, match=r"`thorough` sets the number of replicates.*\(5\)"):
+        load_project({"effort": "thorough", "replicates": 5})
+    with pytest.raises(UserError, match="effort"):
+        load_project({"effort": "much"})
 
 
 @pytest.mark.slow

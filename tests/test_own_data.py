@@ -105,6 +105,8 @@ def test_groups_are_never_in_two_parts():
     parts = [set(x[:, 0]) for x in (made.x_train, made.x_validation, made.x_test)]
     assert not parts[0] & parts[1] | parts[0] & parts[2] | parts[1] & parts[2]
     assert sum(map(len, parts)) == len(set(patients))
+    pairs = set(zip(made.x_test[:, 0], made.groups_test, strict=True))
+    assert len(pairs) == len(parts[2]) == len(set(made.groups_test)), "training knows the groups"
     assert 60 <= len(made.x_test) <= 100
     assert 45 <= len(made.x_validation) <= 85
 

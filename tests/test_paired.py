@@ -12,6 +12,7 @@ from bnmatrix.statistics.means import (
     share_of_runs,
     welch_interval,
 )
+from bnmatrix.statistics.overlaps import Overlap
 from bnmatrix.statistics.paired import paired_effect
 
 #: Twenty values without skewness: quantiles of the normal distribution.
@@ -88,7 +89,7 @@ def test_a_mean_has_the_interval_of_its_uncertainty():
 
 def test_the_same_pairs_have_the_same_interval_everywhere():
     a, b = np.random.default_rng(2).normal(0.9, 0.01, (2, 5))
-    for overlap in (None, 0.25):
+    for overlap in (None, Overlap(0.25, of_folds=True)):
         ours, mean = paired_effect(a, b, overlap=overlap), estimate(a - b, overlap=overlap)
         assert (ours.pairs, ours.effect, ours.sd) == (mean.n, mean.mean, mean.sd)
         assert (ours.ci_low, ours.ci_high) == (mean.ci_low, mean.ci_high)

@@ -37,7 +37,7 @@ from bnmatrix.report.pages.overview import StudyResults, heat_map, overview_page
 from bnmatrix.report.pages.records import records
 from bnmatrix.report.pages.rendering import math
 from bnmatrix.report.pages.study import study_page
-from bnmatrix.report.pages.text import answer, overall, training_length
+from bnmatrix.report.pages.text import answer, curve_ends, overall, training_length
 from bnmatrix.report.pages.theory import theory_page
 from bnmatrix.statistics.comparisons import compare, summarize
 from bnmatrix.statistics.confusions import best_variant, confusion, most_confused
@@ -95,6 +95,28 @@ def test_a_study_says_whether_training_was_done():
     many = training_length(with_curves("flat", "flat", *["falling"] * 6))
     assert "fell in six variants (+0.10 to +0.10 points); it was flat in two variants." in many
     assert "was not measured: that needs" in training_length(with_curves("not measured"))
+
+
+def ends(label, **counts):
+    row = {"label": label, "dataset_title": "D", "curves_largest_rise": 0.0021}
+    names = ("variants", "rising", "falling", "unclear", "flat")
+    return row | {f"curves_{name}": counts.get(name, 0) for name in names}
+
+
+def test_a_claim_says_whether_training_was_done():
+    done = ends("with ReLU", variants=2, flat=2)
+    assert curve_ends([done]) == (
+        "Validation accuracy over the last fifth of training on D: is flat in 2 of 2 variants, the "
+        "largest mean rise +0.21 points (with ReLU)."
+    )
+    rising = ends("with tanh", variants=4, rising=1, unclear=1, flat=1)
+    none = ends("one", variants=1) | {"curves_largest_rise": np.nan}
+    assert curve_ends([done, rising, none]).endswith(
+        " (with ReLU); still rises in 1 of 4 variants, varies too much to tell in 1 of 4, is flat "
+        "in 1 of 4 and was not measured in 1 of 4, the largest mean rise +0.21 points (with tanh); "
+        "was not measured in 1 of 1 variant (one)."
+    )
+    assert curve_ends([ends("of steps", variants=np.nan)]) == ""
 
 
 def test_the_overall_answer_counts():

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bnmatrix.statistics.training_length import LateChange, late_changes, still_rising
+from bnmatrix.statistics.training_length import CurveEnds, LateChange, curve_ends, late_changes
 
 STEPS = range(5, 101, 5)
 
@@ -85,7 +85,9 @@ def test_too_few_evaluations_are_not_measured():
     (row,) = late_changes(few, runs, margin=0.01).to_dict("records")
     assert row["late_curve"] == "not measured"
     assert np.isnan(row["late_change_mean"])
-    assert np.isnan(still_rising(few, runs))
+    ends = curve_ends(few, runs, 0.01)
+    assert (ends.variants, ends.flat, ends.rising) == (1, 0, 0)
+    assert np.isnan(ends.largest_rise)
 
 
 def test_diverged_runs_do_not_count():
@@ -95,9 +97,12 @@ def test_diverged_runs_do_not_count():
     assert found.loc["every", "late_curve"] == "not measured"
 
 
-def test_the_largest_change_of_an_analysis():
-    """Of all its variants; curves that fall do not hide one that rises."""
-    history, runs = tables(a=risen_by(-0.2, -0.1), b=risen_by(0.01, 0.02), c=[None])
-    assert still_rising(history, runs) == pytest.approx(0.015)
+def test_the_ends_of_an_analysis():
+    """Of all its variants, each once; curves that fall do not hide one that rises."""
+    history, runs = tables(
+        a=risen_by(*[-0.2, -0.21] * 6), b=risen_by(*[0.014, 0.016] * 6), c=[None], d=risen_by(0, 0)
+    )
+    found = curve_ends(pd.concat([history] * 2), pd.concat([runs] * 2), 0.01)
+    assert found == CurveEnds(4, 1, 1, 1, 0, pytest.approx(0.015))
     falling = runs["variant"] == "a"
-    assert still_rising(history, runs[falling]) == pytest.approx(-0.15)
+    assert curve_ends(history, runs[falling], 0.01).largest_rise == pytest.approx(-0.205)

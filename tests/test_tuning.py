@@ -155,6 +155,11 @@ def test_a_rate_for_each_block(digits):
     assert list(runs["tuning_block"]) == [1, 1, 3, 3, 5]
     rates = dict(zip(chosen["block"], chosen["rate"], strict=True))
     assert list(runs["learning_rate_used"]) == [rates[block] for block in runs["tuning_block"]]
+    part = train(digits, tuned=True, replicates=4, **shared)["correctness"]
+    bits = [np.unpackbits(np.frombuffer(row, np.uint8)) for row in part["tested"]]
+    assert [(bits[k] & bits[0]).any() for k in range(4)] == [True, True, False, False], (
+        "replicates of a block are tested on one fold, of other blocks on others"
+    )
     fixed = train(digits, replicates=5, folds=5, optimizer="momentum", epochs=2)
     assert (fixed["runs"]["tuning_block"] == 0).all()
 

@@ -11,8 +11,13 @@ from scipy import stats
 from bnmatrix.config.datasets import Dataset
 from bnmatrix.plan.sizes import overlap
 from bnmatrix.statistics.correctness import GROUPS, blocks_of, without_groups
+from bnmatrix.statistics.overlaps import Overlap
 from bnmatrix.statistics.paired import difference, paired_effect, pairs_needed
 from bnmatrix.statistics.uncertainty import ALPHA, uncertainty
+
+#: Nadeau & Bengio's correction by a quarter, and by a tenth.
+QUARTER = Overlap(0.25, of_folds=True)
+TENTH = Overlap(0.1, of_folds=True)
 
 #: Twenty values without skewness: quantiles of the normal distribution.
 SYMMETRIC = stats.norm.ppf((np.arange(20) + 0.5) / 20)
@@ -59,7 +64,7 @@ def test_the_p_value_is_the_level_at_which_the_interval_just_excludes_zero(value
 
 def test_overlap_by_hand():
     """Nadeau & Bengio: (1/20 + 1/4) s², on 19 degrees of freedom."""
-    found = uncertainty(SYMMETRIC, overlap=0.25)
+    found = uncertainty(SYMMETRIC, overlap=QUARTER)
     half = stats.t.ppf(0.975, 19) * SYMMETRIC.std(ddof=1) * math.sqrt(1 / 20 + 1 / 4)
     assert found.bounds(0, ALPHA / 2) == pytest.approx((-half, half))
 
@@ -85,9 +90,9 @@ def test_values_that_do_not_vary():
     assert uncertainty([0.1] * 9).bounds(0.1, 0.0025) == (0.1, 0.1)
     assert uncertainty([0.1] * 8).p_value(0.1) == pytest.approx(2 / 2**8)
     assert uncertainty([0.0] * 8).p_value(0.0) == 1
-    assert uncertainty([0.1] * 9, overlap=0.1).bounds(0.1, 0.0025) == (0.1, 0.1)
+    assert uncertainty([0.1] * 9, overlap=TENTH).bounds(0.1, 0.0025) == (0.1, 0.1)
     assert uncertainty([0.0] * 30).bounds(0.0, 0.025) == (0, 0)
-    assert np.isnan(uncertainty([0.0] * 30, overlap=0.1).bounds(0.0, 0.025)).all()
+    assert np.isnan(uncertainty([0.0] * 30, overlap=TENTH).bounds(0.0, 0.025)).all()
     assert np.isnan(uncertainty([0.1]).bounds(0.1, 0.025)).all()
     assert math.isnan(uncertainty([0.1]).p_value(0.1))
 
@@ -106,6 +111,26 @@ def test_the_jackknife_over_test_examples_by_hand():
     assert found.freedom == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("of_folds", [True, False])
+def test_of_folds_the_correction_for_overlap_stands_for_test_examples(of_folds):
+    rng = np.random.default_rng(4)
+    cells = rng.normal(0, 1, (20, 1)) + rng.normal(0, 3, GROUPS) + rng.normal(0, 1, (20, GROUPS))
+    values = cells.mean(axis=1)
+    without = (cells.sum(axis=1, keepdims=True) - cells) / (GROUPS - 1)
+    shared = 0.25 * values.var(ddof=1)
+    test = uncertainty(values, without=without).fixed_variance
+    found = uncertainty(values, None, Overlap(0.25, of_folds), without)
+    assert test > 0
+    assert found.fixed_variance == pytest.approx(shared + (0 if of_folds else test))
+
+
+def test_an_unknown_test_part_leaves_no_interval():
+    without = np.full((20, GROUPS), math.nan)
+    assert np.isnan(uncertainty(SYMMETRIC, without=without).bounds(0, 0.025)).all()
+    folds = uncertainty(SYMMETRIC, None, QUARTER, without)
+    assert folds == uncertainty(SYMMETRIC, overlap=QUARTER), "it needs no test part"
+
+
 def test_accuracy_without_each_group_of_test_examples():
     """Forty positions, 30 of them tested: the weighted mean over groups is the accuracy."""
     rng = np.random.default_rng(1)
@@ -118,6 +143,7 @@ def test_accuracy_without_each_group_of_test_examples():
             "replicate": [1, 2, 3],
             "tested": [np.packbits(tested).tobytes()] * 3,
             "correct": [np.packbits(row).tobytes() for row in correct],
+            "clusters": b"",
         }
     )
     found = without_groups(runs, correctness)
@@ -130,6 +156,29 @@ def test_accuracy_without_each_group_of_test_examples():
         assert (left * found[row]).sum() == pytest.approx((GROUPS - 1) * hits.sum())
 
 
+@pytest.mark.parametrize("clusters", [6, 45])
+def test_examples_of_a_cluster_are_left_out_together(clusters):
+    """All examples of a cluster are alike: the test part is the variance between clusters."""
+    rng, size = np.random.default_rng(7), 8
+    names = np.repeat(np.arange(clusters) + 100, size)
+    alike = np.repeat(rng.random(clusters) < 0.5, size)
+    correct = np.array([alike ^ (rng.random(len(names)) < 0.02) for _ in range(12)])
+    runs = pd.DataFrame({"variant": "v", "replicate": np.arange(12)})
+    correctness = runs.assign(
+        tested=[np.packbits(np.ones(len(names), bool)).tobytes()] * 12,
+        correct=[np.packbits(row).tobytes() for row in correct],
+        clusters=rng.permutation(clusters)[names - 100].astype("<i4").tobytes(),
+    )
+    values = correct.mean(axis=1)
+    found = uncertainty(values, without=without_groups(runs, correctness))
+    between = correct.mean(axis=0).reshape(clusters, size).mean(axis=1).var(ddof=1) / clusters
+    assert found.fixed_variance == pytest.approx(between, rel=0.01 if clusters < GROUPS else 0.4)
+    single = uncertainty(values, without=without_groups(runs, correctness.assign(clusters=b"")))
+    assert single.fixed_variance < between / 4, "as if they were independent"
+    if clusters < GROUPS:
+        assert found.freedom < clusters
+
+
 def _group_sizes(tested):
     """Return how many tested examples each group has, from an accuracy of one example at a time."""
     sizes = np.zeros(GROUPS)
@@ -140,6 +189,7 @@ def _group_sizes(tested):
         bits = {
             "tested": [np.packbits(tested).tobytes()],
             "correct": [np.packbits(alone).tobytes()],
+            "clusters": b"",
         }
         sizes += without_groups(table, table.assign(**bits))[0] == 0
     return sizes
@@ -168,7 +218,7 @@ def test_pairs_needed_by_hand():
     sd = SYMMETRIC.std(ddof=1)
     halves = [stats.t.ppf(0.975, n - 1) * sd / math.sqrt(n) for n in (needed - 1, needed)]
     assert halves[1] <= 0.2 < halves[0]
-    assert math.isnan(pairs_needed(uncertainty(SYMMETRIC, overlap=0.25), 0.2, 0.025))
+    assert math.isnan(pairs_needed(uncertainty(SYMMETRIC, overlap=QUARTER), 0.2, 0.025))
     assert pairs_needed(found, 0.001, 0.025) > 1e6
 
 
@@ -198,7 +248,8 @@ SEPARATE = DATASET | {"examples": {"train": 1000, "test": 500}, "test_split": No
 )
 def test_training_sets_overlap_if_they_share_more_than_half(dataset, changes, expected):
     found = overlap(Dataset(**dataset), settings(**changes))
-    assert found == (None if expected is None else pytest.approx(expected))
+    folds = "folds" in changes
+    assert found == (None if expected is None else Overlap(pytest.approx(expected), folds))
 
 
 # --------------------------------------------------------------------------- simulation
@@ -283,6 +334,51 @@ def test_the_variance_of_the_mean_is_that_of_replicates_and_test_examples():
         found.append(uncertainty(cells.mean(axis=1), without=without).error ** 2)
     known = 1 / n + 1 / GROUPS + 4 / n / GROUPS
     assert np.mean(found) == pytest.approx(known, rel=0.06)
+
+
+def folded(rng, blocks, each, example, network=1.0, rate=0.0, examples=40):
+    """Return values and jackknife of replicates whose blocks are tested on folds of their own.
+
+    Args:
+        rng: the source of randomness.
+        blocks: number of blocks; their folds have no example in common.
+        each: number of replicates of a block.
+        example: standard deviation of what all networks have in common on an example.
+        network: standard deviation over networks of the mean over a fold.
+        rate: standard deviation over blocks, of a tuned learning rate.
+        examples: number of test examples of each group and fold.
+    """
+    n = blocks * each
+    common = rng.normal(0, example / math.sqrt(examples), (blocks, GROUPS))
+    cells = np.repeat(common + rng.normal(0, rate, (blocks, 1)), each, axis=0)
+    cells += rng.normal(0, network, (n, 1)) + rng.normal(0, 1, (n, GROUPS))
+    without = (cells.sum(axis=1, keepdims=True) - cells) / (GROUPS - 1)
+    return cells.mean(axis=1), {
+        "blocks": np.repeat(np.arange(blocks), each),
+        "without": without,
+    }
+
+
+@pytest.mark.parametrize("example", [0, 10, 30])
+@pytest.mark.parametrize("rate", [0, 0.5])
+def test_blocks_that_share_test_examples_count_them_once(example, rate):
+    """On average, the estimate is at least the known variance, and at most a third above it."""
+    rng, found = np.random.default_rng(8), []
+    for _ in range(400):
+        values, more = folded(rng, 4, 5, example, rate=rate)
+        found.append(uncertainty(values, **more).error ** 2)
+    known = (1 + 1 / GROUPS) / 20 + rate**2 / 4 + example**2 / 40 / GROUPS / 4
+    assert 0.95 * known <= np.mean(found) <= 1.35 * known
+
+
+@pytest.mark.parametrize("simulations", [300, pytest.param(4000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("blocks", [3, 4, 5])
+@pytest.mark.parametrize("example", [0, 10, 20])
+def test_coverage_with_a_fold_for_each_block(record_property, blocks, example, simulations):
+    share, error = coverage(lambda rng: folded(rng, blocks, 4, example), simulations)
+    print(f"folds, examples {example}, {blocks} blocks of 4: {share:.3f}")
+    record_property("coverage", f"{share:.3f}")
+    assert share + 2 * error >= 0.94
 
 
 def test_the_same_values_give_the_same_numbers():

@@ -56,6 +56,7 @@ def correctness_of(variant, *correct):
             "replicate": range(1, len(correct) + 1),
             "tested": packed(*np.ones_like(correct)),
             "correct": packed(*correct),
+            "clusters": b"",
         }
     )
 

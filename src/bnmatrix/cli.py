@@ -254,6 +254,9 @@ def _add_tools(command: Callable[..., _Command]) -> None:
     added = command("costs", "Print the expected and measured costs of training jobs.")
     added.option("logs", "folder of the training jobs' logs and benchmark files")
 
+    text = "Print how many replicates the claims need, planned from a finished run."
+    command("replicates", text, "results")
+
     added = command("schemas", "Write the JSON schemas of the files under config/.", config=False)
     added.option("folder", "folder for the schemas")
 

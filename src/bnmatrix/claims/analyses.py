@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
@@ -9,14 +10,16 @@ import pandas as pd
 
 from bnmatrix.claims.effects import Measured, copies_without_groups, interaction, measure
 from bnmatrix.config.claims import Analysis, Claim
+from bnmatrix.config.datasets import Dataset
 from bnmatrix.config.project import Project
 from bnmatrix.config.selections import as_written
 from bnmatrix.statistics.endpoints.declared import ENDPOINTS
 from bnmatrix.statistics.endpoints.values import Arm, several
 from bnmatrix.statistics.means import share_of_runs
 from bnmatrix.statistics.paired import pairs_needed
+from bnmatrix.statistics.training_length import CurveEnds, curve_ends
 from bnmatrix.statistics.uncertainty import ALPHA
-from bnmatrix.statistics.verdicts import NOT_MEASURED, UNKNOWN, orientation, tail, verdict
+from bnmatrix.statistics.verdicts import NOT_MEASURED, orientation, tail, verdict
 from bnmatrix.tables.status import DIVERGED
 from bnmatrix.training.settings import label
 
@@ -24,9 +27,11 @@ from bnmatrix.training.settings import label
 #: the pairs' differences, ``error`` the standard error of the effect and ``replicate_error`` its
 #: part over replicates. ``ci_*`` is the simultaneous interval that decides, ``censored`` the share
 #: of pairs with a value that is a bound only, and ``bound`` says what the effect then is: ``≥`` or
-#: ``≤`` the number. ``pairs_needed`` is for verdicts that cannot tell. ``interaction*`` is the
-#: effect of a condition minus the primary one, oriented as claimed, if both have one unit and no
-#: censored pairs.
+#: ``≤`` the number. ``interaction*`` is the effect of a condition minus the primary one, oriented
+#: as claimed, if both have one unit and no censored pairs. ``pairs_needed`` pairs would tell half a
+#: margin apart (empty: no number would, or the pairs do not vary), and `effort: thorough` gives
+#: ``pairs_thorough``. ``curves_*`` says of analyses of accuracies how the validation curves of
+#: their variants end (:class:`bnmatrix.statistics.training_length.CurveEnds`).
 ANALYSIS_COLUMNS = [
     "claim",
     "role",
@@ -65,6 +70,8 @@ ANALYSIS_COLUMNS = [
     "interaction_high",
     "verdict",
     "pairs_needed",
+    "pairs_thorough",
+    *(f"curves_{field.name}" for field in fields(CurveEnds)),
     "note",
     "wall_clock",
 ]
@@ -109,6 +116,8 @@ def analyse(
                     where = f"{where} ({analysis.label}, {study})"
                     found = measure(project, study, analysis, tables[study], copies[study], where)
                     row |= _effect(found, analysis, row["margin"], families.get(dataset, 1))
+                    row |= _curves(found, analysis, project.datasets[dataset], row["margin"])
+                    row |= _thorough(found, tables[study], project.thorough_replicates_of(study))
                     if role == "primary":
                         primary[dataset] = (analysis, study, found)
                     elif role == "condition" and dataset in primary:
@@ -139,7 +148,7 @@ def _declared(analysis: Analysis, dataset: str, arguments: dict[str, Any]) -> di
     endpoint = ENDPOINTS[analysis.endpoint]
     return {
         "endpoint": endpoint.describe({name: _text(value) for name, value in arguments.items()}),
-        "unit": _unit(analysis),
+        "unit": analysis.written_unit,
         "direction": analysis.direction,
         "margin": analysis.margin_on(dataset),
         "fact": analysis.fact,
@@ -151,11 +160,6 @@ def _declared(analysis: Analysis, dataset: str, arguments: dict[str, Any]) -> di
         "wall_clock": analysis.wall_clock,
         "note": "",
     }
-
-
-def _unit(analysis: Analysis) -> str:
-    """Return the unit of an analysis."""
-    return analysis.unit or ENDPOINTS[analysis.endpoint].unit
 
 
 def _text(value: Any) -> str:
@@ -195,9 +199,6 @@ def _effect(found: Measured, analysis: Analysis, margin: float, family: int) -> 
     level = tail(analysis.direction, family)
     effect = found.effect(level)
     said = verdict(effect.ci_low, effect.ci_high, margin, analysis.direction)
-    needed = np.nan
-    if said == UNKNOWN:
-        needed = pairs_needed(effect.uncertainty, margin / 2, level)
     columns = ("effect", "sd", "ci_low", "ci_high", "p_value", "probability_of_improvement")
     return (
         row
@@ -205,8 +206,32 @@ def _effect(found: Measured, analysis: Analysis, margin: float, family: int) -> 
         | {"error": effect.uncertainty.error}
         | {"p_adjusted": _adjusted(effect.p_value, analysis.direction, family)}
         | {"replicate_error": math.sqrt(effect.uncertainty.replicate_variance)}
-        | {"verdict": said, "pairs_needed": needed if needed > effect.pairs else np.nan}
+        | {"verdict": said}
+        | {"pairs_needed": pairs_needed(effect.uncertainty, margin / 2, level)}
     )
+
+
+def _curves(found: Measured, analysis: Analysis, dataset: Dataset, margin: float) -> dict[str, Any]:
+    """Return how the validation curves of an analysis of accuracies end, as columns of its row."""
+    if not analysis.of_accuracies:
+        return {}
+    arms = [arm for arm in (found.treatment, found.control) if arm is not None]
+    history, runs = (
+        pd.concat([getattr(arm, name) for arm in arms]) for name in ("history", "runs")
+    )
+    # Margins of slopes are not those of accuracies.
+    matters = margin if analysis.written_unit == "points" else dataset.margin
+    ends = curve_ends(history, runs, matters)
+    return {f"curves_{name}": value for name, value in asdict(ends).items()}
+
+
+def _thorough(found: Measured, study: Arm, replicates: int) -> dict[str, Any]:
+    """Return how many pairs a study of so many replicates gives, as columns of a row.
+
+    As many replicates in a hundred have a pair as in this study.
+    """
+    share = len(found.differences) / study.runs["replicate"].nunique()
+    return {"pairs_thorough": round(share * replicates)}
 
 
 def _adjusted(p_value: float, direction: str, family: int) -> float:
@@ -249,7 +274,9 @@ def _interaction(
     first, first_study, pairs = primary
     if pairs.differences.empty or found.differences.empty:
         return {}
-    if _unit(first) != _unit(condition) or any(_censored(m)["censored"] for m in (pairs, found)):
+    if first.written_unit != condition.written_unit or any(
+        _censored(m)["censored"] for m in (pairs, found)
+    ):
         return {}
     scales = (orientation(first.direction), orientation(condition.direction))
     values = interaction(

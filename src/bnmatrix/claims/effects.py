@@ -11,9 +11,10 @@ from bnmatrix.config.project import Project
 from bnmatrix.errors import UserError
 from bnmatrix.plan.sizes import overlap
 from bnmatrix.plan.variants import variants
-from bnmatrix.statistics.correctness import GROUPS, blocks_of, in_overlap, without_groups
+from bnmatrix.statistics.correctness import GROUPS, blocks_of, without_groups
 from bnmatrix.statistics.endpoints.declared import ENDPOINTS
 from bnmatrix.statistics.endpoints.values import Arm, Pairs, has_values
+from bnmatrix.statistics.overlaps import Overlap, largest
 from bnmatrix.statistics.paired import PairedEffect, difference, paired_effect
 from bnmatrix.training.settings import Settings
 
@@ -40,7 +41,7 @@ class Measured:
     pairs: Pairs
     differences: pd.Series
     blocks: pd.Series | None
-    overlap: float | None
+    overlap: Overlap | None
     without: pd.DataFrame | None
 
     def effect(self, tail: float, scale: float = 1.0) -> PairedEffect:
@@ -86,11 +87,10 @@ def measure(
     blocks, shared = blocks_of(runs), _overlap(project, study_name, analysis)
     without = None
     column = {**ENDPOINTS[analysis.endpoint].takes, **arguments}.get("column")
-    redrawn = in_overlap(study.correctness, shared)
-    if copies is not None and column in _OF_TEST_EXAMPLES and not redrawn and len(differences):
+    if copies is not None and column in _OF_TEST_EXAMPLES and len(differences):
         _, _, copied = endpoint_pairs(analysis, arguments, copies, where)
         without = _by_group(copied.table, differences.index, copies.runs)
-        if without.isna().to_numpy().any():
+        if without.isna().all(axis=1).any():
             raise UserError(
                 f"{where}: correctness.parquet of study '{study_name}' lacks completed runs; "
                 f"delete data/results/{study_name} and run again"
@@ -170,13 +170,12 @@ def interaction(
     if primary.without is not None or condition.without is not None:
         without = _without(condition, common) * second - _without(primary, common) * first
     blocks = condition.blocks if primary.blocks is None else primary.blocks
-    shares = [m.overlap for m in (primary, condition) if m.overlap is not None]
     found = paired_effect(
         condition.differences[common].to_numpy(np.float64) * second,
         primary.differences[common].to_numpy(np.float64) * first,
         tail,
         None if blocks is None else blocks[common].to_numpy(),
-        max(shares, default=None),
+        largest([primary.overlap, condition.overlap]),
         without,
     )
     return found.effect, found.ci_low, found.ci_high
@@ -190,8 +189,8 @@ def _without(measured: Measured, replicates: pd.Index) -> np.ndarray:
     return np.asarray(measured.without.loc[replicates], np.float64)
 
 
-def _overlap(project: Project, study_name: str, analysis: Analysis) -> float | None:
-    """Return the largest overlap ratio of the variants that an analysis selects, or None."""
+def _overlap(project: Project, study_name: str, analysis: Analysis) -> Overlap | None:
+    """Return the largest overlap of the variants that an analysis selects, or None."""
     dataset = project.dataset_of(study_name)
     arms = (
         [analysis.treatment] if analysis.control is None else [analysis.treatment, analysis.control]
@@ -200,9 +199,8 @@ def _overlap(project: Project, study_name: str, analysis: Analysis) -> float | N
         {axis: v for axis, v in (analysis.where | arm).items() if axis in Settings.model_fields}
         for arm in arms
     ]
-    ratios = [
+    return largest(
         overlap(dataset, variant.settings)
         for variant in variants(project, study_name)
         if any(has_values(variant.settings, selection) for selection in selections)
-    ]
-    return max((ratio for ratio in ratios if ratio is not None), default=None)
+    )

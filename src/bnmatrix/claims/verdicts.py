@@ -36,6 +36,7 @@ CLAIM_COLUMNS = [
     "condition",
     "sentence",
     "pairs_needed",
+    "pairs_thorough",
     "error",
     "replicate_error",
     "probability_of_improvement",
@@ -172,12 +173,21 @@ def _numbers(primary: pd.Series) -> str:
 
 
 def _wanting(primary: pd.Series) -> str:
-    """Return what would decide a claim that these runs cannot tell, as a sentence."""
-    if primary["pairs_needed"] > 0:
-        return f"About {primary['pairs_needed']:.0f} pairs would tell half a margin apart."
+    """Return what would decide a claim that these runs cannot tell, as a sentence.
+
+    It says what `effort: thorough` would buy, unless the study has as many pairs already.
+    """
+    given = primary["pairs_thorough"]
+    more = given > primary["pairs"]
+    if primary["pairs_needed"] > primary["pairs"]:
+        only = "" if given >= primary["pairs_needed"] else "only "
+        bought = f"; `effort: thorough` gives {only}{given:.0f}" if more else ""
+        return f"About {primary['pairs_needed']:.0f} pairs would tell half a margin apart{bought}."
+    bought = f"; `effort: thorough` gives {given:.0f} pairs" if more else ""
     if math.isnan(primary["ci_low"]):
-        return "The pairs are too few, or do not differ."
+        return f"The pairs are too few, or do not differ{bought}."
     width = primary["ci_high"] - primary["ci_low"]
     if width <= primary["margin"]:
-        return "The effect is too close to the margin."
-    return "More pairs cannot tell half a margin apart; more data would."
+        return f"The effect is too close to the margin{bought}."
+    pairs = "More pairs, such as those of `effort: thorough`," if more else "More pairs"
+    return f"{pairs} cannot tell half a margin apart; more data would."

@@ -49,6 +49,16 @@ class Analysis(Model):
     extreme over all pairs, without a test. Conditions, requirements and exploratory analyses do
     not inherit this key."""
 
+    @property
+    def written_unit(self) -> str:
+        """The unit in which differences are written."""
+        return self.unit or ENDPOINTS[self.endpoint].unit
+
+    @property
+    def of_accuracies(self) -> bool:
+        """Whether accuracies, or differences of them, are compared."""
+        return self.written_unit.startswith("points")
+
     def margin_on(self, dataset: str) -> float:
         """Return the margin for a data set."""
         return self.margin[dataset] if isinstance(self.margin, dict) else self.margin

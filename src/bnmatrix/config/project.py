@@ -9,6 +9,9 @@ from bnmatrix.errors import UserError, suggestion
 from bnmatrix.models import Model
 from bnmatrix.training.conventions import FRAMEWORKS
 
+#: How many times as many replicates as a study of claims declares `effort: thorough` trains.
+THOROUGH = 2
+
 
 class Project(Model):
     """The whole configuration, cross-checked."""
@@ -51,4 +54,20 @@ class Project(Model):
 
     def replicates_of(self, study: str) -> int:
         """Return how many times each variant of a study is trained."""
+        if self.run.effort == "thorough" and study in self.studies_of_claims:
+            return self.thorough_replicates_of(study)
         return self.run.replicates or self.study(study).replicates
+
+    def thorough_replicates_of(self, study: str) -> int:
+        """Return how many times `effort: thorough` trains each variant of a study of claims."""
+        return THOROUGH * self.study(study).replicates
+
+    @property
+    def studies_of_claims(self) -> set[str]:
+        """The studies that claims need."""
+        return {
+            study
+            for claim in self.claims.values()
+            for _, analysis in claim.analyses
+            for study in analysis.studies
+        }

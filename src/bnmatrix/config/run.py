@@ -1,6 +1,8 @@
 """What to run: ``config/config.yaml`` and ``--config``."""
 
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from bnmatrix.models import Count, Model, Seed
 
@@ -31,6 +33,9 @@ class RunConfig(Model):
     """`all`, or the names of the data sets whose studies run."""
     replicates: Count | None = None
     """Number of replicates of each variant; by default, the number that each study declares."""
+    effort: Literal["standard", "thorough"] = "standard"
+    """`thorough` trains twice as many replicates in the studies of claims; not with
+    `replicates`."""
     seed: Seed = 0
     """Number that is added to the seed of each study: another number gives other replicates."""
     mirror: str | None = None
@@ -50,6 +55,15 @@ class RunConfig(Model):
     """File that declares the claims; null: no claims, for example with another `studies_file`."""
     replications_file: str | None = "config/replications.yaml"
     """File that declares the published experiments that studies repeat; null: none."""
+
+    @model_validator(mode="after")
+    def _one_number_of_replicates(self) -> Self:
+        if self.effort == "thorough" and self.replicates is not None:
+            raise ValueError(
+                f"effort: `thorough` sets the number of replicates, and so does `replicates` "
+                f"({self.replicates}); leave out one of the two"
+            )
+        return self
 
 
 #: Keys of :class:`RunConfig` that name the other files of the configuration.

@@ -92,6 +92,12 @@ class Study(Model):
         return {value for block in (self.axes, *self.further) for value in block["framework"]}
 
     @property
+    def tunes(self) -> bool:
+        """Whether the learning rate of a variant may be tuned."""
+        blocks = [block.get("tuned", []) for block in (self.axes, *self.further)]
+        return True in (self.settings.get("tuned"), *(value for block in blocks for value in block))
+
+    @property
     def keeps_predictions(self) -> bool:
         """Whether each run's predictions are kept."""
         return self.role == "matrix" if self.predictions is None else self.predictions

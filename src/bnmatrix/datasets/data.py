@@ -20,6 +20,7 @@ class Arrays:
         y_test: their labels.
         groups: numbers, int64, one per example of ``x``: examples with the same number must stay in
             one part; empty if there are no groups.
+        groups_test: the same of ``x_test``.
     """
 
     x: np.ndarray
@@ -27,6 +28,7 @@ class Arrays:
     x_test: np.ndarray
     y_test: np.ndarray
     groups: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    groups_test: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Prepared:
         maximum: largest value of a pixel; 0 if features are not pixels.
         shape: shape of an example, of which the product is the number of features; empty if an
             example is just its features.
+        groups_test: the group of each test example, int64; empty if there are no groups.
     """
 
     x_train: np.ndarray
@@ -51,6 +54,7 @@ class Prepared:
     classes: int
     maximum: float
     shape: tuple[int, ...] = ()
+    groups_test: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 def save(prepared: Prepared, path: Path) -> None:
@@ -63,9 +67,10 @@ def load_prepared(path: Path) -> Prepared:
     """Read what :func:`save` wrote."""
     with np.load(path, allow_pickle=False) as content:
         arrays = {name: content[name] for name in content.files}
+    classes, maximum, shape = (arrays.pop(name) for name in ("classes", "maximum", "shape"))
     return Prepared(
-        **{name: value for name, value in arrays.items() if name[:2] in ("x_", "y_")},
-        classes=int(arrays["classes"]),
-        maximum=float(arrays["maximum"]),
-        shape=tuple(int(size) for size in arrays["shape"]),
+        classes=int(classes),
+        maximum=float(maximum),
+        shape=tuple(int(size) for size in shape),
+        **arrays,
     )

@@ -48,11 +48,12 @@ def prepare(spec: PreparationBase, arrays: Arrays) -> Prepared:
     """
     _check(spec, arrays)
     x, y, x_test, y_test = arrays.x, arrays.y, arrays.x_test, arrays.y_test
-    groups = arrays.groups
+    groups, groups_test = arrays.groups, arrays.groups_test
     if spec.test_split is not None:
         stay, apart = split(y, spec.test_split, groups)
         x, y, x_test, y_test = x[stay], y[stay], x[apart], y[apart]
-        groups = groups[stay] if len(groups) else groups
+        if len(groups):
+            groups, groups_test = groups[stay], groups[apart]
     stay, apart = split(y, spec.validation, groups)
     return Prepared(
         x_train=x[stay],
@@ -64,6 +65,7 @@ def prepare(spec: PreparationBase, arrays: Arrays) -> Prepared:
         classes=spec.classes,
         maximum=spec.maximum or 0.0,
         shape=spec.shape,
+        groups_test=groups_test,
     )
 
 

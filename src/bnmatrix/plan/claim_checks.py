@@ -96,7 +96,7 @@ def check_full_batches(project: Project, study_name: str, analysis: Analysis, wh
     Raises:
         UserError: a variant of either arm trains on such a mini-batch.
     """
-    if not (analysis.unit or ENDPOINTS[analysis.endpoint].unit).startswith("points"):
+    if not analysis.of_accuracies:
         return
     arms = [
         {key: value for key, value in (analysis.where | arm).items() if key != "part"}

@@ -47,7 +47,6 @@ class Job:
         """
         study = project.study(self.study)
         block = block or Block(1, project.replicates_of(self.study))
-        tuned = any(variant.settings.tuned for variant in self.variants)
         return JobSpec(
             study=self.study,
             dataset=study.dataset,
@@ -55,7 +54,7 @@ class Job:
             replicates=block.size,
             first=block.first,
             seed=study.seed + project.run.seed,
-            tuning=study.tuning if tuned else None,
+            tuning=study.tuning if study.tunes else None,
             measures=study.measures,
             predictions=study.keeps_predictions,
             variants=self.variants,

@@ -118,7 +118,7 @@ def _study(
         ),
         "dataset": dataset_name,
         "replicates": replicates,
-        "tuning": {"rates": _RATES, "shared_by": 5 if folds else 3},
+        "tuning": {"rates": _RATES, "shared_by": replicates // _FOLDS if folds else 3},
     }
     if training < _SHORT:
         # Each job starts TensorFlow, which takes longer than such a short training.

@@ -99,13 +99,8 @@ class Plan:
 
     @cached_property
     def _needed(self) -> set[str]:
-        claims, replications = self.project.claims, self.project.replications
-        return {
-            study
-            for claim in claims.values()
-            for _, analysis in claim.analyses
-            for study in analysis.studies
-        } | {replication.study for replication in replications.values()}
+        replications = self.project.replications.values()
+        return self.project.studies_of_claims | {replication.study for replication in replications}
 
     @cached_property
     def tuned_studies(self) -> list[str]:

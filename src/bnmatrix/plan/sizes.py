@@ -7,6 +7,7 @@ from bnmatrix.config.own_data import InspectedDataset
 from bnmatrix.config.project import Project
 from bnmatrix.datasets.splitting import Split
 from bnmatrix.errors import UserError
+from bnmatrix.statistics.overlaps import Overlap
 from bnmatrix.training.minibatches import steps_per_epoch, total_steps
 from bnmatrix.training.networks import LayerSize, OwnNetwork, image_shape, layer_sizes
 from bnmatrix.training.own_network import check_function
@@ -25,8 +26,8 @@ def parts(dataset: Dataset, validation: Split, folds: int | None) -> tuple[int, 
     return validation.sizes(examples)
 
 
-def overlap(dataset: Dataset, settings: Settings) -> float | None:
-    """Return test examples per example of training and validation if training sets overlap.
+def overlap(dataset: Dataset, settings: Settings) -> Overlap | None:
+    """Return the overlap of the training sets of replicates, as far as intervals correct for it.
 
     This is about variants whose replicates draw their own examples. Where all replicates have the
     same examples, intervals are about these. If two draws share more than half of their examples on
@@ -36,7 +37,7 @@ def overlap(dataset: Dataset, settings: Settings) -> float | None:
     cross-validated, otherwise the training part of the data set.
 
     Returns:
-        The ratio; None if draws share at most half of their examples, or if nothing is drawn.
+        The overlap; None if draws share at most half of their examples, or if nothing is drawn.
     """
     if not settings.draws:
         return None
@@ -48,7 +49,9 @@ def overlap(dataset: Dataset, settings: Settings) -> float | None:
         share = drawn / training
     else:
         share = (drawn + validation) / available
-    return test / (drawn + validation) if share > 0.5 else None
+    if share <= 0.5:
+        return None
+    return Overlap(test / (drawn + validation), of_folds=settings.folds is not None)
 
 
 def network_sizes(dataset: Dataset, settings: Settings) -> list[LayerSize]:

@@ -30,9 +30,9 @@ def run(study: str, *, config: str | None, runs: Path, results: Path) -> None:
     dataset = project.dataset_of(study)
     classes = len(dataset.classes)
     overlaps = {
-        variant.name: ratio
+        variant.name: found
         for variant in variants(project, study)
-        if (ratio := overlap(dataset, variant.settings)) is not None
+        if (found := overlap(dataset, variant.settings)) is not None
     }
     curves = ["variant", "replicate", "step", "validation_accuracy"]
     history = pd.read_parquet(results / "history.parquet", columns=curves)

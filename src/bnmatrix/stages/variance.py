@@ -11,6 +11,7 @@ from bnmatrix.errors import UserError
 from bnmatrix.plan.loading import load_project
 from bnmatrix.plan.sizes import overlap
 from bnmatrix.report.labels import study_labels
+from bnmatrix.statistics.overlaps import largest
 from bnmatrix.statistics.variance import components
 from bnmatrix.tables.csv import read_runs, write_csv
 
@@ -55,7 +56,7 @@ def _study(project: Project, name: str, results: Path) -> pd.DataFrame:
             correctness,
             len(dataset.classes),
             dataset.margin,
-            max((value for value in overlaps if value is not None), default=None),
+            largest(overlaps),
         )
         keys = {"dataset": project.study(name).dataset, "study": name, "cell": cell}
         tables.append(table.assign(**keys)[[*keys, *table.columns]])

@@ -7,8 +7,9 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from bnmatrix.statistics.correctness import GROUPS, blocks_of, in_overlap, without_groups
+from bnmatrix.statistics.correctness import GROUPS, blocks_of, without_groups
 from bnmatrix.statistics.means import estimate
+from bnmatrix.statistics.overlaps import Overlap
 from bnmatrix.statistics.paired import paired_effect
 from bnmatrix.statistics.scoring import scored
 from bnmatrix.tables.csv import axes_of
@@ -22,7 +23,7 @@ _COLUMNS = ("endpoint", *_EFFECT, "baseline_mean", "variant_mean", "variant", "b
 def summarize(
     runs: pd.DataFrame,
     classes: int,
-    overlaps: Mapping[str, float] | None = None,
+    overlaps: Mapping[str, Overlap] | None = None,
     correctness: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return one row per variant: its axes, counts, and test accuracy, with means and intervals.
@@ -32,7 +33,7 @@ def summarize(
     Args:
         runs: a study's runs (see :mod:`bnmatrix.tables.schema`).
         classes: number of classes, for chance.
-        overlaps: the ratio of each variant whose training sets overlap
+        overlaps: that of each variant whose training sets overlap
             (:func:`bnmatrix.plan.sizes.overlap`).
         correctness: of the test examples (:mod:`bnmatrix.statistics.correctness`), or None.
     """
@@ -45,7 +46,7 @@ def summarize(
                 scores["score"].to_numpy(np.float64),
                 _block_numbers(group),
                 overlap,
-                None if in_overlap(correctness, overlap) else without_each_group([scores]),
+                without_each_group([scores]),
             )
         )
         # An accuracy is within [0, 1]; a t interval may reach beyond.
@@ -76,7 +77,7 @@ def summarize(
 def compare(
     runs: pd.DataFrame,
     classes: int,
-    overlaps: Mapping[str, float] | None = None,
+    overlaps: Mapping[str, Overlap] | None = None,
     correctness: pd.DataFrame | None = None,
     endpoint: str = "test_accuracy",
 ) -> pd.DataFrame:
@@ -110,7 +111,7 @@ def compare(
                 control,
                 blocks=_block_numbers(both[both["replicate"].isin(common)]),
                 overlap=overlap,
-                without=None if in_overlap(correctness, overlap) else without_each_group(arms),
+                without=without_each_group(arms),
             )
         )
         rows.append(

@@ -9,7 +9,9 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Number of groups of test examples. Each has about the same number of examples.
+#: Number of groups of test examples. Each has about the same number of examples. Examples that
+#: belong together in the data set, a cluster, are in one group; of fewer clusters, some groups are
+#: empty.
 GROUPS = 20
 
 
@@ -21,8 +23,7 @@ def without_groups(runs: pd.DataFrame, correctness: pd.DataFrame) -> np.ndarray:
 
     Args:
         runs: a table of runs, shape (n, …).
-        correctness: columns ``variant``, ``replicate``, and packed bits for each test position:
-            ``tested`` (whether the example was in the test part) and ``correct``.
+        correctness: see :data:`bnmatrix.tables.schema.CORRECTNESS_COLUMNS`.
 
     Returns:
         Shape (n, :data:`GROUPS`); rows of NaN for runs without correctness, such as diverged runs.
@@ -35,7 +36,8 @@ def without_groups(runs: pd.DataFrame, correctness: pd.DataFrame) -> np.ndarray:
     if not known.any():
         return accuracy
     in_test, right = (_bits(table.loc[known, name]) for name in ("tested", "correct"))
-    tested, correct = _by_group(in_test), _by_group(in_test & right)
+    group = _groups(table.loc[known, "clusters"].iloc[0], in_test.shape[1])
+    tested, correct = _by_group(in_test, group), _by_group(in_test & right, group)
     left = tested.sum(axis=1, keepdims=True) - tested
     others = correct.sum(axis=1, keepdims=True) - correct
     # A test part that is one group has no accuracy without it.
@@ -49,10 +51,11 @@ def sampling_variances(
     """Return the variance of each run's test accuracy over samples of test examples.
 
     The network stays the same. For a single arm it is the binomial variance p(1 − p)/m; for a
-    paired difference, the variance of the examples' differences (−1, 0 or 1) over m.
+    paired difference, the variance of the examples' differences (−1, 0 or 1) over m. It takes
+    examples as independent, also those of one cluster.
 
     Args:
-        correctness: the columns ``tested`` and ``correct`` of n completed runs.
+        correctness: the columns ``tested``, ``correct`` and ``clusters`` of n completed runs.
         control: those of the runs that are subtracted, in the same order; None: a single arm.
 
     Returns:
@@ -65,7 +68,8 @@ def sampling_variances(
         other, other_correct = (_bits(control[name]) for name in ("tested", "correct"))
         tested, difference = tested & other, difference - other_correct.astype(np.int8)
     difference *= tested
-    counts, sums, squares = (_by_group(bits) for bits in (tested, difference, difference**2))
+    group = _groups(correctness["clusters"].iloc[0], tested.shape[1])
+    counts, sums, squares = (_by_group(bits, group) for bits in (tested, difference, difference**2))
     number = counts.sum(axis=1, keepdims=True)
 
     def variances(sums: np.ndarray, squares: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -78,28 +82,36 @@ def sampling_variances(
     return variances(*whole)[:, 0], variances(*rest)
 
 
-def in_overlap(correctness: pd.DataFrame | None, overlap: float | None) -> bool:
-    """Return whether the correction for overlapping training sets stands for test examples, too.
-
-    Nadeau and Bengio's correction does where each replicate has other test examples, as folds have.
-    Where all replicates share one test part, it stands for training examples alone.
-    """
-    if correctness is None:
-        return False
-    return overlap is not None and len(set(correctness["tested"])) > 1
-
-
 def _bits(packed: pd.Series) -> np.ndarray:
     """Return packed bits as an array of 0 and 1, shape (n, positions)."""
     return np.unpackbits(np.stack([np.frombuffer(row, np.uint8) for row in packed]), axis=1)
 
 
-def _by_group(bits: np.ndarray) -> np.ndarray:
+def _groups(clusters: bytes, positions: int) -> np.ndarray:
+    """Return the group of each position, below :data:`GROUPS`; shape (positions,).
+
+    Args:
+        clusters: of each position, as in the column ``clusters``.
+        positions: number of positions; the last ones can be padding.
+    """
+    if not clusters:
+        group: np.ndarray = np.random.default_rng(0).permutation(positions) % GROUPS
+        return group
+    names, member = np.unique(np.frombuffer(clusters, "<i4"), return_inverse=True)
+    sizes, place, filled = np.bincount(member), np.zeros(len(names), int), np.zeros(GROUPS, int)
+    # The largest first, each into the group that has fewest examples.
+    for cluster in np.argsort(-sizes, kind="stable"):
+        place[cluster] = np.argmin(filled)
+        filled[place[cluster]] += sizes[cluster]
+    group = np.zeros(positions, int)
+    group[: len(member)] = place[member]
+    return group
+
+
+def _by_group(bits: np.ndarray, group: np.ndarray) -> np.ndarray:
     """Return the sum of the bits, or small numbers, of each group: shape (n, groups), float64."""
-    positions = bits.shape[1]
-    group = np.random.default_rng(0).permutation(positions) % GROUPS
-    members = np.zeros((positions, GROUPS), np.float32)
-    members[np.arange(positions), group] = 1
+    members = np.zeros((len(group), GROUPS), np.float32)
+    members[np.arange(len(group)), group] = 1
     return (bits.astype(np.float32) @ members).astype(np.float64)
 
 

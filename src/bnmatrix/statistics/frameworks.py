@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bnmatrix.statistics.overlaps import Overlap, largest
 from bnmatrix.statistics.paired import paired_effect
 from bnmatrix.statistics.scoring import scored
 from bnmatrix.statistics.uncertainty import ALPHA
@@ -46,7 +47,7 @@ def compare_frameworks(
     runs: pd.DataFrame,
     classes: int,
     margin: float,
-    overlaps: Mapping[str, float] | None = None,
+    overlaps: Mapping[str, Overlap] | None = None,
 ) -> pd.DataFrame:
     """Return PyTorch's test accuracy minus Keras's: over all cells that both trained, and in each.
 
@@ -58,10 +59,10 @@ def compare_frameworks(
         runs: a study's runs (see :mod:`bnmatrix.tables.schema`).
         classes: number of classes, for chance.
         margin: differences up to this, either way, make no practical difference.
-        overlaps: the ratio of each variant whose training sets overlap
+        overlaps: that of each variant whose training sets overlap
             (:func:`bnmatrix.plan.sizes.overlap`).
     """
-    share = max(overlaps.values()) if overlaps else None
+    share = largest((overlaps or {}).values())
     axes = axes_of(runs)
     shared = [axis for axis in axes if axis not in ("framework", "conventions")]
     if "framework" not in axes:
@@ -103,13 +104,15 @@ def _trained_in_both(
             yield arms
 
 
-def _effect(pairs: pd.DataFrame, margin: float, share: float | None, family: int) -> dict[str, Any]:
+def _effect(
+    pairs: pd.DataFrame, margin: float, share: Overlap | None, family: int
+) -> dict[str, Any]:
     """Return the paired effect and what it says of equality, as columns of a row.
 
     Args:
         pairs: a column per framework, a row per replicate.
         margin: see :func:`compare_frameworks`.
-        share: the largest overlap ratio of any variant, or None.
+        share: the largest overlap of any variant, or None.
         family: the number of intervals that hold together.
     """
     torch = pairs["torch"].to_numpy(np.float64)

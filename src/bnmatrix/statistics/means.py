@@ -7,6 +7,7 @@ import numpy as np
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
+from bnmatrix.statistics.overlaps import Overlap
 from bnmatrix.statistics.uncertainty import ALPHA, NO_SPREAD, Values, uncertainty
 
 
@@ -33,7 +34,7 @@ class Estimate:
 def estimate(
     values: Values,
     blocks: Values | None = None,
-    overlap: float | None = None,
+    overlap: Overlap | None = None,
     without: np.ndarray | None = None,
 ) -> Estimate:
     """Return the mean of values with its 95 % interval.

@@ -7,6 +7,7 @@ import numpy as np
 from scipy import special
 
 from bnmatrix.statistics.means import spread
+from bnmatrix.statistics.overlaps import Overlap
 from bnmatrix.statistics.uncertainty import ALPHA, Uncertainty, Values, uncertainty, unseen
 
 #: Numbers of pairs that a plan considers one by one; beyond, quantiles are those of the normal.
@@ -45,7 +46,7 @@ def paired_effect(
     control: Values,
     tail: float = ALPHA / 2,
     blocks: Values | None = None,
-    overlap: float | None = None,
+    overlap: Overlap | None = None,
     without: np.ndarray | None = None,
 ) -> PairedEffect:
     """Return the mean paired difference with its interval and test.

@@ -1,6 +1,7 @@
 """Whether training lasted until it was done: the validation curve at its end."""
 
 import math
+from collections import Counter
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -76,19 +77,44 @@ def late_changes(history: pd.DataFrame, runs: pd.DataFrame, margin: float) -> pd
     )
 
 
-def still_rising(history: pd.DataFrame, runs: pd.DataFrame) -> float:
-    """Return the largest mean change of validation accuracy over the last fifth of training.
+@dataclass(frozen=True)
+class CurveEnds:
+    """How the validation curves of several variants end.
+
+    Attributes:
+        variants: number of variants; those that were not measured are in no other number.
+        flat, rising, falling, unclear: how many of the curves are (see :meth:`LateChange.curve`).
+        largest_rise: the largest mean change over the last fifth of training, a fraction: below
+            zero if all curves fall. NaN if none was measured.
+    """
+
+    variants: int
+    flat: int
+    rising: int
+    falling: int
+    unclear: int
+    largest_rise: float
+
+
+def curve_ends(history: pd.DataFrame, runs: pd.DataFrame, margin: float) -> CurveEnds:
+    """Return how the validation curves of the variants of an analysis end.
 
     Args:
-        history: evaluations of the variants of an analysis.
-        runs: their runs.
-
-    Returns:
-        The largest change over the variants that were measured (see :func:`late_changes`), a
-        fraction: below zero if all curves fall. NaN if none was measured.
+        history, runs, margin: see :func:`late_changes`; a run can be there several times.
     """
-    means = [change.mean for change in _by_variant(history, runs).values()]
-    return max((mean for mean in means if not math.isnan(mean)), default=math.nan)
+    runs = runs.drop_duplicates(["variant", "replicate"])
+    history = history.drop_duplicates(["variant", "replicate", "step"])
+    changes = _by_variant(history, runs).values()
+    curves = Counter(change.curve(margin) for change in changes)
+    means = [change.mean for change in changes if not math.isnan(change.mean)]
+    return CurveEnds(
+        variants=len(changes),
+        flat=curves[FLAT],
+        rising=curves[RISING],
+        falling=curves[FALLING],
+        unclear=curves[UNCLEAR],
+        largest_rise=max(means, default=math.nan),
+    )
 
 
 def _by_variant(history: pd.DataFrame, runs: pd.DataFrame) -> dict[str, LateChange]:

@@ -2,11 +2,14 @@
 
 The variance of a mean has a replicate part and up to two further parts:
 
-- The *test part*: where all replicates share test examples, other examples would give another mean.
+- The *test part*: where replicates share test examples, other examples would give another mean.
   The variance over test examples comes from a jackknife over groups of them. Together with the
   replicate part it makes a two-way variance (Cameron, Gelbach & Miller 2011; Owen 2007).
 - The *overlap part*, where the training sets of replicates share most of their examples (Nadeau &
   Bengio 2003). In cross-validation it stands for other test examples, too: there is no test part.
+
+Replicates of a tuning block share a learning rate, and a fold in cross-validation. The variance is
+the larger one of two: with replicates as units, and with blocks as units.
 """
 
 import math
@@ -15,6 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import special
+
+from bnmatrix.statistics.overlaps import Overlap
 
 #: Level of all tests; intervals hold with probability 1 − ``ALPHA``.
 ALPHA = 0.05
@@ -94,7 +99,7 @@ class Uncertainty:
 def uncertainty(
     values: Values,
     blocks: Values | None = None,
-    overlap: float | None = None,
+    overlap: Overlap | None = None,
     without: np.ndarray | None = None,
 ) -> Uncertainty:
     """Return the uncertainty of the mean of values.
@@ -102,10 +107,12 @@ def uncertainty(
     Args:
         values: one per replicate, shape (n,), n ≥ 1, finite.
         blocks: the tuning block of each replicate, shape (n,); None: each is by itself.
-        overlap: test examples per training and validation example, if the training sets of
-            replicates overlap (:func:`bnmatrix.plan.sizes.overlap`).
+        overlap: of the training sets of replicates (:func:`bnmatrix.plan.sizes.overlap`); None if
+            they share at most half of their examples.
         without: the same values without each group of test examples in turn, shape (n, groups);
-            None: test examples are taken as given, or each replicate has others (folds).
+            None: test examples are taken as given. If one is NaN, such as the accuracy without a
+            group that has all test examples, or with a single group that has examples, a mean that
+            needs the test part has no error.
     """
     values = np.asarray(values, np.float64)
     n = len(values)
@@ -113,10 +120,16 @@ def uncertainty(
     constant, independent = spread <= NO_SPREAD, overlap is None
     if constant:
         return Uncertainty(n, 0.0, 0.0, 0.0, 0.0, 0.0, True, independent)
-    ratio, freedom = _between_blocks(values, spread, blocks)
+    table = None
+    if without is not None and np.isfinite(without).all():
+        table = _TwoWay.of(values, without)
+    ratio, freedom = _between_blocks(values, spread, blocks, table)
     variance = ratio * spread**2 / n * float(unseen(n))
-    shared = (overlap or 0.0) * spread**2
-    test, uncertain = (0.0, 0.0) if without is None else _test_part(values, without)
+    shared, test, uncertain = 0.0, 0.0, 0.0
+    if overlap is not None:
+        shared = overlap.ratio * spread**2
+    if without is not None and not (overlap is not None and overlap.of_folds):
+        test, uncertain = (math.nan, math.nan) if table is None else table.test_part()
     fixed = shared + test
     total_freedom = (variance + fixed) ** 2 / ((variance + shared) ** 2 / freedom + uncertain)
     # The third cumulant of the mean is that of the replicate part.
@@ -136,14 +149,15 @@ def unseen(n: float | np.ndarray) -> np.ndarray:
 
 
 def _between_blocks(
-    values: np.ndarray, spread: float, blocks: Values | None
+    values: np.ndarray, spread: float, blocks: Values | None, table: "_TwoWay | None"
 ) -> tuple[float, float]:
     """Return the factor of the variance for blocks, and its degrees of freedom.
 
     Replicates of a block share a tuned learning rate, so that the means of blocks may vary more
     than single replicates let expect. The factor is F, the mean square between blocks over the
-    total one, but at least 1. The degrees of freedom go from n − 1 at F = 1 to the number of
-    blocks − 1 at large F.
+    total one, but at least 1. What the mean square owes to test examples that the replicates of a
+    block share is subtracted first: another part of the variance has it. The degrees of freedom go
+    from n − 1 at F = 1 to the number of blocks − 1 at large F.
     """
     n = len(values)
     names, place = np.unique(np.arange(n) if blocks is None else blocks, return_inverse=True)
@@ -152,26 +166,70 @@ def _between_blocks(
     sizes = np.bincount(place)
     means = np.bincount(place, values) / sizes
     between = float(np.sum(sizes * (means - values.mean()) ** 2)) / (len(names) - 1)
+    if table is not None:
+        between -= n * max(0.0, table.of_cells(place) - table.interaction)
     ratio = max(1.0, between / spread**2)
     return ratio, ratio**2 / (1 / (n - 1) + ratio * (ratio - 1) / (len(names) - 1))
 
 
-def _test_part(values: np.ndarray, without: np.ndarray) -> tuple[float, float]:
-    """Return the variance of the mean over test examples, and its square per degree of freedom.
+@dataclass(frozen=True)
+class _TwoWay:
+    """The variance of the mean over groups of test examples.
 
-    The replicate part already has the interaction of replicates and test examples, which is
-    therefore subtracted from the jackknife's variance.
+    Attributes:
+        jackknife: variance of the mean over groups.
+        rest: what is left of the pseudo-values without the effects of replicates and groups,
+            shape (n, groups).
     """
-    n, groups = without.shape
-    pseudo = groups * values[:, None] - (groups - 1) * without
-    columns = pseudo.mean(axis=0)
-    jackknife = float(columns.var(ddof=1)) / groups
-    rest = pseudo - pseudo.mean(axis=1, keepdims=True) - columns + pseudo.mean()
-    freedom = (n - 1) * (groups - 1)
-    interaction = float(np.sum(rest**2)) / freedom / (n * groups)
-    if jackknife <= interaction:
-        return 0.0, 0.0
-    return jackknife - interaction, jackknife**2 / (groups - 1) + interaction**2 / freedom
+
+    jackknife: float
+    rest: np.ndarray
+
+    @classmethod
+    def of(cls, values: np.ndarray, without: np.ndarray) -> "_TwoWay | None":
+        """Return the parts of the jackknife's pseudo-values; None for fewer than two groups.
+
+        Groups without which all values stay the same are empty, and do not count.
+        """
+        empty = np.isclose(without, values[:, None], rtol=0, atol=NO_SPREAD).all(axis=0)
+        without = without[:, ~empty]
+        groups = without.shape[1]
+        if groups < 2:
+            return None
+        pseudo = groups * values[:, None] - (groups - 1) * without
+        columns = pseudo.mean(axis=0)
+        rest = pseudo - pseudo.mean(axis=1, keepdims=True) - columns + pseudo.mean()
+        return cls(float(columns.var(ddof=1)) / groups, rest)
+
+    @property
+    def interaction(self) -> float:
+        """The variance of the mean that cells of one replicate and one group have by themselves."""
+        return self.of_cells(np.arange(len(self.rest)))
+
+    def of_cells(self, place: np.ndarray) -> float:
+        """Return the same for cells of one block and one group.
+
+        Args:
+            place: the number of each replicate's block, from 0, shape (n,).
+        """
+        groups = self.rest.shape[1]
+        sums = np.zeros((int(place.max()) + 1, groups))
+        np.add.at(sums, place, self.rest)
+        scale = sums.size / ((sums.shape[0] - 1) * (groups - 1))
+        return float(np.sum(sums**2) * scale / self.rest.size**2)
+
+    def test_part(self) -> tuple[float, float]:
+        """Return the variance of the mean over test examples, and its square per degree of freedom.
+
+        The replicate part already has the interaction of replicates and test examples, which is
+        therefore subtracted from the jackknife's variance.
+        """
+        n, groups = self.rest.shape
+        if self.jackknife <= self.interaction:
+            return 0.0, 0.0
+        uncertain = self.jackknife**2 / (groups - 1)
+        uncertain += self.interaction**2 / ((n - 1) * (groups - 1))
+        return self.jackknife - self.interaction, uncertain
 
 
 def _skewness(values: np.ndarray, spread: float) -> float:

@@ -17,6 +17,7 @@ from scipy import special, stats
 from bnmatrix.statistics.comparisons import scored_values, without_each_group
 from bnmatrix.statistics.correctness import blocks_of, sampling_variances
 from bnmatrix.statistics.means import estimate, spread
+from bnmatrix.statistics.overlaps import Overlap
 from bnmatrix.statistics.paired import pairs_needed
 from bnmatrix.statistics.uncertainty import ALPHA, uncertainty
 from bnmatrix.tables.status import DIVERGED
@@ -102,7 +103,7 @@ def components(
     correctness: pd.DataFrame,
     classes: int,
     margin: float,
-    overlap: float | None = None,
+    overlap: Overlap | None = None,
 ) -> pd.DataFrame:
     """Return the spread of test accuracy by source of variance, for each arm of a cell.
 
@@ -153,7 +154,7 @@ def _rows(
     tables: Mapping[str, pd.DataFrame],
     runs: pd.DataFrame,
     margin: float,
-    overlap: float | None,
+    overlap: Overlap | None,
 ) -> list[dict[str, Any]]:
     """Return the rows of an arm for the sources that have runs of their own."""
     found = {
@@ -178,7 +179,7 @@ def _rows(
 
 
 def _seeds_needed(
-    table: pd.DataFrame, blocks: pd.Series | None, margin: float, overlap: float | None
+    table: pd.DataFrame, blocks: pd.Series | None, margin: float, overlap: Overlap | None
 ) -> float:
     """Return how many replicates bring the 95 % interval of the mean to ± ``margin``."""
     without = without_each_group([table])

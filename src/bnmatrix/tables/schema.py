@@ -90,10 +90,13 @@ MEASUREMENT_COLUMNS = {
 #: One row per run: for each example that can be tested, a bit that says whether it was in the run's
 #: test part, and a bit that says whether it was classified correctly (NumPy's ``packbits``). The
 #: same bit is the same example in all runs of a study. Diverged runs have no correct examples.
+#: ``clusters`` has the group of each of these examples (little-endian int32) if the data set has
+#: groups, and no bytes otherwise.
 CORRECTNESS_COLUMNS = {
     "replicate": INT,
     "tested": BITS,
     "correct": BITS,
+    "clusters": BITS,
     "variant": TEXT,
 }
 

@@ -23,6 +23,7 @@ class Examples:
         scaling: the variant's input scaling.
         tested: the positions of the test examples among all examples that can be tested.
         testable: how many examples can be tested: the test part, or all examples with folds.
+        clusters: the group of each example that can be tested, int64; empty if there are no groups.
     """
 
     x_train: NDArray[Any]
@@ -34,9 +35,12 @@ class Examples:
     scaling: Scaling
     tested: NDArray[np.int64]
     testable: int
+    clusters: NDArray[np.int64]
 
 
-def examples_of(prepared: Prepared, settings: Settings, streams: Streams) -> Examples:
+def examples_of(
+    prepared: Prepared, settings: Settings, streams: Streams, shared_by: int = 1
+) -> Examples:
     """Return the examples of a run.
 
     All runs have the same examples, unless the settings draw new examples for each replicate
@@ -46,6 +50,7 @@ def examples_of(prepared: Prepared, settings: Settings, streams: Streams) -> Exa
         prepared: the data set, split.
         settings: the variant's settings.
         streams: the run's random streams.
+        shared_by: how many consecutive replicates are tested on the same fold.
     """
     x, y = prepared.x_train, prepared.y_train
     x_test, y_test = prepared.x_test, prepared.y_test
@@ -59,7 +64,7 @@ def examples_of(prepared: Prepared, settings: Settings, streams: Streams) -> Exa
         pool = np.arange(len(y))
         if settings.folds is not None:
             x, y = np.concatenate([x, x_test]), np.concatenate([y, y_test])
-            pool, tested = _fold(y, settings.folds, streams)
+            pool, tested = _fold(y, settings.folds, streams, shared_by)
             x_test, y_test, testable = x[tested], y[tested], len(y)
         train, validation = _drawn(y, pool, settings, streams)
         x_validation, y_validation = x[validation], y[validation]
@@ -74,6 +79,7 @@ def examples_of(prepared: Prepared, settings: Settings, streams: Streams) -> Exa
         scaling=fit_scaling(settings.input_scaling, x_train, prepared.maximum),
         tested=tested,
         testable=testable,
+        clusters=prepared.groups_test,
     )
 
 
@@ -88,16 +94,18 @@ def _fixed(examples: int, settings: Settings) -> NDArray[np.int64] | slice:
 
 
 def _fold(
-    y: NDArray[np.int32], folds: int, streams: Streams
+    y: NDArray[np.int32], folds: int, streams: Streams, shared_by: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the examples outside and inside a replicate's fold of stratified cross-validation.
 
-    Replicate *k* is tested on fold (k − 1) mod K of repeat (k − 1) div K. All replicates have
-    equally many examples outside of their fold: as many as the largest fold leaves.
+    Replicates that share a tuned learning rate share a fold: tuning must see no example that one of
+    them is tested on. Replicate *k* is of group g = (k − 1) div ``shared_by``, which is tested on
+    fold g mod K of repeat g div K. All replicates have equally many examples outside of their fold:
+    as many as the largest fold leaves.
     """
     from sklearn.model_selection import StratifiedKFold
 
-    repeat, fold = divmod(streams.draw - 1, folds)
+    repeat, fold = divmod((streams.draw - 1) // shared_by, folds)
     # The shuffle belongs to a repeat: its folds must not overlap.
     shuffle_seed = Streams(streams.seed, repeat).integer(Purpose.FOLDS)
     splitter = StratifiedKFold(folds, shuffle=True, random_state=shuffle_seed)
@@ -112,8 +120,9 @@ def _drawn(
     """Return the training and validation examples that a replicate draws from a pool.
 
     The pool of a test part is in a random order, of which each replicate takes the next part. Draws
-    are therefore disjoint until the pool is used up; then comes another order. The pool of a fold
-    belongs to one replicate. Without ``training_examples``, a draw is another validation split.
+    are therefore disjoint until the pool is used up; then comes another order. From the pool of a
+    fold, each replicate draws independently. Without ``training_examples``, a draw is another
+    validation split.
     """
     rest, apart = settings.validation.sizes(len(pool))
     count = settings.training_examples or rest

@@ -65,8 +65,9 @@ def train_job(spec: JobSpec, prepared: Prepared, framework: Framework, threads: 
     began = time.perf_counter()
     measures = _measures_in_runs(spec, framework.measuring)
     rows: dict[str, VariantRows] = {}
+    shared_by = spec.tuning.shared_by if spec.tuning else 1
     for members in by_program(spec.variants):
-        program = Program(members[0].settings, prepared, spec.seed, framework)
+        program = Program(members[0].settings, prepared, spec.seed, framework, shared_by)
         for variant in members:
             rows[variant.name] = _train_variant(spec, variant, program, measures)
     if framework.measuring and spec.first == 1:
@@ -220,6 +221,7 @@ def _correctness(program: Program, run: Run, logits: NDArray[np.float32]) -> Cor
         replicate=run.replicate,
         tested=np.packbits(tested).tobytes(),
         correct=np.packbits(correct).tobytes(),
+        clusters=examples.clusters.astype("<i4").tobytes(),
     )
 
 

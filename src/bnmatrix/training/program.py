@@ -80,15 +80,21 @@ class Program:
         prepared: the data set, split.
         seed: the study's seed.
         framework: what trains it.
+        shared_by: how many consecutive replicates are tested on the same fold.
     """
 
     def __init__(
-        self, settings: Settings, prepared: Prepared, seed: int, framework: Framework
+        self,
+        settings: Settings,
+        prepared: Prepared,
+        seed: int,
+        framework: Framework,
+        shared_by: int = 1,
     ) -> None:
         self._seed = seed
         self.classes = prepared.classes
         #: The examples of the run that was started last.
-        self.current = examples_of(prepared, settings, Streams(seed, 1))
+        self.current = examples_of(prepared, settings, Streams(seed, 1), shared_by)
         x_train, y_train = self.current.x_train, self.current.y_train
         shape = prepared.shape or x_train.shape[1:]
         self.trainer = framework.trainer(
@@ -102,7 +108,7 @@ class Program:
         # The runs that tune a rate use the examples of few replicates, again and again.
         kept = min(8, max(1, _MOST_KEPT // x_train.nbytes))
         self._examples = lru_cache(maxsize=kept)(
-            lambda streams: examples_of(prepared, settings, streams)
+            lambda streams: examples_of(prepared, settings, streams, shared_by)
         )
 
     def _place(self) -> None:

@@ -79,6 +79,7 @@ class CorrectnessRow(TypedDict):
     replicate: int
     tested: bytes
     correct: bytes
+    clusters: bytes
 
 
 class PredictionRow(TypedDict):

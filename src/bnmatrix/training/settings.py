@@ -117,9 +117,10 @@ class Settings(Model):
     validation: Split = Split(fraction=0.2)
     """The part of the training data that is split off for validation."""
     folds: Annotated[int, Field(strict=True, ge=2)] | None = None
-    """Number of folds of repeated stratified cross-validation: each replicate is tested on the next
-    fold of all examples, and draws its training and validation examples from the other folds. By
-    default, replicates are tested on the test part of the data set."""
+    """Number of folds of repeated stratified cross-validation: each replicate is tested on a fold
+    of all examples, and draws its training and validation examples from the other folds. The next
+    replicate has the next fold; in a study that tunes, the next block of replicates that share a
+    learning rate. By default, replicates are tested on the test part of the data set."""
     redraw: bool = False
     """Whether each replicate draws its own training and validation examples from the training part:
     disjoint ones until the part is used up. With `training_examples`, both parts are random. By

@@ -39,7 +39,8 @@ class Tuning(Model):
     """Number of runs with each learning rate of the first, coarse search."""
     shared_by: Count = 5
     """Number of consecutive replicates that share a tuned learning rate; the next ones have the
-    rate tuned afresh, with other seeds and on their own examples."""
+    rate tuned afresh, with other seeds and on their own examples. With `folds`, these replicates
+    are tested on the same fold."""
     objective: Literal["final", "average"] = "final"
     """Maximized validation accuracy: at the end of training (`final`), or as a mean over all
     evaluations (`average`, for studies of speed)."""
@@ -89,7 +90,7 @@ class JobSpec(Model):
     seed: Seed
     """The study's seed, from which all others come."""
     tuning: Tuning | None = None
-    """How learning rates are tuned; None if no variant is tuned."""
+    """How the study tunes learning rates, and which replicates share them; None if it does not."""
     measures: Mapping[str, tuple[Step, ...]] = {}
     """What is measured, and after which steps."""
     predictions: bool = False

@@ -34,7 +34,9 @@ def read_own(spec: OwnPreparation, raw: Path) -> Arrays:
     xs = [part.x.reshape(len(part.x), -1) for part in parts]
     ys = [np.array([numbers[label] for label in part.labels], np.int32) for part in parts]
     x_test, y_test = (xs[1], ys[1]) if len(parts) > 1 else (xs[0][:0], ys[0][:0])
-    return Arrays(xs[0], ys[0], x_test, y_test, group_codes(parts[0]))
+    groups = [group_codes(part) for part in parts]
+    groups_test = groups[1] if len(parts) > 1 else groups[0][:0]
+    return Arrays(xs[0], ys[0], x_test, y_test, groups[0], groups_test)
 
 
 def group_codes(part: Labelled) -> np.ndarray:

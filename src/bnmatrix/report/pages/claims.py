@@ -10,6 +10,7 @@ from bnmatrix.report.labels import study_labels
 from bnmatrix.report.pages.records import Record
 from bnmatrix.report.pages.rendering import environment, svg
 from bnmatrix.report.pages.scorecard import analysis_rows, scorecard_rows
+from bnmatrix.report.pages.text import curve_ends
 from bnmatrix.tables.csv import read_runs
 
 
@@ -37,6 +38,7 @@ def claims_page(project: Project, studies: Sequence[str], root: Path, links: Seq
                 "name": name,
                 "claim": claim,
                 "verdicts": scorecard_rows(claims[claims["claim"] == name], project),
+                "curves": _curves(decided, project),
                 "analyses": analysis_rows(decided, project),
                 "studies": [study for study in studies if study in analysed],
                 "figure": svg(figure, name) if figure.exists() else None,
@@ -55,6 +57,16 @@ def claims_page(project: Project, studies: Sequence[str], root: Path, links: Seq
             timed=timed_entries,
         )
     )
+
+
+def _curves(analyses: pd.DataFrame, project: Project) -> list[str]:
+    """Return a sentence for each data set on whether the training that decides was done."""
+    decisive = analyses[analyses["role"] != "exploratory"]
+    sentences = [
+        curve_ends(analysis_rows(rows, project))
+        for _, rows in decisive.groupby("dataset", sort=False)
+    ]
+    return [sentence for sentence in sentences if sentence]
 
 
 def _tuning(project: Project, studies: Sequence[str], root: Path) -> list[Record]:

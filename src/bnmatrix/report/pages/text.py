@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -15,6 +16,11 @@ from bnmatrix.statistics.training_length import FALLING, FLAT, NOT_MEASURED, RIS
 MOST_CELLS = 5
 
 COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+_GROUPED = (
+    " This takes examples as independent; those of one group are alike, so that accuracies can "
+    "move by more. Intervals of differences keep the examples of a group together."
+)
 
 _NOTHING = "There is nothing to compare: no variant has a counterpart without normalization."
 
@@ -140,6 +146,39 @@ def training_length(summary: pd.DataFrame) -> str:
     return f"Over the last fifth of training, mean validation accuracy {'; it '.join(parts)}."
 
 
+def curve_ends(analyses: Sequence[Mapping[str, Any]]) -> str:
+    """Return a sentence on whether training for a claim was done on a data set.
+
+    Args:
+        analyses: the primary analysis and those of conditions and preconditions, as rows of
+            analyses.csv with the data set's ``dataset_title``. Analyses that do not compare
+            accuracies do not count; the sentence is empty if none does.
+    """
+    parts = [f"{_ends(row)} ({row['label']})" for row in analyses if row["curves_variants"] > 0]
+    if not parts:
+        return ""
+    return (
+        f"Validation accuracy over the last fifth of training on {analyses[0]['dataset_title']}: "
+        f"{'; '.join(parts)}."
+    )
+
+
+def _ends(row: Mapping[str, Any]) -> str:
+    """Return how many curves of an analysis still rise, and what the others do."""
+    number = int(row["curves_variants"])
+    counts = {
+        "still rises": int(row["curves_rising"]),
+        "falls": int(row["curves_falling"]),
+        "varies too much to tell": int(row["curves_unclear"]),
+        "is flat": int(row["curves_flat"]),
+    }
+    counts["was not measured"] = number - sum(counts.values())
+    said = [f"{words} in {found} of {number}" for words, found in counts.items() if found]
+    said[0] += " variant" if number == 1 else " variants"
+    rise = row["curves_largest_rise"]
+    return f"{join(said)}, the largest mean rise {points(rise)} points" if rise > 0 else join(said)
+
+
 def _changes(rows: pd.DataFrame) -> str:
     """Return the variants with their changes, or only their number and the range of changes."""
     if len(rows) > MOST_CELLS:
@@ -234,15 +273,14 @@ def _resolution_sentences(
 
 def _folds_sentence(folds: int, tuned: bool) -> str:
     sentence = (
-        f"Examples are tested in turn, one of {folds} folds a replicate; intervals allow for "
-        "which of them train and which test."
+        f"Examples are tested in turn, in {folds} folds; intervals allow for which of them train "
+        "and which test."
     )
     if not tuned:
         return sentence
     return (
-        f"{sentence} A variant's learning rate was tuned once, on validation parts of the first "
-        "folds, some of whose examples test other replicates: accuracies may be a little "
-        "too high, in both arms alike."
+        f"{sentence} Replicates that share a tuned learning rate are tested on the same fold, none "
+        "of whose examples the tuning saw."
     )
 
 
@@ -252,6 +290,7 @@ def _test_part_sentence(dataset: InspectedDataset, accuracy: float) -> str:
         "Intervals allow for other initial weights, orders and examples. Another sample of as many "
         f"test examples ({test}) could move each accuracy by "
         f"{sampling_error(accuracy, test) * 100:.1f} points; differences between arms, by less."
+        f"{_GROUPED if dataset.grouped else ''}"
     )
 
 
