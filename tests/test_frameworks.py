@@ -68,7 +68,8 @@ def weights(trainer: Any) -> dict[str, np.ndarray]:
         for layer in trainer.network.layers:
             for variable in layer.weights:
                 if "seed" not in variable.path:
-                    add(variable.name, variable.numpy().copy())
+                    # Keras calls the scale of RMS normalization so, and that of others `gamma`.
+                    add(variable.name.replace("scale", "gamma"), variable.numpy().copy())
         return found
     names = {
         "weight": "gamma",
@@ -132,6 +133,7 @@ CASES = {
         "learning_rate": 0.01,
     },
     "group, adam": {"normalization": "group"},
+    "rms, adam": {"normalization": "rms"},
     "no biases, sigmoid, sgd": {
         "normalization": "batch",
         "biases": False,
@@ -168,6 +170,7 @@ CONVOLUTIONAL_CASES = {
     },
     "layer": {"network": SMALL, "normalization": "layer"},
     "group": {"network": SMALL, "normalization": "group"},
+    "rms": {"network": SMALL, "normalization": "rms"},
     "dense layers, even kernel": {
         "network": {"convolutional": [{"filters": 8, "kernel": 2}], "dense": [16]},
         "normalization": "batch",

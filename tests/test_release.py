@@ -230,7 +230,7 @@ def patched(folder: Path) -> Path:
 BUILD = """
 from bnmatrix.training.keras.network import build_network
 from bnmatrix.training.settings import Settings
-network = build_network(Settings(normalization="rms", epochs=1), shape=(4,), classes=3)
+network = build_network(Settings(normalization="unit", epochs=1), shape=(4,), classes=3)
 print([type(layer).__name__ for layer in network.layers])
 """
 
@@ -248,6 +248,6 @@ def test_the_example_of_contributing_adds_a_normalization(tmp_path):
         text=True,
         check=False,
     )
-    assert "RMSNormalization" in found.stdout, found.stderr
+    assert "UnitNormalization" in found.stdout, found.stderr
     for name in ("src/bnmatrix/training/torch/network.py", "tests/test_frameworks.py"):
         compile((folder / name).read_text(encoding="utf-8"), name, "exec")

@@ -48,6 +48,13 @@ NORMALIZATIONS: dict[str, Normalization] = {
         {"normalization_epsilon": "epsilon", "normalization_groups": "groups"},
         torch=True,
     ),
+    # Zhang & Sennrich 2019
+    "rms": Normalization(
+        "RMS normalization",
+        "RMSNormalization",
+        {"normalization_epsilon": "epsilon"},
+        torch=True,
+    ),
 }
 
 #: Settings that have no effect without a normalization: those of the layers, and where it stands.

@@ -142,12 +142,28 @@ def _group(settings: Settings, units: int, _maps: bool) -> nn.Module:
     return nn.GroupNorm(groups, units, eps=settings.normalization_epsilon)
 
 
+class MapRms(nn.RMSNorm):
+    """RMS normalization of the channels of each pixel, as Keras's of maps."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return examples × channels × height × width."""
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def _rms(settings: Settings, units: int, maps: bool) -> nn.Module:
+    layer = MapRms if maps else nn.RMSNorm
+    if settings.conventions == "torch":
+        return layer(units)
+    return layer(units, eps=settings.normalization_epsilon)
+
+
 #: Normalization layers by name: from settings, the number of units or channels, and whether these
 #: are channels of maps, to a module.
 NORMALIZATION_LAYERS: dict[str, Callable[[Settings, int, bool], nn.Module]] = {
     "batch": _batch,
     "layer": _layer,
     "group": _group,
+    "rms": _rms,
 }
 
 
