@@ -78,6 +78,7 @@ costs: $(VENV)/ready ## print the expected and the measured time and memory of t
 
 benchmark: $(VENV)/ready ## compare the training loop with Keras's fit and the peak of the processor
 	@$(BIN)/python benchmarks/training_speed.py
+	@$(BIN)/python benchmarks/convolution_speed.py
 
 stability: $(VENV)/ready ## judge the embedded claims with four seeds, and compare verdicts and effects
 	@$(BIN)/python benchmarks/stability.py $(FLAGS)

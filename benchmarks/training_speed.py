@@ -100,10 +100,10 @@ def settings_of(project, study, batch_size):
 class Ours:
     """Epochs of the training loop of bnmatrix."""
 
-    def __init__(self, settings, x, y, x_validation, y_validation, trainer=Trainer):
+    def __init__(self, settings, x, y, x_validation, y_validation, trainer=Trainer, shape=None):
         scaling = fit_scaling("unit", x, 255)
         self.examples = len(x)
-        self.trainer = trainer(settings, 10, x, y, scaling)
+        self.trainer = trainer(settings, shape or x.shape[1:], 10, x, y, scaling)
         streams = Streams(seed=0, replicate=1)
         self.trainer.start(settings, settings.learning_rate, streams)
         long = settings.model_copy(update={"epochs": 1000})
@@ -123,11 +123,12 @@ class Ours:
 class Fit:
     """Epochs of ``fit``, called as in the documentation of Keras."""
 
-    def __init__(self, settings, x, y, x_validation, y_validation):
-        self.x, self.y = x.astype(np.float32) / 255, y
-        self.validation = x_validation.astype(np.float32) / 255, y_validation
+    def __init__(self, settings, x, y, x_validation, y_validation, shape=None):
         self.batch_size = settings.batch_size
-        self.network = build_network(settings, x.shape[1], 10)
+        self.network = build_network(settings, shape or x.shape[1:], 10)
+        inputs = self.network.input_shape[1:]
+        self.x, self.y = (x.astype(np.float32) / 255).reshape(-1, *inputs), y
+        self.validation = (x_validation.astype(np.float32) / 255).reshape(-1, *inputs), y_validation
         self.network.compile(
             build_optimizer(settings, total_steps(settings, len(x)))[0],
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
