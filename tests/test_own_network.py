@@ -182,6 +182,19 @@ def test_mistakes_in_the_configuration(tmp_path, monkeypatch, network, more, mes
     assert "studies.yaml: studies → s" in str(raised.value)
 
 
+def test_networks_are_an_axis_with_readable_names(tmp_path):
+    project = project_with(tmp_path)
+    networks = ["dense", {"convolutional": [{"filters": 8, "pooling": 2}], "dense": [4]}]
+    axes = {"normalization": ["none"], "batch_size": [32], "network": networks}
+    study = project.study("s").model_copy(update={"axes": axes})
+    found = variants(project.model_copy(update={"studies": {"s": study}}), "s")
+    assert [variant.name.split(",")[-1] for variant in found] == [
+        "network~dense",
+        "network~conv-8p2-d4",
+    ]
+    assert [variant.settings.value("hidden_layers") for variant in found] == [(64, 64), None]
+
+
 def test_tables_are_not_images(tmp_path):
     project = project_with(tmp_path, network={"convolutional": [{"filters": 8}]})
     iris = project.study("s").model_copy(update={"dataset": "iris"})

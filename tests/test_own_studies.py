@@ -133,6 +133,24 @@ def test_defaults_follow_size_and_shape(folder):
 
 
 @pytest.mark.parametrize(
+    ("side", "blocks"),
+    [
+        (8, [{"filters": 16, "pooling": 2}, {"filters": 32}]),
+        (28, [{"filters": 16, "pooling": 2}, {"filters": 32, "pooling": 2}, {"filters": 64}]),
+    ],
+)
+def test_images_have_a_convolutional_network_of_their_size(folder, side, blocks):
+    rng = np.random.default_rng(0)
+    np.savez("own.npz", x=rng.integers(0, 256, (60, side, side), np.uint8), y=np.arange(60) % 2)
+    study = configure(folder, {"path": "own.npz"}, None, None).study("own")
+    assert study.settings["network"] == {"convolutional": blocks}
+    assert "network" in study.reasons
+    dense = configure(folder, {"path": "own.npz"}, {"settings": {"hidden_layers": [8]}}, None)
+    assert "network" not in dense.study("own").settings
+    assert dense.study("own").settings["hidden_layers"] == [8]
+
+
+@pytest.mark.parametrize(
     "given",
     [{"settings": {"training_take": "first", "training_examples": 500}}, {"axes": {"folds": [5]}}],
 )

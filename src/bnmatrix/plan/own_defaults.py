@@ -65,6 +65,10 @@ def study_entry(
         defaults.pop("epochs")
     if {"learning_rate", "tuned"} & given:
         defaults.pop("tuned", None)
+    if {"hidden_layers", "network"} & given:
+        # Layers that the user gives are those of a dense network.
+        defaults.pop("network", None)
+        defaults.pop("hidden_layers", None)
     if {"folds", "training_take"} & given:
         defaults.pop("redraw", None)
     settings = {key: value for key, value in defaults.items() if key not in given_axes}
