@@ -21,10 +21,12 @@ from scipy import stats
 from study_tables import arm_of
 
 from bnmatrix.claims.analyses import ANALYSIS_COLUMNS, analyse
+from bnmatrix.claims.effects import copies_without_groups, measure
 from bnmatrix.claims.verdicts import CLAIM_COLUMNS, judge
 from bnmatrix.config.claims import Claim
 from bnmatrix.config.validation import validated
 from bnmatrix.errors import UserError
+from bnmatrix.statistics.paired import pairs_needed
 from bnmatrix.statistics.uncertainty import uncertainty
 from bnmatrix.statistics.units import quantity
 from bnmatrix.training.initializers import NormalInitializer
@@ -333,18 +335,19 @@ def test_few_training_examples_widen_the_interval_further():
     assert analyses["ci_high"][0] == pytest.approx(0.1 + half)
 
 
-def with_correctness(study, positions=400):
+def with_correctness(study, positions=400, lasting=0.0):
     """Return a study with the correctness of test examples, by which its accuracies are counts.
 
-    Half of the examples are right in all runs; of all, a tenth with BN and a fiftieth without.
+    Half of the examples are right in all runs; of all, a tenth with BN and a fiftieth without. A
+    ``lasting`` share of the others is right in all runs with BN.
     """
     rng = np.random.default_rng(2)
     rows, accuracy = [], []
-    easy = rng.random(positions) < 0.5
+    easy, helped = rng.random(positions) < 0.5, np.arange(positions) / positions < lasting
     for row in study.runs.to_dict("records"):
         correct = easy.copy()
         gain = rng.random(positions) < (0.1 if row["normalization"] == "batch" else 0.02)
-        correct |= gain
+        correct |= gain | (helped & (row["normalization"] == "batch"))
         accuracy.append(correct.mean())
         rows.append(
             {"variant": row["variant"], "replicate": row["replicate"]}
@@ -378,6 +381,29 @@ def test_other_test_examples_are_inside_the_interval():
     conditions, _ = analyse(project_of({"better": swapped}), {"study-a": study}, False)
     same = conditions[conditions["role"] == "condition"].iloc[0]
     assert same["interaction"] == pytest.approx(0), "the same analysis has the same effect"
+
+
+def test_pairs_needed_allow_for_folds_that_are_not_tested_yet():
+    """Eight replicates in two blocks test two of four folds: half of the test part will stay."""
+    study = with_correctness(study_arm({32: 0.01}), positions=1000, lasting=0.2)
+    folds = [np.arange(1000) % 4 == (number - 1) // 4 for number in study.runs["replicate"]]
+    study = dataclasses.replace(
+        study,
+        variants={n: s.model_copy(update={"folds": 4}) for n, s in study.variants.items()},
+        correctness=study.correctness.assign(tested=[np.packbits(f).tobytes() for f in folds]),
+    )
+    project = project_of({"better": claim()})
+    analysis, copies = project.claims["better"].primary, copies_without_groups(study)
+    found = measure(project, "study-a", analysis, study, copies, "here")
+    assert found.tested == 0.5
+    effect = found.effect(0.05).uncertainty
+    wanted = pairs_needed(effect, 0.02, 0.05, 0.5)
+    assert effect.fixed_variance > 0
+    assert wanted < pairs_needed(effect, 0.02, 0.05)
+    wide = claim()
+    wide["primary"] |= {"margin": 0.04}
+    analyses, _ = analyse(project_of({"better": wide}), {"study-a": study}, False)
+    assert analyses["pairs_needed"][0] == wanted
 
 
 def test_completed_runs_without_correctness_are_an_error():

@@ -451,7 +451,7 @@ def test_frameworks_are_compared_in_pairs():
                     {"study": "s", "dataset": "d", "normalization": normalization}
                     | {"batch_size": 32, "framework": framework, "replicate": replicate}
                     | {"status": "completed", "test_accuracy": base + shift + noise - drop}
-                    | {"variant": f"{framework} {normalization}"}
+                    | {"variant": f"{framework} {normalization}", "tuning_block": 0}
                 )
     runs = pd.DataFrame(rows)
     found = compare_frameworks(runs, 10, margin=0.002)
@@ -462,6 +462,34 @@ def test_frameworks_are_compared_in_pairs():
     few = compare_frameworks(runs[runs["replicate"] <= 2], 10, margin=0.0002)
     assert few["verdict"].iloc[1] == "cannot tell"
     assert compare_frameworks(runs.drop(columns="framework"), 10, 0.002).empty
+    missing = runs[(runs["replicate"] > 1) | (runs["variant"] != "keras none")]
+    assert compare_frameworks(missing, 10, 0.002)["pairs"].tolist() == [19, 19, 20]
+
+
+def test_a_difference_between_frameworks_allows_for_other_test_examples():
+    """PyTorch errs on the same five of 200 examples in all replicates."""
+    rng, positions, rows = np.random.default_rng(1), 200, []
+    for replicate in range(1, 21):
+        right = rng.random(positions) < 0.99
+        for framework in ("keras", "torch"):
+            correct = right & (rng.random(positions) < 0.99)
+            correct[:5] &= framework == "keras"
+            rows.append(
+                {"study": "s", "dataset": "d", "normalization": "none", "batch_size": 32}
+                | {"framework": framework, "replicate": replicate, "status": "completed"}
+                | {"tuning_block": 0, "variant": framework, "test_accuracy": correct.mean()}
+                | {"correct": np.packbits(correct).tobytes(), "clusters": b""}
+                | {"tested": np.packbits(np.ones(positions, bool)).tobytes()}
+            )
+    table = pd.DataFrame(rows)
+    runs = table.drop(columns=["correct", "tested", "clusters"])
+    alone, allowing = (
+        compare_frameworks(runs, 10, 0.002, correctness=stored).iloc[1] for stored in (None, table)
+    )
+    assert alone["effect"] == allowing["effect"] == pytest.approx(-0.025, abs=0.01)
+    error = np.sqrt(0.025 * 0.975 / positions)
+    assert allowing["ci_high"] - allowing["effect"] > 1.5 * error
+    assert alone["ci_high"] - alone["effect"] < error
 
 
 def run_job(folder, framework, absent=()):

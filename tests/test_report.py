@@ -106,15 +106,15 @@ def ends(label, **counts):
 def test_a_claim_says_whether_training_was_done():
     done = ends("with ReLU", variants=2, flat=2)
     assert curve_ends([done]) == (
-        "Validation accuracy over the last fifth of training on D: is flat in 2 of 2 variants, the "
-        "largest mean rise +0.21 points (with ReLU)."
+        "Over the last fifth of training on D, validation accuracy is flat in 2 of 2 variants with "
+        "ReLU, the largest mean rise being +0.21 points."
     )
     rising = ends("with tanh", variants=4, rising=1, unclear=1, flat=1)
-    none = ends("one", variants=1) | {"curves_largest_rise": np.nan}
+    none = ends("in one case", variants=1) | {"curves_largest_rise": np.nan}
     assert curve_ends([done, rising, none]).endswith(
-        " (with ReLU); still rises in 1 of 4 variants, varies too much to tell in 1 of 4, is flat "
-        "in 1 of 4 and was not measured in 1 of 4, the largest mean rise +0.21 points (with tanh); "
-        "was not measured in 1 of 1 variant (one)."
+        " points; it still rises in 1 of 4 variants, varies too much to tell in 1 of 4, is flat in "
+        "1 of 4 and was not measured in 1 of 4 with tanh, the largest mean rise being +0.21 "
+        "points; it was not measured in 1 of 1 variant in one case."
     )
     assert curve_ends([ends("of steps", variants=np.nan)]) == ""
 

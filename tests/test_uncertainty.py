@@ -222,6 +222,24 @@ def test_pairs_needed_by_hand():
     assert pairs_needed(found, 0.001, 0.025) > 1e6
 
 
+def test_pairs_needed_once_all_folds_are_tested():
+    """Of a test part from half of the examples, half is left when all are tested."""
+    rng = np.random.default_rng(9)
+    cells = SYMMETRIC[:, None] + rng.normal(0, 1, GROUPS)
+    without = (cells.sum(axis=1, keepdims=True) - cells) / (GROUPS - 1)
+    found = uncertainty(cells.mean(axis=1), without=without)
+    test, half = found.fixed_variance, 1.2 * 1.96 * math.sqrt(found.fixed_variance / 2)
+    assert math.isnan(pairs_needed(found, half, 0.025))
+    n = int(pairs_needed(found, half, 0.025, tested=0.5))
+    single = 20 * found.replicate_variance
+    halves = [
+        stats.t.ppf(0.975, found.replicate_freedom * (k - 1) / 19)
+        * math.sqrt(single / k * max(1, 2 - k / 20) + test / 2)
+        for k in (n - 1, n)
+    ]
+    assert halves[1] <= half < halves[0]
+
+
 #: A data set of 1 000 examples.
 DATASET = {
     **{"title": "D", "homepage": "https://example.org", "examples": {"train": 1000}},

@@ -207,7 +207,7 @@ def _effect(found: Measured, analysis: Analysis, margin: float, family: int) -> 
         | {"p_adjusted": _adjusted(effect.p_value, analysis.direction, family)}
         | {"replicate_error": math.sqrt(effect.uncertainty.replicate_variance)}
         | {"verdict": said}
-        | {"pairs_needed": pairs_needed(effect.uncertainty, margin / 2, level)}
+        | {"pairs_needed": pairs_needed(effect.uncertainty, margin / 2, level, found.tested)}
     )
 
 

@@ -7,11 +7,12 @@ import pandas as pd
 
 from bnmatrix.claims.arms import endpoint_pairs
 from bnmatrix.config.claims import Analysis
+from bnmatrix.config.datasets import Dataset
 from bnmatrix.config.project import Project
 from bnmatrix.errors import UserError
 from bnmatrix.plan.sizes import overlap
 from bnmatrix.plan.variants import variants
-from bnmatrix.statistics.correctness import GROUPS, blocks_of, without_groups
+from bnmatrix.statistics.correctness import GROUPS, blocks_of, share_tested, without_groups
 from bnmatrix.statistics.endpoints.declared import ENDPOINTS
 from bnmatrix.statistics.endpoints.values import Arm, Pairs, has_values
 from bnmatrix.statistics.overlaps import Overlap, largest
@@ -34,6 +35,7 @@ class Measured:
         overlap: see :func:`bnmatrix.plan.sizes.overlap`.
         without: the differences without each group of test examples, indexed by replicate, one
             column per group; None if test examples do not enter, or their correctness is unknown.
+        tested: the share of the examples that can be tested which the pairs test, if they enter.
     """
 
     treatment: Arm
@@ -43,6 +45,7 @@ class Measured:
     blocks: pd.Series | None
     overlap: Overlap | None
     without: pd.DataFrame | None
+    tested: float = 1.0
 
     def effect(self, tail: float, scale: float = 1.0) -> PairedEffect:
         """Return the effect times ``scale``; each end of its interval fails with ``tail``."""
@@ -85,11 +88,12 @@ def measure(
     differences = pairs.table["treatment"] - pairs.table["control"]
     runs = treatment.runs if control is None else pd.concat([treatment.runs, control.runs])
     blocks, shared = blocks_of(runs), _overlap(project, study_name, analysis)
-    without = None
+    without, tested = None, 1.0
     column = {**ENDPOINTS[analysis.endpoint].takes, **arguments}.get("column")
     if copies is not None and column in _OF_TEST_EXAMPLES and len(differences):
         _, _, copied = endpoint_pairs(analysis, arguments, copies, where)
         without = _by_group(copied.table, differences.index, copies.runs)
+        tested = _share_tested(project.dataset_of(study_name), treatment)
         if without.isna().all(axis=1).any():
             raise UserError(
                 f"{where}: correctness.parquet of study '{study_name}' lacks completed runs; "
@@ -103,7 +107,16 @@ def measure(
         blocks=None if blocks is None else blocks.reindex(differences.index),
         overlap=shared,
         without=without,
+        tested=tested,
     )
+
+
+def _share_tested(dataset: Dataset, arm: Arm) -> float:
+    """Return the share of the examples that can be tested which an arm tests."""
+    assert arm.correctness is not None
+    folds = any(settings.folds for settings in arm.variants.values())
+    training, test = dataset.train_and_test()
+    return share_tested(arm.correctness, training + test if folds else test)
 
 
 def copies_without_groups(study: Arm) -> Arm | None:

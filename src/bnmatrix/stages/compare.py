@@ -41,7 +41,7 @@ def run(study: str, *, config: str | None, runs: Path, results: Path) -> None:
     summary = summarize(table, classes, overlaps, correctness).merge(late, on="variant")
     write_csv(summary, results / "summary.csv")
     write_csv(compare(table, classes, overlaps, correctness), results / "comparisons.csv")
-    frameworks = compare_frameworks(table, classes, dataset.margin, overlaps)
+    frameworks = compare_frameworks(table, classes, dataset.margin, overlaps, correctness)
     write_csv(frameworks, results / "frameworks.csv")
     best = [("variant", "==", best_variant(summary, classes))]
     predictions = pd.read_parquet(results / "predictions.parquet", filters=best)

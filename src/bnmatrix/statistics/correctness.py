@@ -82,6 +82,16 @@ def sampling_variances(
     return variances(*whole)[:, 0], variances(*rest)
 
 
+def share_tested(correctness: pd.DataFrame, testable: int) -> float:
+    """Return the share of the examples that can be tested which any of the runs tests.
+
+    Args:
+        correctness: the column ``tested`` of the runs.
+        testable: how many examples can be tested.
+    """
+    return float(_bits(correctness["tested"]).any(axis=0).sum()) / testable
+
+
 def _bits(packed: pd.Series) -> np.ndarray:
     """Return packed bits as an array of 0 and 1, shape (n, positions)."""
     return np.unpackbits(np.stack([np.frombuffer(row, np.uint8) for row in packed]), axis=1)

@@ -104,29 +104,33 @@ def difference(
     return effect, effect - half, effect + half
 
 
-def pairs_needed(found: Uncertainty, half_width: float, tail: float) -> float:
+def pairs_needed(found: Uncertainty, half_width: float, tail: float, tested: float = 1.0) -> float:
     """Return how many pairs an interval of a given half width needs, by the variance found.
 
     Args:
         found: the uncertainty of the present mean.
         half_width: the half width to reach.
         tail: the probability with which each end of the interval fails.
+        tested: the share of the examples that can be tested which the present pairs test, above 0.
+            Below 1 in cross-validation with fewer blocks than folds; further pairs test the others,
+            by which the part of the variance over test examples falls.
 
     Returns:
         A whole number; NaN if the spread is not known, or if the part of the variance that further
         pairs do not reduce is too large by itself.
     """
     normal = float(special.ndtri(1 - tail))
-    if not found.error > 0 or normal**2 * found.fixed_variance >= half_width**2:
+    fixed = found.fixed_variance * tested
+    if not found.error > 0 or normal**2 * fixed >= half_width**2:
         return math.nan
     single = found.replicate_variance * found.replicates / unseen(found.replicates)
     pairs = np.arange(2.0, _MOST_PAIRS)
     freedom = found.replicate_freedom * (pairs - 1) / (found.replicates - 1)
-    variance = single / pairs * unseen(pairs) + found.fixed_variance
+    variance = single / pairs * unseen(pairs) + fixed
     half = special.stdtrit(np.maximum(freedom, 1.0), 1 - tail) * np.sqrt(variance)
     enough = np.flatnonzero(half <= half_width)
     if len(enough):
         return float(pairs[enough[0]])
     # Where test examples or the overlap contribute, their degrees of freedom do not grow.
-    needed = math.ceil(single / ((half_width / normal) ** 2 - found.fixed_variance))
+    needed = math.ceil(single / ((half_width / normal) ** 2 - fixed))
     return float(max(needed, _MOST_PAIRS))

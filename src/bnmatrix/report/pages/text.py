@@ -154,12 +154,12 @@ def curve_ends(analyses: Sequence[Mapping[str, Any]]) -> str:
             analyses.csv with the data set's ``dataset_title``. Analyses that do not compare
             accuracies do not count; the sentence is empty if none does.
     """
-    parts = [f"{_ends(row)} ({row['label']})" for row in analyses if row["curves_variants"] > 0]
+    parts = [_ends(row) for row in analyses if row["curves_variants"] > 0]
     if not parts:
         return ""
     return (
-        f"Validation accuracy over the last fifth of training on {analyses[0]['dataset_title']}: "
-        f"{'; '.join(parts)}."
+        f"Over the last fifth of training on {analyses[0]['dataset_title']}, validation accuracy "
+        f"{'; it '.join(parts)}."
     )
 
 
@@ -176,7 +176,8 @@ def _ends(row: Mapping[str, Any]) -> str:
     said = [f"{words} in {found} of {number}" for words, found in counts.items() if found]
     said[0] += " variant" if number == 1 else " variants"
     rise = row["curves_largest_rise"]
-    return f"{join(said)}, the largest mean rise {points(rise)} points" if rise > 0 else join(said)
+    largest = f", the largest mean rise being {points(rise)} points" if rise > 0 else ""
+    return f"{join(said)} {row['label']}{largest}"
 
 
 def _changes(rows: pd.DataFrame) -> str:
