@@ -20,8 +20,8 @@ rule aggregate:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=each_attempt(1000),
-        runtime=each_attempt(10),
+        mem_mb=memory_for("aggregate", 1000),
+        runtime=minutes_for("aggregate"),
     params:
         code=fingerprint("aggregate"),
         replicates=lambda wildcards: PLAN.project.replicates_of(wildcards.study),
@@ -57,8 +57,8 @@ rule compare:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=each_attempt(1000),
-        runtime=each_attempt(10),
+        mem_mb=memory_for("compare", 1000),
+        runtime=minutes_for("compare"),
     params:
         code=fingerprint("compare"),
         declared=declared,
@@ -89,8 +89,8 @@ rule combine:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=each_attempt(1000),
-        runtime=each_attempt(10),
+        mem_mb=memory_for("combine", 1000, PLAN.studies),
+        runtime=minutes_for("combine", PLAN.studies),
     params:
         code=fingerprint("combine"),
         reports=lambda wildcards, output: os.path.dirname(output.runs),
@@ -112,8 +112,8 @@ rule variance:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=each_attempt(1000),
-        runtime=each_attempt(10),
+        mem_mb=memory_for("variance", 1000, PLAN.variance_studies),
+        runtime=minutes_for("variance", PLAN.variance_studies),
     params:
         code=fingerprint("variance"),
         declared=PLAN.declared(PLAN.variance_studies),
@@ -138,8 +138,8 @@ rule judge_study:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=each_attempt(1000),
-        runtime=each_attempt(10),
+        mem_mb=memory_for("judge_study", 1000),
+        runtime=minutes_for("judge_study"),
     params:
         code=fingerprint("judge_study"),
         declared=PLAN.declared_claims,
@@ -173,8 +173,8 @@ rule judge:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=each_attempt(2000),
-        runtime=each_attempt(20),
+        mem_mb=memory_for("judge", 2000, PLAN.claim_studies),
+        runtime=minutes_for("judge", PLAN.claim_studies),
     params:
         code=fingerprint("judge"),
         declared=PLAN.declared_claims,

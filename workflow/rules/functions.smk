@@ -21,6 +21,39 @@ def each_attempt(amount):
     return lambda wildcards, attempt: attempt * amount
 
 
+def of_profile(name, default):
+    """Return a number from the ``resources`` of the profile."""
+    value = workflow.global_resources.get(name).value
+    return default if value is None else value
+
+
+# How much time queue entries request: see profiles/slurm/config.yaml.
+TIMES = TimePolicy(
+    of_profile("time_percent", TimePolicy.percent),
+    of_profile("longest_minutes", TimePolicy.longest_minutes),
+)
+
+
+def minutes_for(rule, studies=None):
+    """Return the time that a job of a rule requests; ``studies`` are those that it reads."""
+
+    def minutes(wildcards, attempt):
+        names = [wildcards.study] if studies is None else studies
+        return PLAN.cost_of_rule(rule, 0, names).minutes(attempt, TIMES)
+
+    return minutes
+
+
+def memory_for(rule, base_mb, studies=None):
+    """Return the memory that a job of a rule requests; ``studies`` are those that it reads."""
+
+    def mem_mb(wildcards, attempt):
+        names = [wildcards.study] if studies is None else studies
+        return attempt * PLAN.cost_of_rule(rule, base_mb, names).mem_mb
+
+    return mem_mb
+
+
 def tables_of(studies):
     """Return the tables of studies, other than the runs, from which claims are judged."""
     names = ("history.parquet", "measurements.parquet", "timings.csv", "step_times.parquet")

@@ -28,8 +28,8 @@ rule plot:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=each_attempt(1000),
-        runtime=each_attempt(10),
+        mem_mb=memory_for("plot", 1000),
+        runtime=minutes_for("plot"),
     params:
         code=fingerprint("plot"),
         results=lambda wildcards, input: os.path.dirname(input.history),
@@ -56,8 +56,8 @@ rule plot_time:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=each_attempt(1000),
-        runtime=each_attempt(10),
+        mem_mb=memory_for("plot_time", 1000),
+        runtime=minutes_for("plot_time"),
     params:
         code=fingerprint("plot_time"),
         declared=declared,
@@ -94,8 +94,8 @@ rule page:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=each_attempt(500),
-        runtime=each_attempt(10),
+        mem_mb=memory_for("page", 500),
+        runtime=minutes_for("page"),
     params:
         code=fingerprint("page"),
         links=as_json(PLAN.pages),
@@ -136,8 +136,8 @@ rule plot_claims:
         "../../environment.yml"
     threads: 4
     resources:
-        mem_mb=each_attempt(2000),
-        runtime=each_attempt(20),
+        mem_mb=memory_for("plot_claims", 2000, PLAN.claim_studies),
+        runtime=minutes_for("plot_claims", PLAN.claim_studies),
     params:
         code=fingerprint("plot_claims"),
         declared=PLAN.declared_claims,
@@ -175,8 +175,8 @@ rule claims_page:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=each_attempt(1000),
-        runtime=each_attempt(10),
+        mem_mb=memory_for("claims_page", 1000, PLAN.claim_studies),
+        runtime=minutes_for("claims_page", PLAN.claim_studies),
     params:
         code=fingerprint("claims_page"),
         links=as_json(PLAN.pages),
@@ -208,8 +208,8 @@ rule variance_page:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=each_attempt(1000),
-        runtime=each_attempt(10),
+        mem_mb=memory_for("variance_page", 1000, PLAN.variance_studies),
+        runtime=minutes_for("variance_page", PLAN.variance_studies),
     params:
         code=fingerprint("variance_page"),
         links=as_json(PLAN.pages),
@@ -240,8 +240,8 @@ rule overview:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=each_attempt(500),
-        runtime=each_attempt(10),
+        mem_mb=memory_for("overview", 500, PLAN.studies),
+        runtime=minutes_for("overview", PLAN.studies),
     params:
         code=fingerprint("overview"),
         links=as_json(PLAN.pages),
@@ -276,8 +276,8 @@ rule explorer:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=each_attempt(1000),
-        runtime=each_attempt(10),
+        mem_mb=memory_for("explorer", 1000, PLAN.studies),
+        runtime=minutes_for("explorer", PLAN.studies),
     params:
         code=fingerprint("explorer"),
         links=as_json(PLAN.pages),
@@ -306,8 +306,8 @@ rule theory:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=each_attempt(500),
-        runtime=each_attempt(10),
+        mem_mb=memory_for("theory", 500, ()),
+        runtime=minutes_for("theory", ()),
     params:
         code=fingerprint("theory"),
         links=as_json(PLAN.pages),

@@ -1,7 +1,7 @@
 """Estimates of the memory and time of training jobs, from their data and networks.
 
-Clusters end jobs that exceed their requests. Therefore the requests are well above the measured
-costs (``bnmatrix costs --logs logs/train`` prints both).
+Clusters end jobs that exceed their requests. Therefore the requests are above the measured costs
+(``bnmatrix costs --logs logs/train`` prints both), and attempts after a failure request more.
 """
 
 import csv
@@ -16,6 +16,7 @@ from bnmatrix.config.datasets import Dataset
 from bnmatrix.config.project import Project
 from bnmatrix.plan.blocks import Block
 from bnmatrix.plan.jobs import Job, jobs
+from bnmatrix.plan.minutes import Minutes, TimePolicy
 from bnmatrix.plan.sizes import parts, training_examples
 from bnmatrix.training.minibatches import total_steps
 from bnmatrix.training.settings import Settings
@@ -45,11 +46,11 @@ MEASURED = ("measured_core_minutes", "measured_longest_minutes", "measured_mb")
 #: Usual seconds of jobs that train nothing: the longest, and all others.
 _USUAL_SECONDS = {"all": 0.0, "default": 0.0, "download": 20.0, "plot": 8.0, "plot_claims": 15.0}
 _OTHER_SECONDS = 4.0
+#: What each variant of its studies adds to a job that trains nothing (docs/scaling.md).
+_VARIANT_SECONDS, _VARIANT_MB = 0.015, 0.12
 
-#: Ratio of requested to expected time, for slower processors, busy nodes and slow file systems.
-_SAFETY = 4
-#: The shortest request, in minutes. On a shared file system, Python can take this long to start.
-_LEAST_MINUTES = 5
+#: Seconds until the Snakemake of a queue entry has started a job.
+_ENTRY_SECONDS = 5.0
 
 #: Jobs that are expected to take fewer seconds share a queue entry.
 _SHORT_SECONDS = 120
@@ -67,10 +68,9 @@ class Cost:
     seconds: float
     mem_mb: int
 
-    @property
-    def minutes(self) -> int:
-        """Requested time, in minutes."""
-        return max(_LEAST_MINUTES, math.ceil(self.seconds * _SAFETY / 60))
+    def minutes(self, attempt: int = 1, policy: TimePolicy = TimePolicy()) -> Minutes:
+        """Return the time that an attempt requests on a cluster."""
+        return policy.request(self.seconds + _ENTRY_SECONDS, attempt)
 
     @property
     def short(self) -> bool:
@@ -117,6 +117,18 @@ def usual_seconds(rule: str) -> float:
     return _USUAL_SECONDS.get(rule, _OTHER_SECONDS)
 
 
+def usual_cost(rule: str, base_mb: int, variants: int) -> Cost:
+    """Return the cost of a job that trains nothing.
+
+    Args:
+        rule: name of the rule.
+        base_mb: memory that the rule requests for a small study, in MB.
+        variants: number of variants of the studies that the job reads.
+    """
+    seconds = usual_seconds(rule) + variants * _VARIANT_SECONDS
+    return Cost(seconds, math.ceil((base_mb + variants * _VARIANT_MB) / 100) * 100)
+
+
 def _tuning_runs(tuning: Tuning, settings: Settings, block: Block) -> int:
     """Return the number of tuning runs, if each search needs two rates more than the least."""
     if not settings.tuned:
@@ -161,7 +173,7 @@ def expected(project: Project, studies: Iterable[str]) -> list[dict[str, Any]]:
                 "jobs": len(costs),
                 "core_minutes": sum(cost.seconds for cost in costs) / 60,
                 "longest_minutes": max(cost.seconds for cost in costs) / 60,
-                "asked_minutes": max(cost.minutes for cost in costs),
+                "asked_minutes": max(cost.minutes() for cost in costs),
                 "asked_mb": max(cost.mem_mb for cost in costs),
             }
         )

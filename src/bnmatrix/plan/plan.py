@@ -20,7 +20,7 @@ from bnmatrix.datasets.splitting import Split
 from bnmatrix.errors import UserError
 from bnmatrix.files import as_json
 from bnmatrix.plan.blocks import Block, cover, finished_blocks
-from bnmatrix.plan.costs import Cost, training_cost, usual_seconds
+from bnmatrix.plan.costs import Cost, training_cost, usual_cost, usual_seconds
 from bnmatrix.plan.jobs import Job, group, split_name
 from bnmatrix.plan.loading import MIRROR_VARIABLE, load_project
 from bnmatrix.plan.preparation import preparation
@@ -198,6 +198,10 @@ class Plan:
     def cost(self, study: str, name: str, block: Block) -> Cost:
         """Return the cost of a job for a block of replicates."""
         return training_cost(self.project, self.job(study, name), block)
+
+    def cost_of_rule(self, rule: str, base_mb: int, studies: Iterable[str]) -> Cost:
+        """Return the cost of a job of a rule that trains nothing and reads studies."""
+        return usual_cost(rule, base_mb, sum(len(self.variants(study)) for study in studies))
 
     def preparation(self, dataset: str, split: str) -> Preparation | OwnPreparation:
         """Return the specification of the preparation of a data set with one validation split.
