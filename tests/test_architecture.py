@@ -24,6 +24,7 @@ PARTS = (
     "statistics",
     "config",
     "plan",
+    "cluster",
     "claims",
     "report",
     "stages",

@@ -50,6 +50,8 @@ _CHATTER = (
     "Unable to guess SLURM account",
     "MinJobAge ",
     "Cleaning up SLURM log files",
+    # The reason why the group failed follows.
+    "Exception in run_job for rule",
 )
 #: The largest number of failed jobs of a group to show.
 _GROUP_SHOWN = 3
@@ -179,7 +181,8 @@ class RunHandler(logging.Handler):
         if self.run.interrupted:
             return
         infos = record.job_error_info
-        self.run.lost += len(infos) > 1
+        # An entry without a log was refused.
+        self.run.lost += len(infos) > 1 and bool(record.aux_logs)
         failed = [info for info in infos if tells_failure(info["log"])]
         for info in failed[:_GROUP_SHOWN]:
             self._display.say(failure(self._label(info), info["log"], ""), "red")

@@ -244,8 +244,8 @@ def ending(run: Run, now: float) -> str:
     kept = f"{done}Finished results are kept"
     if run.lost:
         kept += (
-            ", except those of queue entries that failed: Snakemake deletes the results of all jobs "
-            "of such an entry, and trains them again"
+            ", except those of queue entries that failed: Snakemake deletes the results of all "
+            "jobs of such an entry, and runs them again"
         )
     again = "run the same command again"
     if run.interrupted:

@@ -20,7 +20,7 @@ rule aggregate:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=memory_for("aggregate", 1000),
+        mem_mb=memory_for("aggregate"),
         runtime=minutes_for("aggregate"),
     params:
         code=fingerprint("aggregate"),
@@ -57,7 +57,7 @@ rule compare:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=memory_for("compare", 1000),
+        mem_mb=memory_for("compare"),
         runtime=minutes_for("compare"),
     params:
         code=fingerprint("compare"),
@@ -89,7 +89,7 @@ rule combine:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=memory_for("combine", 1000, PLAN.studies),
+        mem_mb=memory_for("combine", PLAN.studies),
         runtime=minutes_for("combine", PLAN.studies),
     params:
         code=fingerprint("combine"),
@@ -112,7 +112,7 @@ rule variance:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=memory_for("variance", 1000, PLAN.variance_studies),
+        mem_mb=memory_for("variance", PLAN.variance_studies),
         runtime=minutes_for("variance", PLAN.variance_studies),
     params:
         code=fingerprint("variance"),
@@ -138,7 +138,7 @@ rule judge_study:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=memory_for("judge_study", 1000),
+        mem_mb=memory_for("judge_study"),
         runtime=minutes_for("judge_study"),
     params:
         code=fingerprint("judge_study"),
@@ -173,7 +173,7 @@ rule judge:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=memory_for("judge", 2000, PLAN.claim_studies),
+        mem_mb=memory_for("judge", PLAN.claim_studies),
         runtime=minutes_for("judge", PLAN.claim_studies),
     params:
         code=fingerprint("judge"),

@@ -36,22 +36,16 @@ TIMES = TimePolicy(
 
 def minutes_for(rule, studies=None):
     """Return the time that a job of a rule requests; ``studies`` are those that it reads."""
-
-    def minutes(wildcards, attempt):
-        names = [wildcards.study] if studies is None else studies
-        return PLAN.cost_of_rule(rule, 0, names).minutes(attempt, TIMES)
-
-    return minutes
+    names = (lambda wildcards: [wildcards.study]) if studies is None else (lambda _: studies)
+    return lambda wildcards, attempt: PLAN.cost_of_rule(rule, names(wildcards)).minutes(
+        attempt, TIMES
+    )
 
 
-def memory_for(rule, base_mb, studies=None):
+def memory_for(rule, studies=None):
     """Return the memory that a job of a rule requests; ``studies`` are those that it reads."""
-
-    def mem_mb(wildcards, attempt):
-        names = [wildcards.study] if studies is None else studies
-        return attempt * PLAN.cost_of_rule(rule, base_mb, names).mem_mb
-
-    return mem_mb
+    names = (lambda wildcards: [wildcards.study]) if studies is None else (lambda _: studies)
+    return lambda wildcards, attempt: attempt * PLAN.cost_of_rule(rule, names(wildcards)).mem_mb
 
 
 def tables_of(studies):

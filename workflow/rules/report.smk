@@ -28,7 +28,7 @@ rule plot:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=memory_for("plot", 1000),
+        mem_mb=memory_for("plot"),
         runtime=minutes_for("plot"),
     params:
         code=fingerprint("plot"),
@@ -56,7 +56,7 @@ rule plot_time:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=memory_for("plot_time", 1000),
+        mem_mb=memory_for("plot_time"),
         runtime=minutes_for("plot_time"),
     params:
         code=fingerprint("plot_time"),
@@ -94,7 +94,7 @@ rule page:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=memory_for("page", 500),
+        mem_mb=memory_for("page"),
         runtime=minutes_for("page"),
     params:
         code=fingerprint("page"),
@@ -136,7 +136,7 @@ rule plot_claims:
         "../../environment.yml"
     threads: 4
     resources:
-        mem_mb=memory_for("plot_claims", 2000, PLAN.claim_studies),
+        mem_mb=memory_for("plot_claims", PLAN.claim_studies),
         runtime=minutes_for("plot_claims", PLAN.claim_studies),
     params:
         code=fingerprint("plot_claims"),
@@ -175,7 +175,7 @@ rule claims_page:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=memory_for("claims_page", 1000, PLAN.claim_studies),
+        mem_mb=memory_for("claims_page", PLAN.claim_studies),
         runtime=minutes_for("claims_page", PLAN.claim_studies),
     params:
         code=fingerprint("claims_page"),
@@ -208,7 +208,7 @@ rule variance_page:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=memory_for("variance_page", 1000, PLAN.variance_studies),
+        mem_mb=memory_for("variance_page", PLAN.variance_studies),
         runtime=minutes_for("variance_page", PLAN.variance_studies),
     params:
         code=fingerprint("variance_page"),
@@ -240,7 +240,7 @@ rule overview:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=memory_for("overview", 500, PLAN.studies),
+        mem_mb=memory_for("overview", PLAN.studies),
         runtime=minutes_for("overview", PLAN.studies),
     params:
         code=fingerprint("overview"),
@@ -276,7 +276,7 @@ rule explorer:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=memory_for("explorer", 1000, PLAN.studies),
+        mem_mb=memory_for("explorer", PLAN.studies),
         runtime=minutes_for("explorer", PLAN.studies),
     params:
         code=fingerprint("explorer"),
@@ -306,7 +306,7 @@ rule theory:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=memory_for("theory", 500, ()),
+        mem_mb=memory_for("theory", ()),
         runtime=minutes_for("theory", ()),
     params:
         code=fingerprint("theory"),

@@ -16,7 +16,7 @@ from bnmatrix.config.datasets import Dataset
 from bnmatrix.config.project import Project
 from bnmatrix.plan.blocks import Block
 from bnmatrix.plan.jobs import Job, jobs
-from bnmatrix.plan.minutes import Minutes, TimePolicy
+from bnmatrix.plan.minutes import USUAL, Minutes, TimePolicy
 from bnmatrix.plan.sizes import parts, training_examples
 from bnmatrix.training.minibatches import total_steps
 from bnmatrix.training.settings import Settings
@@ -46,6 +46,9 @@ MEASURED = ("measured_core_minutes", "measured_longest_minutes", "measured_mb")
 #: Usual seconds of jobs that train nothing: the longest, and all others.
 _USUAL_SECONDS = {"all": 0.0, "default": 0.0, "download": 20.0, "plot": 8.0, "plot_claims": 15.0}
 _OTHER_SECONDS = 4.0
+#: Requested memory (MB) of jobs that train nothing and read small studies, and of all others.
+_USUAL_MB = {"page": 500, "overview": 500, "theory": 500, "judge": 2000, "plot_claims": 2000}
+_OTHER_MB = 1000
 #: What each variant of its studies adds to a job that trains nothing (docs/scaling.md).
 _VARIANT_SECONDS, _VARIANT_MB = 0.015, 0.12
 
@@ -68,7 +71,7 @@ class Cost:
     seconds: float
     mem_mb: int
 
-    def minutes(self, attempt: int = 1, policy: TimePolicy = TimePolicy()) -> Minutes:
+    def minutes(self, attempt: int = 1, policy: TimePolicy = USUAL) -> Minutes:
         """Return the time that an attempt requests on a cluster."""
         return policy.request(self.seconds + _ENTRY_SECONDS, attempt)
 
@@ -117,16 +120,10 @@ def usual_seconds(rule: str) -> float:
     return _USUAL_SECONDS.get(rule, _OTHER_SECONDS)
 
 
-def usual_cost(rule: str, base_mb: int, variants: int) -> Cost:
-    """Return the cost of a job that trains nothing.
-
-    Args:
-        rule: name of the rule.
-        base_mb: memory that the rule requests for a small study, in MB.
-        variants: number of variants of the studies that the job reads.
-    """
-    seconds = usual_seconds(rule) + variants * _VARIANT_SECONDS
-    return Cost(seconds, math.ceil((base_mb + variants * _VARIANT_MB) / 100) * 100)
+def usual_cost(rule: str, variants: int) -> Cost:
+    """Return the cost of a job that trains nothing and reads ``variants`` variants of studies."""
+    mem_mb = _USUAL_MB.get(rule, _OTHER_MB) + round(variants * _VARIANT_MB / 100) * 100
+    return Cost(usual_seconds(rule) + variants * _VARIANT_SECONDS, mem_mb)
 
 
 def _tuning_runs(tuning: Tuning, settings: Settings, block: Block) -> int:

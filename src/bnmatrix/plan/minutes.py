@@ -55,3 +55,7 @@ class Minutes(int):
 
     # ``sum`` begins with 0.
     __radd__ = __add__
+
+
+#: How much time entries request if the profile does not say.
+USUAL = TimePolicy()

@@ -199,9 +199,9 @@ class Plan:
         """Return the cost of a job for a block of replicates."""
         return training_cost(self.project, self.job(study, name), block)
 
-    def cost_of_rule(self, rule: str, base_mb: int, studies: Iterable[str]) -> Cost:
+    def cost_of_rule(self, rule: str, studies: Iterable[str]) -> Cost:
         """Return the cost of a job of a rule that trains nothing and reads studies."""
-        return usual_cost(rule, base_mb, sum(len(self.variants(study)) for study in studies))
+        return usual_cost(rule, sum(len(self.variants(study)) for study in studies))
 
     def preparation(self, dataset: str, split: str) -> Preparation | OwnPreparation:
         """Return the specification of the preparation of a data set with one validation split.
