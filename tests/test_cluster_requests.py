@@ -58,11 +58,11 @@ def test_snakemake_keeps_the_seconds():
 
 
 @pytest.mark.parametrize(
-    ("jobs", "cores", "size"),
-    [(8, 100, 1), (400, 100, 1), (401, 100, 2), (5000, 1000, 2), (20_000, 100, 30)],
+    ("jobs", "at_once", "size"),
+    [(8, 100, 1), (200, 100, 1), (201, 100, 2), (5000, 2000, 2), (20_000, 100, 30)],
 )
-def test_jobs_per_entry(jobs, cores, size):
-    assert jobs_per_entry(jobs, cores) == size
+def test_jobs_per_entry(jobs, at_once, size):
+    assert jobs_per_entry(jobs, at_once) == size
 
 
 @pytest.mark.parametrize(

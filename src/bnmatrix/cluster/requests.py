@@ -9,18 +9,24 @@ from bnmatrix.cluster.profile import Profile
 from bnmatrix.plan.costs import Cost
 from bnmatrix.plan.plan import Plan
 
-#: With four entries per core, the cores are idle only shortly before the end, when the last entries
-#: end one after another (docs/scaling.md).
-_ENTRIES_PER_CORE = 4
+#: Entries of a run for each that may be in the queue at a time. The profile lets twice as many be in
+#: the queue as there are cores, so that each core gets four, and is idle only shortly before the
+#: end, when the last entries end one after another (docs/scaling.md).
+_TURNS = 2
 #: Thirty jobs of less than two minutes take less than an hour.
 _MOST_JOBS = 30
 #: Rules whose jobs for one study share an entry (``groups`` of the profiles).
 _ANALYSIS = ("aggregate", "compare", "plot", "plot_time", "page")
 
 
-def jobs_per_entry(jobs: int, cores: int) -> int:
-    """Return how many of ``jobs`` short jobs should share a queue entry on ``cores`` cores."""
-    return max(1, min(_MOST_JOBS, math.ceil(jobs / (_ENTRIES_PER_CORE * cores))))
+def jobs_per_entry(jobs: int, at_once: int) -> int:
+    """Return how many of ``jobs`` short jobs should share a queue entry.
+
+    Args:
+        jobs: number of short jobs.
+        at_once: number of entries in the queue at a time (``jobs`` of the profile).
+    """
+    return max(1, min(_MOST_JOBS, math.ceil(jobs / (_TURNS * at_once))))
 
 
 @dataclass(frozen=True)

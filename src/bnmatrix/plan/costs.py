@@ -53,10 +53,10 @@ _OTHER_MB = 1000
 _VARIANT_SECONDS, _VARIANT_MB = 0.015, 0.12
 
 #: Seconds until the Snakemake of a queue entry has started a job.
-_ENTRY_SECONDS = 5.0
+ENTRY_SECONDS = 5.0
 
 #: Jobs that are expected to take fewer seconds share a queue entry.
-_SHORT_SECONDS = 120
+SHORT_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,12 @@ class Cost:
 
     def minutes(self, attempt: int = 1, policy: TimePolicy = USUAL) -> Minutes:
         """Return the time that an attempt requests on a cluster."""
-        return policy.request(self.seconds + _ENTRY_SECONDS, attempt)
+        return policy.request(self.seconds + ENTRY_SECONDS, attempt)
 
     @property
     def short(self) -> bool:
         """Whether the job should share a queue entry with other jobs."""
-        return self.seconds < _SHORT_SECONDS
+        return self.seconds < SHORT_SECONDS
 
 
 def training_cost(project: Project, job: Job, block: Block | None = None) -> Cost:
