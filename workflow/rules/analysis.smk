@@ -23,7 +23,7 @@ rule aggregate:
         mem_mb=memory_for("aggregate"),
         runtime=minutes_for("aggregate"),
     params:
-        code=fingerprint("aggregate"),
+        code=code_of("aggregate"),
         replicates=lambda wildcards: PLAN.project.replicates_of(wildcards.study),
         codes=lambda wildcards: as_json(PLAN.training_codes(wildcards.study)),
         declared=declared,
@@ -60,7 +60,7 @@ rule compare:
         mem_mb=memory_for("compare"),
         runtime=minutes_for("compare"),
     params:
-        code=fingerprint("compare"),
+        code=code_of("compare"),
         declared=declared,
         results=lambda wildcards, output: os.path.dirname(output.summary),
         config=PLAN.config,
@@ -92,7 +92,7 @@ rule combine:
         mem_mb=memory_for("combine", PLAN.studies),
         runtime=minutes_for("combine", PLAN.studies),
     params:
-        code=fingerprint("combine"),
+        code=code_of("combine"),
         reports=lambda wildcards, output: os.path.dirname(output.runs),
     shell:
         "bnmatrix combine --log {log:q} --tables {input.tables:q}"
@@ -115,7 +115,7 @@ rule variance:
         mem_mb=memory_for("variance", PLAN.variance_studies),
         runtime=minutes_for("variance", PLAN.variance_studies),
     params:
-        code=fingerprint("variance"),
+        code=code_of("variance"),
         declared=PLAN.declared(PLAN.variance_studies),
         studies=as_json(PLAN.variance_studies),
         root=lambda wildcards, output: str(Path(output[0]).parents[1]),
@@ -141,7 +141,7 @@ rule judge_study:
         mem_mb=memory_for("judge_study"),
         runtime=minutes_for("judge_study"),
     params:
-        code=fingerprint("judge_study"),
+        code=code_of("judge_study"),
         declared=PLAN.declared_claims,
         root=lambda wildcards, output: str(Path(output.claims).parents[3]),
         config=PLAN.config,
@@ -176,7 +176,7 @@ rule judge:
         mem_mb=memory_for("judge", PLAN.claim_studies),
         runtime=minutes_for("judge", PLAN.claim_studies),
     params:
-        code=fingerprint("judge"),
+        code=code_of("judge"),
         declared=PLAN.declared_claims,
         studies=as_json(PLAN.claim_studies),
         root=lambda wildcards, output: str(Path(output.claims).parents[1]),

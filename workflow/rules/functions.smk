@@ -16,6 +16,11 @@ def finished(*targets):
     return [path for path in paths if Path(path).exists()]
 
 
+def code_of(stage):
+    """Return a param: the fingerprint of a stage. A job computes only that of its own rule."""
+    return lambda wildcards: fingerprint(stage)
+
+
 def each_attempt(amount):
     """Return a resource of which attempt *k* requests *k* times the amount."""
     return lambda wildcards, attempt: attempt * amount

@@ -9,8 +9,8 @@ from bnmatrix.cluster.profile import Profile
 from bnmatrix.plan.costs import Cost
 from bnmatrix.plan.plan import Plan
 
-#: Entries of a run for each that may be in the queue at a time. The profile lets twice as many be in
-#: the queue as there are cores, so that each core gets four, and is idle only shortly before the
+#: Entries of a run for each that may be in the queue at a time. The profile lets twice as many be
+#: in the queue as there are cores, so that each core gets four, and is idle only shortly before the
 #: end, when the last entries end one after another (docs/scaling.md).
 _TURNS = 2
 #: Thirty jobs of less than two minutes take less than an hour.
