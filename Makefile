@@ -18,7 +18,7 @@ for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
 done
 endef
 
-.PHONY: report test test-all test-python compare-python find-python lint benchmark scale stability costs compare cluster torch gpu lock schemas clean help
+.PHONY: report test test-all test-python compare-python find-python lint benchmark scale stability costs compare cluster archive torch gpu lock schemas clean help
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -56,6 +56,12 @@ find-python:
 	@$(OTHER); echo "$$python"
 
 cluster: $(VENV)/ready-cluster ## add the plugins for clusters (docs/cluster.md)
+
+archive: $(VENV)/ready-cluster ## pack the environment into one file for nodes of a cluster (docs/cluster.md)
+	@packages="$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"; \
+	tar --create --file $(VENV)/packages.tar.part --directory "$$packages" . && \
+	mv $(VENV)/packages.tar.part $(VENV)/packages.tar
+	@du -h $(VENV)/packages.tar
 
 torch: $(VENV)/ready-torch ## add PyTorch as the second framework
 

@@ -1,12 +1,14 @@
 """What an account holder meets on Slurm: the documented command, and why jobs fail."""
 
 import re
+import shutil
 import subprocess
 import sys
+import tarfile
 
 import pytest
 from checkout import Copy
-from conftest import QUICK
+from conftest import QUICK, ROOT
 from slurm_cluster import ACCOUNT, SlurmCluster, missing
 
 pytestmark = [
@@ -44,13 +46,13 @@ def snakemake(cluster, cluster_plugins, tmp_path):
     """Run snakemake as docs/cluster.md says; return the exit status and the console."""
     copy = Copy(tmp_path / "copy", "iris-tiny")
 
-    def run(*arguments, seconds=400):
+    def run(*arguments, seconds=400, **variables):
         hidden = ("BNMATRIX_MIRROR", "PYTHONPATH", *QUICK)
         environment = {k: v for k, v in cluster.environment.items() if k not in hidden}
         done = subprocess.run(
             [sys.executable, "-m", "snakemake", "--profile", "profiles/slurm", *arguments],
             cwd=copy.folder,
-            env=environment | copy.python_path(str(cluster_plugins)),
+            env=environment | copy.python_path(str(cluster_plugins)) | variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -205,3 +207,33 @@ def test_the_check_without_slurm(snakemake, cluster_plugins, tmp_path):
     )
     assert process.returncode == 1
     assert "there is no sbatch, squeue" in process.stdout
+
+
+def test_packages_on_the_local_disk_of_a_node(cluster, snakemake, tmp_path):
+    """The line of the profile works: Snakemake and its job on the node import from the archive."""
+    if cluster.accounting:
+        pytest.skip("does not depend on accounting")
+    copy = snakemake.copy
+    (copy.folder / "tools").mkdir()
+    shutil.copy(ROOT / "tools/local_environment.sh", copy.folder / "tools")
+    profile = copy.folder / "profiles/slurm/config.yaml"
+    text = profile.read_text(encoding="utf-8").replace("# precommand:", "precommand:")
+    profile.write_text(text, encoding="utf-8")
+    # Python imports this module at its start, wherever it is found first.
+    source = tmp_path / "sitecustomize.py"
+    source.write_text(
+        "import pathlib, sys\n"
+        f"with pathlib.Path({str(tmp_path)!r}, 'processes').open('a') as file:\n"
+        "    file.write(' '.join(sys.argv[:2]) + '\\n')\n",
+        encoding="utf-8",
+    )
+    (copy.folder / ".venv").mkdir()
+    with tarfile.open(copy.folder / ".venv/packages.tar", "w") as made:
+        made.add(source, arcname="sitecustomize.py")
+    (tmp_path / "disk").mkdir()
+    target = "data/runs/iris-tiny/normalization~none__batch_size~16/1-2/results.arrow"
+    status, _ = snakemake("--", target, BNMATRIX_LOCAL=str(tmp_path / "disk"))
+    assert status == 0
+    processes = (tmp_path / "processes").read_text(encoding="utf-8")
+    assert "snakemake" in processes
+    assert "bnmatrix train" in processes
