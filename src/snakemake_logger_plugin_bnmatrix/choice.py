@@ -13,6 +13,7 @@ from snakemake_interface_logger_plugins.settings import OutputSettingsLoggerInte
 from snakemake_logger_plugin_bnmatrix.display import Display, Lines, Terminal
 from snakemake_logger_plugin_bnmatrix.groups import pass_on_reasons
 from snakemake_logger_plugin_bnmatrix.handler import RunHandler
+from snakemake_logger_plugin_bnmatrix.pods import read_logs_of_failed_pods
 from snakemake_logger_plugin_bnmatrix.run import Run
 
 
@@ -24,6 +25,7 @@ def chosen(settings: OutputSettingsLoggerInterface, style: str) -> logging.Handl
         style: one of ``STYLES``.
     """
     pass_on_reasons()
+    read_logs_of_failed_pods()
     quiet = set(settings.quiet or ())
     if Quietness.ALL in quiet and not settings.dryrun:
         return logging.NullHandler()
