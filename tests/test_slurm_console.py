@@ -235,5 +235,5 @@ def test_packages_on_the_local_disk_of_a_node(cluster, snakemake, tmp_path):
     status, _ = snakemake("--", target, BNMATRIX_LOCAL=str(tmp_path / "disk"))
     assert status == 0
     processes = (tmp_path / "processes").read_text(encoding="utf-8")
-    assert "snakemake" in processes
+    assert "-m --snakefile" in processes, "Snakemake"
     assert "bnmatrix train" in processes
