@@ -18,7 +18,7 @@ for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
 done
 endef
 
-.PHONY: report test test-all test-python compare-python find-python lint benchmark scale stability coverage costs compare cluster torch gpu lock schemas clean help
+.PHONY: report test test-all test-python compare-python find-python lint benchmark scale stability coverage costs compare cluster archive torch gpu lock schemas clean help
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -55,7 +55,13 @@ compare-python: $(VENV)/ready ## run Iris under another Python too, and compare 
 find-python:
 	@$(OTHER); echo "$$python"
 
-cluster: $(VENV)/ready-cluster ## add the plugins for profiles/slurm and profiles/kubernetes
+cluster: $(VENV)/ready-cluster ## add the plugins for clusters (docs/cluster.md)
+
+archive: $(VENV)/ready-cluster ## pack the environment into one file for nodes of a cluster (docs/cluster.md)
+	@packages="$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"; \
+	tar --create --file $(VENV)/packages.tar.part --directory "$$packages" . && \
+	mv $(VENV)/packages.tar.part $(VENV)/packages.tar
+	@du -h $(VENV)/packages.tar
 
 torch: $(VENV)/ready-torch ## add PyTorch as the second framework
 
@@ -126,6 +132,9 @@ $(VENV)/ready-torch: requirements-torch.txt $(VENV)/ready
 $(VENV)/ready-cluster: requirements-cluster.txt $(VENV)/ready
 	$(call INSTALL,requirements-cluster.txt)
 
+# After `make gpu`, the other targets leave TensorFlow's GPU build alone: its CPU build has the same files.
+LOCK = $(if $(wildcard $(VENV)/ready-gpu),$(VENV)/$(1),$(1))
+
 # uv installs the same files as pip in a tenth of the time. It does not read pip's settings, so that the
 # address of the package index is handed over. If uv cannot install, pip does, and the output says so.
 define INSTALL
@@ -136,11 +145,12 @@ if [ -z "$$python" ]; then \
 fi; \
 [ -x $(BIN)/python ] || { echo "Creating the environment in $(VENV) with $$python (once)"; "$$python" -m venv $(VENV); }
 @echo "Installing $(1) (about 2 GB on disk)"
+@[ ! -e $(VENV)/ready-gpu ] || sed '/^tensorflow-cpu==/,/[^\\]$$/d' $(1) > $(VENV)/$(1)
 @[ -x $(BIN)/uv ] || $(PIP_INSTALL) --require-hashes -r requirements-uv.txt || true
 @index="$$($(BIN)/python -m pip config get global.index-url 2>/dev/null)"; \
 [ -z "$$index" ] || export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$index}"; \
-VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --no-config --quiet --require-hashes -r $(1) || { \
-  echo "uv could not install $(1); pip installs it now"; $(PIP_INSTALL) --require-hashes -r $(1); }
+VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --no-config --quiet --require-hashes -r $(LOCK) || { \
+  echo "uv could not install $(1); pip installs it now"; $(PIP_INSTALL) --require-hashes -r $(LOCK); }
 @$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 @$(BIN)/python tools/compile_imports.py
 @touch $@

@@ -1,4 +1,4 @@
-"""A real Slurm on loopback, for tests: a controller and compute nodes, without accounting."""
+"""A real Slurm on loopback, for tests: a controller, compute nodes and, if wanted, accounting."""
 
 import os
 import re
@@ -9,6 +9,9 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+#: Programs of accounting: Slurm's database daemon, and the database.
+ACCOUNTING_PROGRAMS = ("slurmdbd", "sacctmgr", "mariadbd", "mariadb-install-db", "mariadb")
 
 PROGRAMS = ("slurmctld", "slurmd", "munged", "mungekey", "squeue", "sbatch", "scontrol")
 
@@ -37,7 +40,7 @@ SchedulerParameters=batch_sched_delay=0,sched_interval=2,bf_interval=2
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=1
 JobAcctGatherParams=OverMemoryKill
-AccountingStorageType=accounting_storage/none
+{accounting}
 # A line a job: what ran where, and how it ended.
 JobCompType=jobcomp/filetxt
 JobCompLoc={folder}/jobs.txt
@@ -48,12 +51,44 @@ ReturnToService=2
 SlurmdParameters=config_overrides
 """
 
+NO_ACCOUNTING = "AccountingStorageType=accounting_storage/none"
 
-def missing() -> str | None:
+#: A job needs an account and a QOS that the database knows.
+WITH_ACCOUNTING = """\
+AccountingStorageType=accounting_storage/slurmdbd
+AccountingStorageHost=127.0.0.1
+AccountingStoragePort={port}
+AccountingStoragePass={folder}/munge.socket
+AccountingStorageEnforce=associations,limits,qos"""
+
+DATABASE = """\
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket
+DbdHost=localhost
+DbdAddr=127.0.0.1
+DbdPort={port}
+SlurmUser=root
+LogFile={folder}/slurmdbd.log
+PidFile={folder}/slurmdbd.pid
+StorageType=accounting_storage/mysql
+StorageHost=127.0.0.1
+StoragePort={database_port}
+StorageUser=slurm
+StoragePass=slurm
+StorageLoc=slurm_acct_db
+"""
+
+#: The account that has the user of the tests, with an ordinary QOS.
+ACCOUNT = "project"
+
+
+def missing(accounting: bool = False) -> str | None:
     """Return the reason why Slurm cannot start on this machine, or None."""
-    absent = [name for name in PROGRAMS if shutil.which(name, path=_path()) is None]
+    programs = PROGRAMS + (ACCOUNTING_PROGRAMS if accounting else ())
+    absent = [name for name in programs if shutil.which(name, path=_path()) is None]
     if absent:
-        return f"no {', '.join(absent)}: install Debian's slurm-wlm and munge"
+        packages = "slurm-wlm, munge" + (", slurmdbd, mariadb-server" if accounting else "")
+        return f"no {', '.join(absent)}: install Debian's {packages}"
     if os.geteuid() != 0:
         return "Slurm's daemons start jobs as other users: needs root"
     return None
@@ -91,9 +126,17 @@ class SlurmCluster:
         nodes: names of the nodes.
         cpus: processors that each claims to have.
         mem_mb: memory that each claims to have.
+        accounting: whether a database keeps accounts and ended jobs.
     """
 
-    def __init__(self, folder: Path, nodes: list[str], cpus: int = 4, mem_mb: int = 8000):
+    def __init__(
+        self,
+        folder: Path,
+        nodes: list[str],
+        cpus: int = 4,
+        mem_mb: int = 8000,
+        accounting: bool = False,
+    ):
         self.folder = folder
         folder.mkdir(parents=True)
         (folder / "state").mkdir()
@@ -103,7 +146,15 @@ class SlurmCluster:
             for name in nodes
         ]
         lines.append(f"PartitionName=main Nodes={','.join(nodes)} Default=YES LLN=YES")
-        text = CONFIGURATION.format(folder=folder, controller_port=_free_port())
+        lines.append(f"PartitionName=short Nodes={nodes[0]} MaxTime=2")
+        port = _free_port()
+        text = CONFIGURATION.format(
+            folder=folder,
+            controller_port=_free_port(),
+            accounting=WITH_ACCOUNTING.format(port=port, folder=folder)
+            if accounting
+            else NO_ACCOUNTING,
+        )
         self._configuration = folder / "slurm.conf"
         self._configuration.write_text(text + "\n".join(lines) + "\n", encoding="utf-8")
         self.environment = {
@@ -114,6 +165,8 @@ class SlurmCluster:
         self._wrap_srun()
         self._processes: dict[str, subprocess.Popen] = {}
         self._start_munge()
+        if accounting:
+            self._start_accounting(port)
         self.start("slurmctld")
         for name in nodes:
             (folder / f"spool-{name}").mkdir()
@@ -140,6 +193,32 @@ class SlurmCluster:
         command += [f"--seed-file={self.folder}/munge.seed", f"--log-file={self.folder}/munge.log"]
         self._run("munged", command)
         wait_for((self.folder / "munge.socket").exists, "munge's socket")
+
+    def _start_accounting(self, port: int) -> None:
+        """Start a database and Slurm's daemon for it, and add an account with this user."""
+        data, database_port = self.folder / "database", _free_port()
+        common = [f"--datadir={data}", "--user=root"]
+        install = ["mariadb-install-db", "--no-defaults", "--skip-test-db", *common]
+        environment = {"PATH": _path()}
+        subprocess.run(install, check=True, capture_output=True, env=environment)
+        socket_ = self.folder / "database.socket"
+        command = ["mariadbd", "--no-defaults", *common, f"--socket={socket_}"]
+        command += ["--bind-address=127.0.0.1", f"--port={database_port}"]
+        self._run("mariadbd", [*command, f"--pid-file={self.folder}/mariadbd.pid"])
+        wait_for(socket_.exists, "the database")
+        grant = "GRANT ALL ON slurm_acct_db.* TO slurm@'127.0.0.1' IDENTIFIED BY 'slurm'"
+        client = ["mariadb", "--no-defaults", f"--socket={socket_}", "--execute", grant]
+        subprocess.run(client, check=True, env=environment)
+        configuration = self.folder / "slurmdbd.conf"
+        text = DATABASE.format(folder=self.folder, port=port, database_port=database_port)
+        configuration.write_text(text, encoding="utf-8")
+        configuration.chmod(0o600)
+        # The daemon reads slurmdbd.conf beside slurm.conf.
+        self._run("slurmdbd", ["slurmdbd", "-D"])
+        added = ["sacctmgr", "--immediate", "add"]
+        wait_for(lambda: self.ask(*added, "cluster", "loopback"), "Slurm's database daemon")
+        self.ask(*added, "account", ACCOUNT, "Cluster=loopback")
+        self.ask(*added, "user", "root", f"Account={ACCOUNT}", f"DefaultAccount={ACCOUNT}")
 
     def _run(self, name: str, command: list[str]) -> None:
         with (self.folder / f"{name}.out").open("ab") as output:
@@ -223,7 +302,8 @@ class SlurmCluster:
         """End all processes of the cluster."""
         for job in self.queue():
             self.ask("scancel", job["id"])
-        for name in [name for name in self._processes if name not in ("slurmctld", "munged")]:
+        others = ("slurmctld", "munged", "mariadbd", "slurmdbd")
+        for name in [name for name in self._processes if name not in others]:
             self.kill(name)
         for process in self._processes.values():
             process.kill()

@@ -19,6 +19,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from bnmatrix.datasets.availability import Availability
 from bnmatrix.plan.plan import Plan
 from snakemake_logger_plugin_bnmatrix.display import SILENCE_SECONDS, Lines, Terminal
+from snakemake_logger_plugin_bnmatrix.groups import REASON_EVENT, pass_on_reasons
 from snakemake_logger_plugin_bnmatrix.handler import RunHandler
 from snakemake_logger_plugin_bnmatrix.run import Job, Run
 from snakemake_logger_plugin_bnmatrix.wording import duration, estimate, failure, label
@@ -252,8 +253,28 @@ def test_the_jobs_of_a_group_that_failed(shown, tmp_path):
     error.aux_logs = [str(tmp_path / "slurm")]
     shown.handle(error)
     assert "DUE TO TIME LIMIT" in shown.said[-1]
+    # The reason of the cluster comes first, once; a log that was not written is not named.
+    for _ in range(2):
+        shown.handle(record(REASON_EVENT, logging.ERROR, msg="sbatch: error: no such partition"))
+        error.aux_logs = [str(tmp_path / "never written")]
+        shown.handle(error)
+    assert shown.said[-2].endswith("\n  | sbatch: error: no such partition\n  It has no log")
+    assert shown.said[-1].endswith("for the same reason as above")
     shown.close()
     assert shown.said[-1].startswith("4 jobs failed")
+    assert "except those of queue entries that failed" in shown.said[-1]
+
+
+def test_snakemake_drops_the_reason_why_a_group_failed():
+    """If Snakemake passes it on itself, ``snakemake_logger_plugin_bnmatrix.groups`` can go."""
+    import inspect
+
+    from snakemake.jobs import GroupJob
+
+    pass_on_reasons()
+    code = inspect.getsource(inspect.unwrap(GroupJob.log_error))
+    assert "msg=msg" not in code
+    assert len(re.findall(r"\bmsg\b", code)) == 1, "it only accepts the message"
 
 
 def test_what_is_left_out_is_told_only_where_it_was_asked_for(project):

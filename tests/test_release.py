@@ -175,6 +175,31 @@ def test_make_runs_what_a_target_promises(target, expected):
     assert undefined <= {"FLAGS", "PYTHON"}
 
 
+@pytest.mark.parametrize("gpu", [True, False])
+def test_the_other_targets_leave_the_gpu_build_alone(tmp_path, gpu):
+    """The packages that uv is told to install, with a stand-in for uv."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "python").write_text("#!/bin/sh\n", encoding="utf-8")
+    recording = f'#!/bin/sh\nfor last; do :; done\ncp "$last" {tmp_path}/asked\n'
+    (programs / "uv").write_text(recording, encoding="utf-8")
+    for program in programs.iterdir():
+        program.chmod(0o755)
+    for name in ("ready", *(["ready-gpu"] if gpu else [])):
+        (tmp_path / name).touch()
+    command = ["make", "--old-file", f"{tmp_path}/ready", "cluster", f"VENV={tmp_path}"]
+    subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    lines = (tmp_path / "asked").read_text(encoding="utf-8").splitlines()
+    wanted = text("requirements-cluster.txt").splitlines()
+    removed = [line for line in wanted if line not in lines]
+    assert all(line in wanted for line in lines)
+    if gpu:
+        assert removed[0].startswith("tensorflow-cpu==")
+        assert all(line.startswith("    --hash=") for line in removed[1:])
+    else:
+        assert not removed
+
+
 def anchors(markdown):
     """Return the anchors of the headings of a page, as GitHub makes them."""
     headings = re.findall(r"^#+ (.*)$", markdown, flags=re.MULTILINE)

@@ -9,33 +9,7 @@ import sys
 import pytest
 import yaml
 from checkout import DETERMINISTIC, Copy, steady
-from conftest import ROOT
-
-ACCESS = {
-    **{"SNAKEMAKE_STORAGE_S3_ACCESS_KEY": "none", "SNAKEMAKE_STORAGE_S3_SECRET_KEY": "none"},
-    **{"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"},
-}
-
-
-@pytest.fixture
-def bucket():
-    """An S3 server on loopback, with a bucket."""
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    address = f"http://{host}:{port}"
-    storage = boto3.resource(
-        *("s3", "us-east-1"),
-        endpoint_url=address,
-        aws_access_key_id="none",
-        aws_secret_access_key="none",
-    )
-    storage.create_bucket(Bucket="bnmatrix")
-    yield address, storage.Bucket("bnmatrix")
-    server.stop()
+from conftest import ACCESS, ROOT
 
 
 @pytest.mark.slow

@@ -246,6 +246,10 @@ def _add_tools(command: Callable[..., _Command]) -> None:
     text = "Run all studies; the report grows, data set by data set."
     command("report", text, config=False).option("cores", "number of cores", int)
 
+    added = command("cluster", "Check a cluster before a run is queued.", config=False)
+    added.parser.add_argument("action", choices=["check"], help="what to do")
+    added.option("profile", "folder of the profile, such as profiles/slurm")
+
     added = command("agreement", "Compare results with published ones.", config=False)
     added.option("reports", "folder of runs.csv and claims.csv")
     added.option("published", "folder of the published results")

@@ -11,7 +11,9 @@ from snakemake.settings.enums import Quietness
 from snakemake_interface_logger_plugins.settings import OutputSettingsLoggerInterface
 
 from snakemake_logger_plugin_bnmatrix.display import Display, Lines, Terminal
+from snakemake_logger_plugin_bnmatrix.groups import pass_on_reasons
 from snakemake_logger_plugin_bnmatrix.handler import RunHandler
+from snakemake_logger_plugin_bnmatrix.pods import read_logs_of_failed_pods
 from snakemake_logger_plugin_bnmatrix.run import Run
 
 
@@ -22,6 +24,8 @@ def chosen(settings: OutputSettingsLoggerInterface, style: str) -> logging.Handl
         settings: Snakemake's options for output.
         style: one of ``STYLES``.
     """
+    pass_on_reasons()
+    read_logs_of_failed_pods()
     quiet = set(settings.quiet or ())
     if Quietness.ALL in quiet and not settings.dryrun:
         return logging.NullHandler()

@@ -10,10 +10,12 @@ from typing import Any
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from snakemake_logger_plugin_bnmatrix.display import Display
+from snakemake_logger_plugin_bnmatrix.groups import REASON_EVENT
 from snakemake_logger_plugin_bnmatrix.run import Job, Run
 from snakemake_logger_plugin_bnmatrix.wording import (
     ending,
     failure,
+    group_failure,
     label,
     plan_line,
     plural,
@@ -42,6 +44,14 @@ _CHATTER = (
     "Elapsed time:",
     # The end of the run says so, with numbers.
     "Exiting because a job execution failed",
+    # The Slurm plugin looks for an account if the profile names none. sbatch uses the usual one.
+    "No SLURM account given, trying to guess",
+    "No account was given, not able to get a SLURM account",
+    "Unable to guess SLURM account",
+    "MinJobAge ",
+    "Cleaning up SLURM log files",
+    # The reason why the group failed follows.
+    "Exception in run_job for rule",
 )
 #: The largest number of failed jobs of a group to show.
 _GROUP_SHOWN = 3
@@ -66,6 +76,8 @@ class RunHandler(logging.Handler):
         self._display = display(self.run)
         self._stages: set[str] = set()
         self._causes: list[str] = []
+        self._reason = ""
+        self._reasons: set[str] = set()
         self._ended = threading.Event()
         threading.Thread(target=self._tick, daemon=True).start()
 
@@ -103,6 +115,7 @@ class RunHandler(logging.Handler):
             LogEvent.JOB_FINISHED: self._on_job_finished,
             LogEvent.JOB_ERROR: self._on_job_error,
             LogEvent.GROUP_ERROR: self._on_group_error,
+            REASON_EVENT: self._on_reason,
             LogEvent.ERROR: self._on_error,
             EXPECTED_EVENT: self._on_expected,
             NOTE_EVENT: self._on_note,
@@ -159,18 +172,24 @@ class RunHandler(logging.Handler):
         message = record.rule_msg or self._cause(record.log)
         self._display.say(failure(self._label(vars(record)), record.log, message), "red")
 
+    def _on_reason(self, record: LogRecord) -> None:
+        self._reason = record.getMessage()
+
     def _on_group_error(self, record: Any) -> None:
-        """Show the jobs of a group whose logs tell why they failed; otherwise the group's log."""
+        """Show why a group failed: its jobs whose logs tell, or what the cluster says."""
+        reason, self._reason = self._reason, ""
         if self.run.interrupted:
             return
         infos = record.job_error_info
+        # An entry without a log was refused.
+        self.run.lost += len(infos) > 1 and bool(record.aux_logs)
         failed = [info for info in infos if tells_failure(info["log"])]
         for info in failed[:_GROUP_SHOWN]:
             self._display.say(failure(self._label(info), info["log"], ""), "red")
         if not failed:
-            rules = ", ".join(dict.fromkeys(info["rule_name"] for info in infos))
-            name = f"one of {len(infos)} jobs that run one after another ({rules})"
-            self._display.say(failure(name, record.aux_logs, ""), "red")
+            text = group_failure(infos, record.aux_logs, reason, reason in self._reasons)
+            self._display.say(text, "red")
+        self._reasons.add(reason)
 
     def _label(self, info: dict[str, Any]) -> str:
         """Return what a job that failed does, from Snakemake's information on the failure."""

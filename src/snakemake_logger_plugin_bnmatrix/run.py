@@ -44,6 +44,8 @@ class Run:
         done: numbers of jobs, by rule.
         interrupted: whether the user interrupted the run.
         broken: whether the run ended before everything was done.
+        lost: number of failures of queue entries with several jobs. Snakemake deletes what their
+            jobs finished.
     """
 
     began: float
@@ -57,6 +59,7 @@ class Run:
     done: dict[str, set[int]] = field(default_factory=dict)
     interrupted: bool = False
     broken: bool = False
+    lost: int = 0
     _expected_of_done: float = 0.0
     _measured: float = 0.0
 

@@ -4,6 +4,7 @@ import re
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from snakemake_logger_plugin_bnmatrix.run import Job, Run
 
@@ -173,8 +174,34 @@ def failure(what: str, logs: Sequence[str], message: str) -> str:
     said = _exit_status(message)
     if said and not any(word in line for line in lines for word in _SAYS_HOW_IT_ENDED):
         lines = [*lines[1 - _LOG_LINES :], said]
-    place = f"Log: {', '.join(logs)}" if logs else "It has no log"
+    written = [path for path in logs if Path(path).exists()]
+    place = f"Log: {', '.join(written)}" if written else "It has no log"
     return "\n".join([f"Failed: {what}", *(f"  | {line}" for line in lines), f"  {place}"])
+
+
+def group_failure(
+    infos: Sequence[Mapping[str, Any]], logs: Sequence[str], reason: str, known: bool
+) -> str:
+    """Return lines about a queue entry of several jobs that failed, if no log of a job tells why.
+
+    Args:
+        infos: Snakemake's information on each job of the entry.
+        logs: the paths of the logs of the entry.
+        reason: what the cluster says, which may have several lines; "" if nothing.
+        known: whether the same reason was shown before.
+    """
+    rules = ", ".join(dict.fromkeys(info["rule_name"] for info in infos))
+    name = f"one of {len(infos)} jobs that run one after another ({rules})"
+    if len(infos) == 1:
+        name = f"a job of the rule {rules}"
+    text = failure(name, logs, "")
+    if not reason:
+        return text
+    if known:
+        return f"Failed: {name}, for the same reason as above"
+    head, *tail_lines = text.splitlines()
+    said = [f"  | {line[:_LONGEST_LINE]}" for line in reason.splitlines() if line.strip()]
+    return "\n".join([head, *said[:_LOG_LINES], *tail_lines])
 
 
 def tells_failure(logs: Sequence[str]) -> bool:
@@ -215,6 +242,11 @@ def ending(run: Run, now: float) -> str:
     # With --quiet, Snakemake does not tell which jobs are done.
     done = f"{run.number_done} of {plural(run.total, 'jobs')} done. " if run.number_done else ""
     kept = f"{done}Finished results are kept"
+    if run.lost:
+        kept += (
+            ", except those of queue entries that failed: Snakemake deletes the results of all "
+            "jobs of such an entry, and runs them again"
+        )
     again = "run the same command again"
     if run.interrupted:
         return (

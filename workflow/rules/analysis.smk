@@ -20,10 +20,10 @@ rule aggregate:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=each_attempt(1000),
-        runtime=each_attempt(10),
+        mem_mb=memory_for("aggregate"),
+        runtime=minutes_for("aggregate"),
     params:
-        code=fingerprint("aggregate"),
+        code=code_of("aggregate"),
         replicates=lambda wildcards: PLAN.project.replicates_of(wildcards.study),
         codes=lambda wildcards: as_json(PLAN.training_codes(wildcards.study)),
         declared=declared,
@@ -57,10 +57,10 @@ rule compare:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=each_attempt(1000),
-        runtime=each_attempt(10),
+        mem_mb=memory_for("compare"),
+        runtime=minutes_for("compare"),
     params:
-        code=fingerprint("compare"),
+        code=code_of("compare"),
         declared=declared,
         results=lambda wildcards, output: os.path.dirname(output.summary),
         config=PLAN.config,
@@ -89,10 +89,10 @@ rule combine:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=each_attempt(1000),
-        runtime=each_attempt(10),
+        mem_mb=memory_for("combine", PLAN.studies),
+        runtime=minutes_for("combine", PLAN.studies),
     params:
-        code=fingerprint("combine"),
+        code=code_of("combine"),
         reports=lambda wildcards, output: os.path.dirname(output.runs),
     shell:
         "bnmatrix combine --log {log:q} --tables {input.tables:q}"
@@ -112,10 +112,10 @@ rule variance:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=each_attempt(1000),
-        runtime=each_attempt(10),
+        mem_mb=memory_for("variance", PLAN.variance_studies),
+        runtime=minutes_for("variance", PLAN.variance_studies),
     params:
-        code=fingerprint("variance"),
+        code=code_of("variance"),
         declared=PLAN.declared(PLAN.variance_studies),
         studies=as_json(PLAN.variance_studies),
         root=lambda wildcards, output: str(Path(output[0]).parents[1]),
@@ -138,10 +138,10 @@ rule judge_study:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=each_attempt(1000),
-        runtime=each_attempt(10),
+        mem_mb=memory_for("judge_study"),
+        runtime=minutes_for("judge_study"),
     params:
-        code=fingerprint("judge_study"),
+        code=code_of("judge_study"),
         declared=PLAN.declared_claims,
         root=lambda wildcards, output: str(Path(output.claims).parents[3]),
         config=PLAN.config,
@@ -173,10 +173,10 @@ rule judge:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=each_attempt(2000),
-        runtime=each_attempt(20),
+        mem_mb=memory_for("judge", PLAN.claim_studies),
+        runtime=minutes_for("judge", PLAN.claim_studies),
     params:
-        code=fingerprint("judge"),
+        code=code_of("judge"),
         declared=PLAN.declared_claims,
         studies=as_json(PLAN.claim_studies),
         root=lambda wildcards, output: str(Path(output.claims).parents[1]),

@@ -21,6 +21,7 @@ from bnmatrix.plan.announcements import announce_jobs, announce_success
 from bnmatrix.plan.environment import set_environment
 from bnmatrix.plan.fingerprint import fingerprint
 from bnmatrix.plan.blocks import Block
+from bnmatrix.plan.minutes import TimePolicy
 from bnmatrix.plan.plan import make_plan
 from bnmatrix.supervision import end_jobs_on_signals
 

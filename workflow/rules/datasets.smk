@@ -13,7 +13,7 @@ rule download:
         mem_mb=each_attempt(500),
         runtime=each_attempt(60),
     params:
-        code=fingerprint("download"),
+        code=code_of("download"),
         checksums=checksums,
         raw=lambda wildcards, output: os.path.dirname(output[0]),
         partial=lambda wildcards: f"data/partial/{wildcards.dataset}",

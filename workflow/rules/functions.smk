@@ -16,9 +16,41 @@ def finished(*targets):
     return [path for path in paths if Path(path).exists()]
 
 
+def code_of(stage):
+    """Return a param: the fingerprint of a stage. A job computes only that of its own rule."""
+    return lambda wildcards: fingerprint(stage)
+
+
 def each_attempt(amount):
     """Return a resource of which attempt *k* requests *k* times the amount."""
     return lambda wildcards, attempt: attempt * amount
+
+
+def of_profile(name, default):
+    """Return a number from the ``resources`` of the profile."""
+    value = workflow.global_resources.get(name).value
+    return default if value is None else value
+
+
+# How much time queue entries request: see profiles/slurm/config.yaml.
+TIMES = TimePolicy(
+    of_profile("time_percent", TimePolicy.percent),
+    of_profile("longest_minutes", TimePolicy.longest_minutes),
+)
+
+
+def minutes_for(rule, studies=None):
+    """Return the time that a job of a rule requests; ``studies`` are those that it reads."""
+    names = (lambda wildcards: [wildcards.study]) if studies is None else (lambda _: studies)
+    return lambda wildcards, attempt: PLAN.cost_of_rule(rule, names(wildcards)).minutes(
+        attempt, TIMES
+    )
+
+
+def memory_for(rule, studies=None):
+    """Return the memory that a job of a rule requests; ``studies`` are those that it reads."""
+    names = (lambda wildcards: [wildcards.study]) if studies is None else (lambda _: studies)
+    return lambda wildcards, attempt: attempt * PLAN.cost_of_rule(rule, names(wildcards)).mem_mb
 
 
 def tables_of(studies):

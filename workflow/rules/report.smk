@@ -28,10 +28,10 @@ rule plot:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=each_attempt(1000),
-        runtime=each_attempt(10),
+        mem_mb=memory_for("plot"),
+        runtime=minutes_for("plot"),
     params:
-        code=fingerprint("plot"),
+        code=code_of("plot"),
         results=lambda wildcards, input: os.path.dirname(input.history),
         folder=lambda wildcards, output: os.path.dirname(output.files[0]),
         declared=declared,
@@ -56,10 +56,10 @@ rule plot_time:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=each_attempt(1000),
-        runtime=each_attempt(10),
+        mem_mb=memory_for("plot_time"),
+        runtime=minutes_for("plot_time"),
     params:
-        code=fingerprint("plot_time"),
+        code=code_of("plot_time"),
         declared=declared,
         config=PLAN.config,
     shell:
@@ -94,10 +94,10 @@ rule page:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=each_attempt(500),
-        runtime=each_attempt(10),
+        mem_mb=memory_for("page"),
+        runtime=minutes_for("page"),
     params:
-        code=fingerprint("page"),
+        code=code_of("page"),
         links=as_json(PLAN.pages),
         declared=declared,
         root=lambda wildcards, input: str(Path(input.summary).parents[3]),
@@ -136,10 +136,10 @@ rule plot_claims:
         "../../environment.yml"
     threads: 4
     resources:
-        mem_mb=each_attempt(2000),
-        runtime=each_attempt(20),
+        mem_mb=memory_for("plot_claims", PLAN.claim_studies),
+        runtime=minutes_for("plot_claims", PLAN.claim_studies),
     params:
-        code=fingerprint("plot_claims"),
+        code=code_of("plot_claims"),
         declared=PLAN.declared_claims,
         studies=as_json(PLAN.claim_studies),
         root=lambda wildcards, input: str(Path(input.runs[0]).parents[1]),
@@ -175,10 +175,10 @@ rule claims_page:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=each_attempt(1000),
-        runtime=each_attempt(10),
+        mem_mb=memory_for("claims_page", PLAN.claim_studies),
+        runtime=minutes_for("claims_page", PLAN.claim_studies),
     params:
-        code=fingerprint("claims_page"),
+        code=code_of("claims_page"),
         links=as_json(PLAN.pages),
         declared=PLAN.declared_claims,
         studies=as_json(PLAN.claim_studies),
@@ -208,10 +208,10 @@ rule variance_page:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=each_attempt(1000),
-        runtime=each_attempt(10),
+        mem_mb=memory_for("variance_page", PLAN.variance_studies),
+        runtime=minutes_for("variance_page", PLAN.variance_studies),
     params:
-        code=fingerprint("variance_page"),
+        code=code_of("variance_page"),
         links=as_json(PLAN.pages),
         declared=PLAN.declared(PLAN.variance_studies),
         root=lambda wildcards, input: str(Path(input.table).parents[1]),
@@ -240,10 +240,10 @@ rule overview:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=each_attempt(500),
-        runtime=each_attempt(10),
+        mem_mb=memory_for("overview", PLAN.studies),
+        runtime=minutes_for("overview", PLAN.studies),
     params:
-        code=fingerprint("overview"),
+        code=code_of("overview"),
         links=as_json(PLAN.pages),
         studies=as_json(PLAN.matrix),
         not_run=as_json(PLAN.not_run),
@@ -276,10 +276,10 @@ rule explorer:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=each_attempt(1000),
-        runtime=each_attempt(10),
+        mem_mb=memory_for("explorer", PLAN.studies),
+        runtime=minutes_for("explorer", PLAN.studies),
     params:
-        code=fingerprint("explorer"),
+        code=code_of("explorer"),
         links=as_json(PLAN.pages),
         declared=PLAN.declared_claims,
         studies=as_json(PLAN.matrix),
@@ -306,10 +306,10 @@ rule theory:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=each_attempt(500),
-        runtime=each_attempt(10),
+        mem_mb=memory_for("theory", ()),
+        runtime=minutes_for("theory", ()),
     params:
-        code=fingerprint("theory"),
+        code=code_of("theory"),
         links=as_json(PLAN.pages),
         declared=PLAN.declared_claims,
         claims=as_json(bool(PLAN.claim_studies)),

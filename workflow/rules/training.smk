@@ -19,7 +19,7 @@ rule train:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: attempt * training_cost(wildcards).mem_mb,
-        runtime=lambda wildcards, attempt: attempt * training_cost(wildcards).minutes,
+        runtime=lambda wildcards, attempt: training_cost(wildcards).minutes(attempt, TIMES),
     params:
         code=lambda wildcards: fingerprint(spec_of(wildcards).stage),
         # Everything that decides the results of the runs, except the data. The libraries that

@@ -1,7 +1,7 @@
 """Estimates of the memory and time of training jobs, from their data and networks.
 
-Clusters end jobs that exceed their requests. Therefore the requests are well above the measured
-costs (``bnmatrix costs --logs logs/train`` prints both).
+Clusters end jobs that exceed their requests. Therefore the requests are above the measured costs
+(``bnmatrix costs --logs logs/train`` prints both), and attempts after a failure request more.
 """
 
 import csv
@@ -15,6 +15,7 @@ from bnmatrix.config.datasets import Dataset
 from bnmatrix.config.project import Project
 from bnmatrix.plan.blocks import Block
 from bnmatrix.plan.jobs import Job, jobs
+from bnmatrix.plan.minutes import USUAL, Minutes, TimePolicy
 from bnmatrix.plan.sizes import network_sizes, parts, training_examples
 from bnmatrix.training.minibatches import total_steps
 from bnmatrix.training.settings import Settings
@@ -47,14 +48,17 @@ MEASURED = ("measured_core_minutes", "measured_longest_minutes", "measured_mb")
 #: Usual seconds of jobs that train nothing: the longest, and all others.
 _USUAL_SECONDS = {"all": 0.0, "default": 0.0, "download": 20.0, "plot": 8.0, "plot_claims": 15.0}
 _OTHER_SECONDS = 4.0
+#: Requested memory (MB) of jobs that train nothing and read small studies, and of all others.
+_USUAL_MB = {"page": 500, "overview": 500, "theory": 500, "judge": 2000, "plot_claims": 2000}
+_OTHER_MB = 1000
+#: What each variant of its studies adds to a job that trains nothing (docs/scaling.md).
+_VARIANT_SECONDS, _VARIANT_MB = 0.015, 0.12
 
-#: Ratio of requested to expected time, for slower processors, busy nodes and slow file systems.
-_SAFETY = 4
-#: The shortest request, in minutes. On a shared file system, Python can take this long to start.
-_LEAST_MINUTES = 5
+#: Seconds until the Snakemake of a queue entry has started a job.
+ENTRY_SECONDS = 5.0
 
 #: Jobs that are expected to take fewer seconds share a queue entry.
-_SHORT_SECONDS = 120
+SHORT_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -69,15 +73,14 @@ class Cost:
     seconds: float
     mem_mb: int
 
-    @property
-    def minutes(self) -> int:
-        """Requested time, in minutes."""
-        return max(_LEAST_MINUTES, math.ceil(self.seconds * _SAFETY / 60))
+    def minutes(self, attempt: int = 1, policy: TimePolicy = USUAL) -> Minutes:
+        """Return the time that an attempt requests on a cluster."""
+        return policy.request(self.seconds + ENTRY_SECONDS, attempt)
 
     @property
     def short(self) -> bool:
         """Whether the job should share a queue entry with other jobs."""
-        return self.seconds < _SHORT_SECONDS
+        return self.seconds < SHORT_SECONDS
 
 
 def training_cost(project: Project, job: Job, block: Block | None = None) -> Cost:
@@ -119,6 +122,12 @@ def training_cost(project: Project, job: Job, block: Block | None = None) -> Cos
 def usual_seconds(rule: str) -> float:
     """Return the usual time of a job of a rule that trains nothing, in seconds on one core."""
     return _USUAL_SECONDS.get(rule, _OTHER_SECONDS)
+
+
+def usual_cost(rule: str, variants: int) -> Cost:
+    """Return the cost of a job that trains nothing and reads ``variants`` variants of studies."""
+    mem_mb = _USUAL_MB.get(rule, _OTHER_MB) + round(variants * _VARIANT_MB / 100) * 100
+    return Cost(usual_seconds(rule) + variants * _VARIANT_SECONDS, mem_mb)
 
 
 def _tuning_runs(tuning: Tuning, settings: Settings, block: Block) -> int:
@@ -182,7 +191,7 @@ def expected(project: Project, studies: Iterable[str]) -> list[dict[str, Any]]:
                 "jobs": len(costs),
                 "core_minutes": sum(cost.seconds for cost in costs) / 60,
                 "longest_minutes": max(cost.seconds for cost in costs) / 60,
-                "asked_minutes": max(cost.minutes for cost in costs),
+                "asked_minutes": max(cost.minutes() for cost in costs),
                 "asked_mb": max(cost.mem_mb for cost in costs),
             }
         )

@@ -28,13 +28,17 @@ from bnmatrix.training.conventions import FRAMEWORKS
 MIRROR_VARIABLE = "BNMATRIX_MIRROR"
 
 
-def load_project(config: Mapping[str, Any] | str | None = None, root: Path = Path()) -> Project:
+def load_project(
+    config: Mapping[str, Any] | str | None = None, root: Path = Path(), check: bool = True
+) -> Project:
     """Read the configuration and check it across files.
 
     Args:
         config: the merged ``config.yaml`` and ``--config`` values (Snakemake's ``config``), or the
             same as JSON; if None, ``config/config.yaml`` is read.
         root: the directory that relative paths start from.
+        check: whether to check across files, which reads every variant. The jobs of a run do not:
+            its main process has checked.
 
     Raises:
         UserError: the configuration is wrong. The message names the file, the key, the value and
@@ -60,7 +64,8 @@ def load_project(config: Mapping[str, Any] | str | None = None, root: Path = Pat
         unavailable=unavailable,
         frameworks=tuple(installed),
     )
-    _check(project)
+    if check:
+        _check(project)
     return project
 
 

@@ -20,8 +20,8 @@ from bnmatrix.datasets.splitting import Split
 from bnmatrix.errors import UserError
 from bnmatrix.files import as_json
 from bnmatrix.plan.blocks import Block, cover, finished_blocks
-from bnmatrix.plan.costs import Cost, training_cost, usual_seconds
-from bnmatrix.plan.jobs import Job, group, split_name
+from bnmatrix.plan.costs import Cost, training_cost, usual_cost, usual_seconds
+from bnmatrix.plan.jobs import Job, group, single_job, split_name
 from bnmatrix.plan.loading import MIRROR_VARIABLE, load_project
 from bnmatrix.plan.preparation import preparation
 from bnmatrix.plan.variants import left_out_variants, variants
@@ -30,6 +30,8 @@ from bnmatrix.training.spec import JobSpec, Variant
 
 NO_TORCH = "PyTorch is not installed: `make torch` adds it"
 _MIRRORED = f"{MIRROR_VARIABLE}=<directory or address with copies> snakemake"
+#: The largest number of names of jobs in a message.
+_JOBS_SHOWN = 20
 #: Rules whose input is all studies.
 _RULES_OF_ALL_STUDIES = ("all", "combine", "explorer", "overview")
 
@@ -50,6 +52,7 @@ class Plan:
     runs: Path | None = None
     _variants: dict[str, list[Variant]] = field(default_factory=dict)
     _jobs: dict[str, dict[str, Job]] = field(default_factory=dict)
+    _single_jobs: dict[tuple[str, str], Job | None] = field(default_factory=dict)
     _blocks: dict[tuple[str, str], tuple[Block, ...]] = field(default_factory=dict)
 
     @cached_property
@@ -161,9 +164,16 @@ class Plan:
         Raises:
             UserError: the study has no such job. The message lists the jobs.
         """
+        if study not in self._jobs:
+            if (study, name) not in self._single_jobs:
+                self._single_jobs[study, name] = single_job(self.project, study, name)
+            if one := self._single_jobs[study, name]:
+                return one
         jobs = self.jobs(study)
         if name not in jobs:
-            raise UserError(f"study '{study}' has no job '{name}'; it has {', '.join(jobs)}")
+            shown = ", ".join(list(jobs)[:_JOBS_SHOWN])
+            more = f" and {len(jobs) - _JOBS_SHOWN} more" if len(jobs) > _JOBS_SHOWN else ""
+            raise UserError(f"study '{study}' has no job '{name}'; it has {shown}{more}")
         return jobs[name]
 
     def spec(self, study: str, name: str, block: Block | None = None) -> JobSpec:
@@ -194,6 +204,10 @@ class Plan:
     def cost(self, study: str, name: str, block: Block) -> Cost:
         """Return the cost of a job for a block of replicates."""
         return training_cost(self.project, self.job(study, name), block)
+
+    def cost_of_rule(self, rule: str, studies: Iterable[str]) -> Cost:
+        """Return the cost of a job of a rule that trains nothing and reads studies."""
+        return usual_cost(rule, sum(len(self.variants(study)) for study in studies))
 
     def preparation(self, dataset: str, split: str) -> Preparation | OwnPreparation:
         """Return the specification of the preparation of a data set with one validation split.
@@ -340,7 +354,7 @@ def make_plan(config: Mapping[str, Any], look: bool, runs: Path | None = None) -
         UserError: the configuration is wrong, a required data set is not available, or no study
             can run.
     """
-    project = load_project(config)
+    project = load_project(config, check=look)
     if not look:
         return Plan(project, {}, runs)
     check_mirror(project.run.mirror)

@@ -14,7 +14,7 @@ from bnmatrix.training.settings import Settings
 from bnmatrix.training.spec import Variant
 
 #: Separators as in Snakemake's Paramspace: ``normalization~batch,batch_size~32``.
-_PAIR, _NEXT = "~", ","
+PAIR, _NEXT = "~", ","
 
 
 def variants(project: Project, study_name: str, every: bool = False) -> list[Variant]:
@@ -70,7 +70,7 @@ def left_out_variants(project: Project, study_name: str) -> int:
 def variant_name(settings: Settings, axes: Sequence[str], between: str = _NEXT) -> str:
     """Return a readable name with the values of the axes, which can be part of a path."""
     labels = ((axis, settings.label(axis)) for axis in axes)
-    return between.join(f"{axis}{_PAIR}{label}" for axis, label in labels if label is not None)
+    return between.join(f"{axis}{PAIR}{label}" for axis, label in labels if label is not None)
 
 
 def _baseline(settings: Settings, axes: Sequence[str], cells: dict[str, Settings]) -> str | None:
