@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 
 from bnmatrix.config.studies import Printed
 from bnmatrix.report.figures.drawing import PERCENT, Drawing
+from bnmatrix.report.figures.inks import INK
 from bnmatrix.report.figures.layout import (
     MOST_CELLS,
     hide_unused,
@@ -164,5 +165,5 @@ def _handles(places: _Places, replicates: str, printed: Sequence[Printed]) -> li
     ]
     if any(source.batch_size in places.sizes for source in printed):
         words = "printed by the source"
-        handles.append(Line2D([], [], color="#444444", marker="x", ls="", mew=1.8, label=words))
+        handles.append(Line2D([], [], color=INK, marker="x", ls="", mew=1.8, label=words))
     return handles

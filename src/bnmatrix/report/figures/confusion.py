@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bnmatrix.report.figures.drawing import Drawing
+from bnmatrix.report.figures.inks import INK
 from bnmatrix.report.figures.layout import nothing
 from bnmatrix.report.wording import join, percent
 
@@ -74,7 +75,7 @@ def _write_shares(panel: Any, shares: npt.NDArray[np.float64], dark_from: float)
             ha="center",
             va="center",
             fontsize=7.5,
-            color="white" if not correct and value > dark_from else "#1c2330",
+            color="white" if not correct and value > dark_from else INK,
             fontweight="bold" if correct else "normal",
         )
 

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 
 from bnmatrix.report.figures.drawing import POINTS, Drawing
+from bnmatrix.report.figures.inks import INK
 from bnmatrix.report.figures.layout import (
     MOST_CELLS,
     error_bar,
@@ -37,7 +38,7 @@ def differences(comparisons: pd.DataFrame, labels: VariantLabels) -> Drawing:
         f"{row.cell} · {row.arm}" if several else row.cell for row in table.itertuples(index=False)
     ]
     figure, panel = plt.subplots(figsize=(6.4, 0.42 * len(table) + 1.25))
-    panel.axvline(0, color="#444444", linewidth=1.2, zorder=1)
+    panel.axvline(0, color=INK, linewidth=1.2, zorder=1)
     for place, row in enumerate(table.itertuples(index=False)):
         panel.errorbar(
             [row.effect],
@@ -86,7 +87,7 @@ def gap(summary: pd.DataFrame, labels: VariantLabels) -> Drawing:
     cells = every[: 2 * MOST_CELLS]
     table = table[table["cell"].isin(cells)]
     figure, panel = plt.subplots(figsize=(6.4, 0.42 * len(cells) + 1.45))
-    panel.axvline(0, color="#444444", linewidth=1.2, zorder=1)
+    panel.axvline(0, color=INK, linewidth=1.2, zorder=1)
     for number, (arm, colour) in enumerate(colours.items()):
         for row in table[table["arm"] == arm].itertuples(index=False):
             panel.errorbar(

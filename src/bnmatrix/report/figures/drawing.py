@@ -1,5 +1,6 @@
 """How figures look, and how they are saved: as SVG with selectable text, as PDF, and as CSV."""
 
+import re
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -15,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from bnmatrix.files import atomic_path
+from bnmatrix.report.figures.inks import DARK, GRID, INK, SOFT
 from bnmatrix.statistics.units import MINUS
 from bnmatrix.tables.csv import write_csv
 
@@ -24,6 +26,15 @@ _STYLE = {
     "pdf.fonttype": 42,
     "font.family": "sans-serif",
     "font.sans-serif": ["Helvetica", "Arial", "Liberation Sans", "DejaVu Sans"],
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": SOFT,
+    "axes.titlecolor": INK,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "legend.labelcolor": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titlesize": 10,
@@ -33,7 +44,7 @@ _STYLE = {
     "legend.fontsize": 9,
     "legend.frameon": False,
     "axes.titleweight": "bold",
-    "grid.color": "#E4E4E4",
+    "grid.color": GRID,
     "figure.constrained_layout.use": True,
 }
 
@@ -63,6 +74,42 @@ def set_style() -> None:
     sns.set_theme(context="notebook", style="whitegrid", rc=_STYLE)
 
 
+def dark(svg: str) -> str:
+    """Return a figure's SVG in the colours of a dark ground, without a ground of its own."""
+    for light, colour in DARK.items():
+        svg = svg.replace(light.lower(), colour.lower())
+    return re.sub(r'(<path [^>]*style="[^"]*)fill: #ffffff', r"\1fill: none", svg)
+
+
+def _parts(figure: Figure) -> str:
+    """Return the boxes of the legend and of each panel, which pages may place as they fit.
+
+    A box is "x y width height" in the units of the SVG; boxes are separated by commas. A figure
+    with one panel in each row has none.
+    """
+    panels = [axes for axes in figure.axes if axes.get_visible()]
+    places = [axes.get_position().x0 for axes in panels]
+    if len(panels) < 2 or max(places) - min(places) < 0.05:
+        return ""
+    boxes = [part.get_tightbbox() for part in (*figure.legends, *panels)]
+    scale, height = 72 / figure.dpi, figure.get_figheight() * 72
+    texts = []
+    for box in boxes:
+        left, top = box.x0 * scale - 2, height - box.y1 * scale - 2
+        width, tall = box.width * scale + 4, box.height * scale + 4
+        texts.append(f"{left:.1f} {top:.1f} {width:.1f} {tall:.1f}")
+    return ",".join(texts)
+
+
+def _compact(svg: str) -> str:
+    """Return an SVG with two decimals in paths, which is a hundredth of a pixel."""
+    return re.sub(
+        r'(?<=[ "])(-?\d+\.\d{3,})(?=[ "\n])',
+        lambda match: f"{float(match[0]):.2f}".rstrip("0").rstrip("."),
+        svg,
+    )
+
+
 def save(drawing: Drawing, path: Path) -> None:
     """Write a figure as SVG and PDF, and its data as CSV; the same figure gives the same bytes.
 
@@ -74,7 +121,8 @@ def save(drawing: Drawing, path: Path) -> None:
         drawing.figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
         text = temporary.read_text(encoding="utf-8")
         label = escape(drawing.description, quote=True)
-        text = text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+        attributes = f'role="img" aria-label="{label}" data-parts="{_parts(drawing.figure)}"'
+        text = _compact(text).replace("<svg ", f"<svg {attributes} ", 1)
         temporary.write_text(text, encoding="utf-8")
     with atomic_path(path.with_suffix(".pdf")) as temporary:
         dates = {"CreationDate": None, "Creator": None, "Producer": None}

@@ -1,6 +1,8 @@
 """What several figures share: how many marks they show, and how panels and names are laid out."""
 
+import itertools
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -48,6 +50,19 @@ def offset(place: int, count: int, step: float, most: float) -> float:
         most: distance between the first and the last arm, at most (about).
     """
     return (place - (count - 1) / 2) * min(step, most / count)
+
+
+def spread(places: Sequence[float], least: float) -> list[float]:
+    """Return places moved apart, so that two labels are at least ``least`` apart."""
+    order = sorted(range(len(places)), key=lambda number: places[number])
+    moved = list(places)
+    for _ in range(50):
+        for below, above in itertools.pairwise(order):
+            lack = least - (moved[above] - moved[below])
+            if lack > 1e-9:
+                moved[below] -= lack / 2
+                moved[above] += lack / 2
+    return moved
 
 
 def error_bar(value: float, low: float, high: float) -> list[list[float]]:

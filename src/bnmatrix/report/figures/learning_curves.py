@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from bnmatrix.report.figures.drawing import PERCENT, Drawing
+from bnmatrix.report.figures.inks import INK
 from bnmatrix.report.figures.layout import MOST_CELLS, legend_columns, say_how_many, wrapped
 from bnmatrix.report.labels import VariantLabels, arm_colours, with_labels
 from bnmatrix.report.wording import percent
@@ -98,8 +99,8 @@ def _handles(colours: dict[str, str]) -> list[Line2D]:
     handles = [Line2D([], [], color=colour, label=arm) for arm, colour in colours.items()]
     return [
         *handles,
-        Line2D([], [], color="#444444", label="validation"),
-        Line2D([], [], color="#444444", dashes=_DASHES, label="training"),
+        Line2D([], [], color=INK, label="validation"),
+        Line2D([], [], color=INK, dashes=_DASHES, label="training"),
     ]
 
 

@@ -14,7 +14,7 @@ from bnmatrix.report.labels import VariantLabels, study_labels, with_labels
 from bnmatrix.report.pages.protocol import axis_facts, declaration, setting_facts
 from bnmatrix.report.pages.records import MOST_VARIANTS, Record, records
 from bnmatrix.report.pages.rendering import environment, svg
-from bnmatrix.report.pages.scorecard import scorecard_rows
+from bnmatrix.report.pages.scorecard import scorecard
 from bnmatrix.report.pages.text import answer, own_facts, training_length
 from bnmatrix.statistics.timings import evaluation_seconds, step_seconds
 from bnmatrix.tables.csv import read_runs
@@ -69,7 +69,7 @@ def study_page(
             frameworks=_frameworks(read_runs(tables / "frameworks.csv"), labels),
             conventions=CONVENTIONS,
             without_torch=left_out_variants(project, name),
-            scorecard=scorecard_rows(read_runs(claims), project) if claims else [],
+            scorecard=scorecard(read_runs(claims), project) if claims else None,
             best="".join(f"{labels[v].arm}, {labels[v].cell()}" for v in best["variant"]),
             best_runs=int((best["test_accuracy_n"] - best["diverged"]).sum()),
             printed=_printed(study, summary),
