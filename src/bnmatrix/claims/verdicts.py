@@ -26,10 +26,8 @@ from bnmatrix.statistics.verdicts import (
 CLAIM_COLUMNS = [
     "claim",
     "dataset",
-    "network",
     "study",
     "endpoint",
-    "direction",
     "effect",
     "ci_low",
     "ci_high",
@@ -49,6 +47,8 @@ CLAIM_COLUMNS = [
     "bound",
     "diverged_treatment",
     "diverged_control",
+    "network",
+    "direction",
 ]
 
 _WORDS = {

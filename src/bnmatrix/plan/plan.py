@@ -103,7 +103,8 @@ class Plan:
         return {
             study
             for claim in claims.values()
-            for _, analysis in claim.analyses
+            for analysis in (*(item for _, item in claim.analyses), claim.by_batch_size)
+            if analysis
             for study in analysis.studies
         } | {replication.study for replication in replications.values()}
 
@@ -124,6 +125,12 @@ class Plan:
             for name, claim in self.project.claims.items()
             if claim.plot and set(claim.primary.studies) & set(self.studies)
         ]
+
+    @cached_property
+    def answers(self) -> bool:
+        """Whether a study was asked for that measures effects by batch size, for the overview."""
+        analyses = [claim.by_batch_size for claim in self.project.claims.values()]
+        return any(set(found.studies) & set(self.studies) for found in analyses if found)
 
     @cached_property
     def pages(self) -> list[str]:
