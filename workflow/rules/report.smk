@@ -158,6 +158,7 @@ rule claims_page:
         timing="reports/claims-timing.csv",
         replications="reports/replications.csv",
         analyses="data/results/claims/analyses.csv",
+        pairs="data/results/claims/pairs.parquet",
         timed_replications="data/results/claims/replications-timing.csv",
         tuning=expand("data/results/{study}/tuning.parquet", study=PLAN.tuned_studies),
         figures=rules.plot_claims.output,

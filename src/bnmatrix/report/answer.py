@@ -62,7 +62,7 @@ def markdown(lines: Sequence[Line], picture: str | None) -> str:
         text += (
             "\n<picture>\n"
             f'  <source media="(prefers-color-scheme: dark)" srcset="{picture}-dark.svg">\n'
-            f'  <img alt="What batch normalization brings at each batch size" src="{picture}.svg">\n'
+            f'  <img alt="What batch normalization brings by batch size" src="{picture}.svg">\n'
             "</picture>\n"
         )
     return text
@@ -120,7 +120,7 @@ def _where_it_helps(batch: pd.DataFrame) -> Line:
 
 
 def _where_it_hurts(batch: pd.DataFrame, effects: pd.DataFrame) -> list[Line]:
-    """Return at which batch sizes it lowers accuracy by more than the margin, and what else does."""
+    """Return where it lowers accuracy by more than the margin, and whether others do."""
     lost = batch[batch["says"] == CONTRADICTED]
     if lost.empty:
         return []

@@ -69,7 +69,10 @@ def summarize(
                     "validation_loss",
                 )
             }
-            | {name: first[name] for name in ("learning_rate_used", "steps", "parameters", "variant")}
+            | {
+                name: first[name]
+                for name in ("learning_rate_used", "steps", "parameters", "variant")
+            }
         )
     return pd.DataFrame(rows)
 

@@ -31,6 +31,16 @@ def quantity(value: float, unit: str) -> str:
     return number(value, unit) + suffix
 
 
+def value(measured: float, unit: str) -> str:
+    """Return the value of an endpoint in one run, without a sign or a unit: "97.20", "240"."""
+    if math.isnan(measured):
+        return "n/a"
+    if unit in _FACTORS:
+        return f"{_FACTORS[unit] ** measured:.4g}"
+    scale, digits, _ = _LINEAR[unit]
+    return f"{measured * scale:.{digits}f}".replace("-", MINUS)
+
+
 def number(value: float, unit: str) -> str:
     """Return a difference without its unit: "+1.20"; a factor as "×0.43"."""
     if math.isnan(value):

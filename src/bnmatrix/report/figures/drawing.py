@@ -122,6 +122,7 @@ def save(drawing: Drawing, path: Path) -> None:
         text = temporary.read_text(encoding="utf-8")
         label = escape(drawing.description, quote=True)
         attributes = f'role="img" aria-label="{label}" data-parts="{_parts(drawing.figure)}"'
+        attributes += f' data-legends="{len(drawing.figure.legends)}"'
         text = _compact(text).replace("<svg ", f"<svg {attributes} ", 1)
         temporary.write_text(text, encoding="utf-8")
     with atomic_path(path.with_suffix(".pdf")) as temporary:

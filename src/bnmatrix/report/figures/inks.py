@@ -21,14 +21,8 @@ DARK = {
 
 #: The variables of the style sheet that stand for these colours within pages, so that a figure
 #: follows the scheme of the reader.
-INKS = {
-    colour: name
-    for colour, name in zip(
-        DARK,
-        ("--ink", "--soft", "--line", *(f"--c{number}" for number in range(1, 10))),
-        strict=True,
-    )
-}
+_NAMES = ("--ink", "--soft", "--line", *(f"--c{number}" for number in range(1, 10)))
+INKS = dict(zip(DARK, _NAMES, strict=True))
 
 
 def variables(dark: bool) -> str:

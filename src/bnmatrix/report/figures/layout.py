@@ -12,13 +12,16 @@ from matplotlib.lines import Line2D
 
 from bnmatrix.report.figures.drawing import Drawing
 
+#: Width of a figure of one panel, in inches: its text stays legible on a narrow screen.
+WIDTH = 4.7
+
 #: Cells that one figure shows; the tables have them all.
 MOST_CELLS = 20
 
 
 def nothing(reason: str, data: pd.DataFrame) -> Drawing:
     """Return a drawing that says why there is nothing to draw."""
-    figure, panel = plt.subplots(figsize=(6.4, 1.2))
+    figure, panel = plt.subplots(figsize=(WIDTH, 1.2))
     panel.text(0.5, 0.5, reason, ha="center", va="center")
     panel.set_axis_off()
     return Drawing(figure, data, f"{reason}.")

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from bnmatrix.report.figures.drawing import PERCENT, Drawing
 from bnmatrix.report.figures.inks import INK
-from bnmatrix.report.figures.layout import MOST_CELLS, legend_columns, say_how_many, wrapped
+from bnmatrix.report.figures.layout import MOST_CELLS, WIDTH, legend_columns, say_how_many, wrapped
 from bnmatrix.report.labels import VariantLabels, arm_colours, with_labels
 from bnmatrix.report.wording import percent
 from bnmatrix.statistics.curves import final_means
@@ -40,7 +40,7 @@ def learning_curves(history: pd.DataFrame, labels: VariantLabels) -> Drawing:
     figure, grid = plt.subplots(
         2 * bands,
         columns,
-        figsize=(max(6.4, 2.5 * columns + 0.6), 4.9 * bands + 0.4),
+        figsize=(max(WIDTH, 2.75 * columns), 4.7 * bands + 0.4),
         squeeze=False,
         sharex=True,
     )
@@ -54,9 +54,10 @@ def learning_curves(history: pd.DataFrame, labels: VariantLabels) -> Drawing:
         part = table[table["cell"] == shown[number]]
         for metric, panel in panels.items():
             _draw_curves(panel, part, metric, colours)
-            panel.set_ylabel(_METRICS[metric] if column == 0 else "")
-        panels["accuracy"].set_title(wrapped(shown[number], 28))
-        panels["loss"].set_xlabel("epoch")
+            panel.set_ylabel(_METRICS[metric])
+            panel.set_title(wrapped(shown[number], 28))
+            panel.set_xlabel("epoch")
+            panel.tick_params(labelbottom=True)
     _share_rows(grid)
     handles = _handles(colours)
     figure.legend(
@@ -110,7 +111,6 @@ def _share_rows(grid: Any) -> None:
         shown = [panel for panel in row if panel.get_visible()]
         for panel in shown[1:]:
             panel.sharey(shown[0])
-            panel.tick_params(labelleft=False)
         if shown:
             low = min(panel.dataLim.y0 for panel in shown)
             high = max(panel.dataLim.y1 for panel in shown)

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from bnmatrix.report import labels, wording
+from bnmatrix.report.bibliography import cite
 from bnmatrix.report.figures.inks import INKS, variables
 
 #: Rows from which on a table can be sorted.
@@ -35,6 +36,13 @@ def formula(latex: str) -> Markup:
     )
 
 
+def _unbroken(value: object) -> object:
+    """Return a text whose numbers do not break between thousands; any other value as it is."""
+    if type(value) is not str:
+        return value
+    return re.sub(r"(?<=\d) (?=\d{3}(?!\d))", "\N{NARROW NO-BREAK SPACE}", value)
+
+
 def environment(links: Sequence[str], current: str) -> Environment:
     """Return the templates' environment, with the filters that they use.
 
@@ -46,6 +54,7 @@ def environment(links: Sequence[str], current: str) -> Environment:
         loader=PackageLoader("bnmatrix", "report/pages/templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_unbroken,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -64,6 +73,7 @@ def environment(links: Sequence[str], current: str) -> Environment:
     environment.globals |= {"page": page, "inks": inks}
     environment.filters |= {
         "as_table": as_table,
+        "cite": cite,
         "math": math,
         "formula": formula,
         "points": wording.points,
@@ -98,7 +108,9 @@ def table(content: str, name: str = "", css: str = "") -> tuple[Markup, bool]:
     sortable = rows >= SORTABLE and "<tbody" not in body
     classes = " ".join(filter(None, [css or "plain", "sortable asc n-last" if sortable else ""]))
     filtered = " data-filter" if sortable and name else ""
-    labelled = re.sub(r"<tr[ >].*?</tr>", lambda row: _labelled(row[0], titles), body, flags=re.DOTALL)
+    labelled = re.sub(
+        r"<tr[ >].*?</tr>", lambda row: _labelled(row[0], titles), body, flags=re.DOTALL
+    )
     return Markup(f'<table class="{classes}"{filtered}>{head}{opening}{labelled}</table>'), sortable
 
 
@@ -128,6 +140,7 @@ def svg(path: Path, prefix: str) -> Markup:
     text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     # Paths without data, of missing values: SVG 2 allows them, validators refuse them.
     text = re.sub(r"<path(?![^>]*\bd=)[^>]*/>", "", text)
+    text = _lean(text)
     text = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', text)
     text = re.sub(r'(xlink:href|href)="#([^"]+)"', rf'\1="#{prefix}-\2"', text)
     text = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", text)
@@ -136,6 +149,20 @@ def svg(path: Path, prefix: str) -> Markup:
     for colour, name in INKS.items():
         text = text.replace(colour.lower(), f"var({name})")
     return _parts(text, prefix)
+
+
+def _lean(text: str) -> str:
+    """Return an SVG without comments, ids that nothing refers to, and space between elements."""
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    used = {
+        "figure_1",
+        *re.findall(r'href="#([^"]+)"', text),
+        *re.findall(r"url\(#([^)]+)\)", text),
+    }
+    text = re.sub(r'\s+id="([^"]+)"', lambda found: found[0] if found[1] in used else "", text)
+    text = re.sub(r">\s+<", "><", text)
+    text = re.sub(r"<g/>|<g></g>", "", text)
+    return re.sub(r"\s*\n\s*", " ", text)
 
 
 def _parts(text: str, prefix: str) -> Markup:
@@ -151,15 +178,23 @@ def _parts(text: str, prefix: str) -> Markup:
             f'<svg viewBox="{left:g} {top:g} {width:g} {height:g}" role="img" '
             f'aria-label="{label}" style="max-width:{width * 4 / 3:.0f}px">{inner}</svg>'
         )
-    parts = []
+    legend, parts = "", []
+    legends = int(_attribute(opening, "data-legends"))
     for number, box in enumerate(boxes):
         across, tall = (float(side) * 4 / 3 for side in box.split()[2:])
         content = inner if number == 0 else f'<use href="#{prefix}-figure_1"/>'
-        parts.append(
+        part = (
             f'<svg viewBox="{box}" aria-hidden="true" width="{across:.0f}" height="{tall:.0f}">'
             f"{content}</svg>"
         )
-    return Markup(f'<div class="parts" role="img" aria-label="{label}">{"".join(parts)}</div>')
+        if number < legends:
+            legend += part
+        else:
+            parts.append(part)
+    return Markup(
+        f'<div role="img" aria-label="{label}"><div class="key">{legend}</div>'
+        f'<div class="parts">{"".join(parts)}</div></div>'
+    )
 
 
 def _attribute(tag: str, name: str) -> str:
