@@ -154,6 +154,7 @@ def _label_axes(panel: Any, sizes: list[int]) -> None:
     panel.set_xlim(-0.5, len(sizes) - 0.5)
     panel.set_xlabel("batch size")
     panel.set_ylabel("test accuracy (%)")
+    panel.yaxis.label.set_visible(True)
     panel.tick_params(labelleft=True)
     panel.yaxis.set_major_formatter(PERCENT)
     panel.grid(visible=False, axis="x")

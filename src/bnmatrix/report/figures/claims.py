@@ -309,6 +309,7 @@ def _label_axes(axes: Any, plot: Plot, rows: pd.DataFrame) -> None:
     share = "accuracy" in (measure or plot.y) or plot.y == "generalization_gap"
     y = setting_name(measure) if measure else _name(plot.y)
     axes.set_ylabel(f"{y}{' (%)' if share else ''}")
+    axes.yaxis.label.set_visible(True)
     axes.tick_params(labelleft=True)
     ticks = sorted(set(rows["x"]))
     if plot.scale == "log":

@@ -42,8 +42,8 @@ def confusion(table: pd.DataFrame, classes: list[str]) -> Drawing:
     matrix = table.pivot_table(index="label", columns="predicted", values="share", dropna=False)
     numbers = range(len(classes))
     shares = matrix.reindex(index=numbers, columns=numbers).to_numpy(float)
-    size = 2.2 + 0.44 * min(len(classes), 24)
-    figure, panel = plt.subplots(figsize=(size + 0.8, size))
+    size = 1.5 + 0.32 * min(len(classes), 24)
+    figure, panel = plt.subplots(figsize=(size + 0.1, size))
     # Colour is for errors alone: shares on the diagonal are so large that errors would look alike.
     errors = np.where(np.eye(len(classes), dtype=bool), np.nan, shares)
     largest = np.nanmax(errors) if np.isfinite(errors).any() else 0.0
@@ -80,7 +80,7 @@ def _write_shares(panel: Any, shares: npt.NDArray[np.float64]) -> None:
             f"{value * 100:.1f}",
             ha="center",
             va="center",
-            fontsize=7.5,
+            fontsize=7,
             color=INK,
             fontweight="bold" if correct else "normal",
         )

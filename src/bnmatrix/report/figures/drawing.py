@@ -1,6 +1,7 @@
 """How figures look, and how they are saved: as SVG with selectable text, as PDF, and as CSV."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -12,8 +13,10 @@ mpl.use("svg")
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
+from matplotlib.transforms import Bbox
 
 from bnmatrix.files import atomic_path
 from bnmatrix.report.figures.inks import DARK, GRID, INK, SOFT
@@ -62,11 +65,13 @@ class Drawing:
         figure: the figure.
         data: its data, a row for each mark.
         description: its alternative text, for readers who do not see it.
+        panels: the axes of each panel that a page may place alone; by default, each axes is one.
     """
 
     figure: Figure
     data: pd.DataFrame
     description: str
+    panels: Sequence[Sequence[Axes]] = ()
 
 
 def set_style() -> None:
@@ -81,17 +86,19 @@ def dark(svg: str) -> str:
     return re.sub(r'(<path [^>]*style="[^"]*)fill: #ffffff', r"\1fill: none", svg)
 
 
-def _parts(figure: Figure) -> str:
+def _parts(drawing: Drawing) -> str:
     """Return the boxes of the legend and of each panel, which pages may place as they fit.
 
     A box is "x y width height" in the units of the SVG; boxes are separated by commas. A figure
     with one panel in each row has none.
     """
-    panels = [axes for axes in figure.axes if axes.get_visible()]
-    places = [axes.get_position().x0 for axes in panels]
+    figure = drawing.figure
+    panels = drawing.panels or [[axes] for axes in figure.axes if axes.get_visible()]
+    places = [axes[0].get_position().x0 for axes in panels]
     if len(panels) < 2 or max(places) - min(places) < 0.05:
         return ""
-    boxes = [part.get_tightbbox() for part in (*figure.legends, *panels)]
+    boxes = [legend.get_tightbbox() for legend in figure.legends]
+    boxes += [Bbox.union([axes.get_tightbbox() for axes in panel]) for panel in panels]
     scale, height = 72 / figure.dpi, figure.get_figheight() * 72
     texts = []
     for box in boxes:
@@ -121,7 +128,7 @@ def save(drawing: Drawing, path: Path) -> None:
         drawing.figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
         text = temporary.read_text(encoding="utf-8")
         label = escape(drawing.description, quote=True)
-        attributes = f'role="img" aria-label="{label}" data-parts="{_parts(drawing.figure)}"'
+        attributes = f'role="img" aria-label="{label}" data-parts="{_parts(drawing)}"'
         attributes += f' data-legends="{len(drawing.figure.legends)}"'
         text = _compact(text).replace("<svg ", f"<svg {attributes} ", 1)
         temporary.write_text(text, encoding="utf-8")

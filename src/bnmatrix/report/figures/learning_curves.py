@@ -44,6 +44,7 @@ def learning_curves(history: pd.DataFrame, labels: VariantLabels) -> Drawing:
         squeeze=False,
         sharex=True,
     )
+    pairs: list[list[Any]] = []
     for number in range(bands * columns):
         band, column = divmod(number, columns)
         panels = {metric: grid[2 * band + row][column] for row, metric in enumerate(_METRICS)}
@@ -51,6 +52,7 @@ def learning_curves(history: pd.DataFrame, labels: VariantLabels) -> Drawing:
             for panel in panels.values():
                 panel.set_visible(False)
             continue
+        pairs.append(list(panels.values()))
         part = table[table["cell"] == shown[number]]
         for metric, panel in panels.items():
             _draw_curves(panel, part, metric, colours)
@@ -66,7 +68,7 @@ def learning_curves(history: pd.DataFrame, labels: VariantLabels) -> Drawing:
     say_how_many(figure, len(shown), len(cells), "cells")
     metrics = ["train_accuracy", "validation_accuracy", "train_loss", "validation_loss"]
     data = history[[*labels.axes, "replicate", "epoch", *metrics]]
-    return Drawing(figure, data, _description(table, shown))
+    return Drawing(figure, data, _description(table, shown), pairs)
 
 
 def _draw_curves(panel: Any, part: pd.DataFrame, metric: str, colours: dict[str, str]) -> None:
