@@ -173,7 +173,7 @@ class Claim(Model):
             if isinstance(part := data.get(key, []), list)
         }
         if isinstance(item := data.get("by_batch_size"), Mapping):
-            parts["by_batch_size"] = {**primary, **item}
+            return {**data, **parts, "by_batch_size": {**primary, **item}}
         return {**data, **parts}
 
     @model_validator(mode="after")

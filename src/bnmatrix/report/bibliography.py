@@ -216,9 +216,7 @@ def cite(text: str) -> Markup:
     """Return a text, escaped, whose citations link to the entries of the bibliography."""
     linked = str(escape(text))
     for reference in REFERENCES:
-        linked = reference.pattern.sub(
-            lambda found, anchor=reference.anchor: f'<a href="#{anchor}">{found[0]}</a>', linked
-        )
+        linked = reference.pattern.sub(rf'<a href="#{reference.anchor}">\g<0></a>', linked)
     return Markup(linked)
 
 

@@ -79,7 +79,9 @@ def accuracy(
         panel.set_title(wrapped(name, 40))
     hide_unused(grid.flat, len(shown))
     handles = _handles(places, span(runs.groupby("variant")["replicate"].nunique()), printed)
-    figure.legend(handles=handles, loc="outside upper center", ncols=legend_columns(handles, 3))
+    figure.legend(
+        handles=handles, loc="outside upper center", ncols=legend_columns(handles, columns)
+    )
     say_how_many(figure, len(shown), len(names), "panels")
     words = [
         f"{row.arm}, {row.cell}: {percent(row.test_accuracy_mean, 1)}"

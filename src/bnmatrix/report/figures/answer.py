@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.axes import Axes
 
 from bnmatrix.plan.networks import DENSE
 from bnmatrix.report.figures.drawing import POINTS, Drawing
@@ -64,6 +65,11 @@ def answer_chart(effects: pd.DataFrame, narrow: bool = False) -> Drawing:
             fontsize=9,
             annotation_clip=False,
         )
+    return Drawing(figure, effects, _description(effects))
+
+
+def _description(effects: pd.DataFrame) -> str:
+    """Return the effects and their intervals in words."""
     words = [
         f"{name}: "
         + "; ".join(
@@ -73,15 +79,13 @@ def answer_chart(effects: pd.DataFrame, narrow: bool = False) -> Drawing:
         )
         for name, rows in effects.groupby("column", sort=False)
     ]
-    return Drawing(
-        figure,
-        effects,
+    return (
         "What batch normalization brings at each batch size: test accuracy with it minus without, "
-        f"in points. {'. '.join(words)}.",
+        f"in points. {'. '.join(words)}."
     )
 
 
-def _label_axes(axes: plt.Axes, sizes: list[int]) -> None:
+def _label_axes(axes: Axes, sizes: list[int]) -> None:
     """Set scales, ticks and the words beside zero."""
     axes.set_xscale("log", base=2)
     axes.set_xticks(sizes, [str(size) for size in sizes])

@@ -63,7 +63,7 @@ def confusion(table: pd.DataFrame, classes: list[str]) -> Drawing:
     panel.grid(visible=False)
     panel.set_xlabel("predicted class")
     panel.set_ylabel("true class")
-    panel.set_title("share of the true class's examples (%)", fontweight="normal")
+    panel.set_title("% of the true class", fontweight="normal")
     named = _with_names(table, classes)
     return Drawing(figure, named, f"Confusion matrix. Most frequent confusions: {_worst(named)}.")
 

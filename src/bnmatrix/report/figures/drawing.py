@@ -13,6 +13,7 @@ mpl.use("svg")
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
@@ -97,8 +98,10 @@ def _parts(drawing: Drawing) -> str:
     places = [axes[0].get_position().x0 for axes in panels]
     if len(panels) < 2 or max(places) - min(places) < 0.05:
         return ""
-    boxes = [legend.get_tightbbox() for legend in figure.legends]
-    boxes += [Bbox.union([axes.get_tightbbox() for axes in panel]) for panel in panels]
+    pieces: list[Sequence[Artist]] = [[legend] for legend in figure.legends] + list(panels)
+    boxes = [
+        Bbox.union([box for part in piece if (box := part.get_tightbbox())]) for piece in pieces
+    ]
     scale, height = 72 / figure.dpi, figure.get_figheight() * 72
     texts = []
     for box in boxes:

@@ -1,5 +1,7 @@
 """The figure of test accuracy against the time of training."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.ticker import FuncFormatter
@@ -57,6 +59,18 @@ def time_and_accuracy(runs: pd.DataFrame, timings: pd.DataFrame, labels: Variant
         )
         named += [(short[cell], row, colour) for cell, row in centre.head(MOST_CELLS).iterrows()]
     panel.set_xscale("log")
+    _name(panel, named)
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    panel.yaxis.set_major_formatter(PERCENT)
+    panel.set_xlabel("seconds of training a run, one thread (logarithmic)")
+    panel.set_ylabel("test accuracy (%)")
+    figure.legend(loc="outside upper center", ncols=2)
+    data = table[[*labels.axes, "replicate", "seconds", "test_accuracy"]]
+    return Drawing(figure, data, _description(medians))
+
+
+def _name(panel: Any, named: list[tuple[str, pd.Series, str]]) -> None:
+    """Write the name of each cell beside its medians, so that no two names overlap."""
     low, high = panel.get_ylim()
     places = spread([row["test_accuracy"] for _, row, _ in named], 0.045 * (high - low))
     for (name, row, colour), place in zip(named, places, strict=True):
@@ -69,13 +83,6 @@ def time_and_accuracy(runs: pd.DataFrame, timings: pd.DataFrame, labels: Variant
             fontsize=7.5,
             color=colour,
         )
-    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    panel.yaxis.set_major_formatter(PERCENT)
-    panel.set_xlabel("seconds of training a run, one thread (logarithmic)")
-    panel.set_ylabel("test accuracy (%)")
-    figure.legend(loc="outside upper center", ncols=2)
-    data = table[[*labels.axes, "replicate", "seconds", "test_accuracy"]]
-    return Drawing(figure, data, _description(medians))
 
 
 def _description(medians: pd.DataFrame) -> str:

@@ -52,7 +52,7 @@ def strip(differences: list[float], row: Record, side: int) -> Markup:
     values = [side * value for value in differences if math.isfinite(value)]
     if not values:
         return Markup("")
-    margin = row["margin"]
+    margin = float(row["margin"])
     low, high = min(*values, -margin, 0.0), max(*values, margin, 0.0)
 
     def place(value: float) -> float:

@@ -134,7 +134,7 @@ def _with_texts(row: Record, project: Project) -> Record:
         "effect_text": f"{bound} {units.quantity(effect, row['unit'])}".strip(),
         "interval_text": units.interval(low, high, row["unit"]),
         "in_margins": side * effect / row["margin"],
-        "drawing": drawing(side * effect, *ends, row["margin"]),
+        "drawing": drawing(side * effect, ends[0], ends[1], row["margin"]),
         "dataset_title": title,
         "column": column_title(title, row["network"]),
     }
