@@ -42,7 +42,7 @@ def test_large_factors_are_written_out(value, text):
 
 def test_small_differences_are_not_written_as_zero():
     assert number(-0.00002, "points") == "−0.002"
-    assert number(-2e-7, "plain") == "−2e−07"
+    assert number(-2e-7, "plain") == "−2 × 10⁻⁷"
     assert number(0.4, "count").removeprefix("+") == "0.4"
     assert number(1e-13, "plain") == number(-1e-13, "plain") == "0.000", "rounding error"
 

@@ -163,6 +163,7 @@ rule judge:
             labels={"content": "table of verdicts"},
         ),
         timing="reports/claims-timing.csv",
+        effects="reports/effects.csv",
         replications="reports/replications.csv",
         analyses="data/results/claims/analyses.csv",
         pairs="data/results/claims/pairs.parquet",

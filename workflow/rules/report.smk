@@ -158,6 +158,7 @@ rule claims_page:
         timing="reports/claims-timing.csv",
         replications="reports/replications.csv",
         analyses="data/results/claims/analyses.csv",
+        pairs="data/results/claims/pairs.parquet",
         timed_replications="data/results/claims/replications-timing.csv",
         tuning=expand("data/results/{study}/tuning.parquet", study=PLAN.tuned_studies),
         figures=rules.plot_claims.output,
@@ -226,10 +227,37 @@ rule overview:
     input:
         summaries=expand("data/results/{study}/summary.csv", study=PLAN.matrix),
         comparisons=expand("data/results/{study}/comparisons.csv", study=PLAN.matrix),
-        claims="reports/claims.csv" if PLAN.claim_studies else [],
+        claims=(
+            [
+                "reports/claims.csv",
+                "reports/effects.csv",
+                "data/results/claims/analyses.csv",
+            ]
+            if PLAN.claim_studies
+            else []
+        ),
         provenance="reports/provenance.json",
     output:
-        report(
+        *(
+            [figure("answer", "batch-size", "effect by batch size", caption="answer")]
+            if PLAN.answers
+            else []
+        ),
+        files=(
+            [
+                f"reports/figures/answer/batch-size{ending}"
+                for ending in (
+                    ".pdf",
+                    ".csv",
+                    "-dark.svg",
+                    *(f"-narrow.{k}" for k in ("svg", "pdf", "csv")),
+                )
+            ]
+            if PLAN.answers
+            else []
+        ),
+        text="reports/answer.md",
+        page=report(
             "reports/index.html",
             caption="../report/overview.rst",
             category="All studies",
@@ -257,7 +285,7 @@ rule overview:
         "bnmatrix overview --config {params.config:q} --log {log:q}"
         " --studies {params.studies:q} --not-run {params.not_run:q} --asked {params.asked} --claims {params.claims:q}"
         " --network-helps {params.network_helps}"
-        " --links {params.links:q} --results {params.root:q} --output {output:q}"
+        " --links {params.links:q} --results {params.root:q} --output {output.page:q}"
 
 
 rule explorer:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from bnmatrix.config.claims import Claim
 from bnmatrix.config.project import Project
+from bnmatrix.plan.networks import column_title, network_of
 from bnmatrix.statistics.units import interval, margin_text, quantity
 from bnmatrix.statistics.verdicts import (
     CONDITIONAL,
@@ -20,7 +21,8 @@ from bnmatrix.statistics.verdicts import (
     orientation,
 )
 
-#: Columns of claims.csv: one row per claim and data set.
+#: Columns of claims.csv: one row per claim and study. ``network`` is the kind of its networks, and
+#: ``direction`` what the claim says of the effect (:func:`bnmatrix.statistics.verdicts.verdict`).
 CLAIM_COLUMNS = [
     "claim",
     "dataset",
@@ -46,6 +48,8 @@ CLAIM_COLUMNS = [
     "bound",
     "diverged_treatment",
     "diverged_control",
+    "network",
+    "direction",
 ]
 
 _WORDS = {
@@ -78,14 +82,15 @@ def judge(project: Project, analyses: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for name, claim in project.claims.items():
         decisive = analyses[(analyses["claim"] == name) & (analyses["role"] != "exploratory")]
-        for dataset, found in decisive.groupby("dataset", sort=False):
-            title = project.datasets[dataset].title
+        kinds = decisive["study"].map(lambda study: network_of(project, study))
+        for (dataset, network), found in decisive.groupby(["dataset", kinds], sort=False):
+            title = column_title(project.datasets[dataset].title, network)
             primary = found[found["role"] == "primary"].iloc[0]
             others = found[found["role"] == "condition"]
             verdict, condition = _verdict(primary, others, found[found["role"] == "requirement"])
             rows.append(
                 primary.to_dict()
-                | {"verdict": verdict, "condition": condition}
+                | {"network": network, "verdict": verdict, "condition": condition}
                 | {"sentence": sentence(claim, title, primary, verdict, condition)}
             )
     return pd.DataFrame(rows, columns=CLAIM_COLUMNS)

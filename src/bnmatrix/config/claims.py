@@ -1,5 +1,6 @@
 """Claims, in ``config/claims.yaml``."""
 
+import string
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -94,6 +95,42 @@ class Plot(Model):
     """Scale of the vertical axis."""
 
 
+#: Groups of the scorecard, in its order.
+GROUPS = {
+    "learning": "Learning rate and initialization",
+    "depth": "Depth",
+    "generalization": "Generalization",
+    "batch size": "Batch size",
+    "mechanics": "Mechanics and cost",
+}
+
+
+class Finding(Model):
+    """Sentences without a full stop that say what was found, chosen by the sign of the effect.
+
+    `{amount}` stands for the size of the effect ("1.2 points", "4.8 times"), and `{share}`, where
+    the endpoint is a factor, for its inverse ("21 %").
+    """
+
+    higher: str
+    """What is found if the endpoint of the first arm is higher."""
+    lower: str
+    """What is found if it is lower."""
+    same: str
+    """What is found if the difference is within the margin."""
+
+    @model_validator(mode="after")
+    def _known_placeholders(self) -> Self:
+        for key, template in self.model_dump().items():
+            names = {name for _, name, _, _ in string.Formatter().parse(template) if name}
+            if names - {"amount", "share"}:
+                raise ValueError(
+                    f"{key}: unknown placeholder {{{min(names - {'amount', 'share'})}}}; the "
+                    "placeholders are {amount} and {share}"
+                )
+        return self
+
+
 class Claim(Model):
     """A claim about batch normalization, and the analyses that test it."""
 
@@ -107,6 +144,10 @@ class Claim(Model):
     """The reasons for the endpoint, the arms and the margin."""
     literature: str
     """Results in the literature, with references."""
+    group: Annotated[str, one_of(GROUPS)] | None = None
+    """The group of the scorecard that the claim belongs to."""
+    finding: Finding | None = None
+    """Sentences for the scorecard that say what was found."""
     primary: Analysis
     """The analysis that decides about the claim."""
     conditions: list[Analysis] = []
@@ -118,6 +159,9 @@ class Claim(Model):
     exploratory: list[Analysis] = []
     """Analyses that are shown and do not affect the verdict. Keys that are not given have the
     values of `primary`."""
+    by_batch_size: Analysis | None = None
+    """An analysis that is made at each batch size of its studies, for each normalization; the
+    overview's answer rests on it. Keys that are not given have the values of `primary`."""
     own_data: dict[str, Any] | None = None
     """The analysis in studies of a user's own data. Keys that are not given have the values of
     `primary`; the margin is that of the data set. Batch sizes are `smallest`, `middle` and
@@ -138,6 +182,8 @@ class Claim(Model):
             for key in ("conditions", "requires", "exploratory")
             if isinstance(part := data.get(key, []), list)
         }
+        if isinstance(item := data.get("by_batch_size"), Mapping):
+            return {**data, **parts, "by_batch_size": {**primary, **item}}
         return {**data, **parts}
 
     @model_validator(mode="after")

@@ -68,6 +68,7 @@ class Project(Model):
         return {
             study
             for claim in self.claims.values()
-            for _, analysis in claim.analyses
+            for analysis in (*(item for _, item in claim.analyses), claim.by_batch_size)
+            if analysis
             for study in analysis.studies
         }

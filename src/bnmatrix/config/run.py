@@ -13,6 +13,8 @@ RESERVED_NAMES = (
     "timings",
     "claims",
     "claims-timing",
+    "effects",
+    "answer",
     "replications",
     "provenance",
     "agreement-runs",

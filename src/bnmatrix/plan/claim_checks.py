@@ -35,7 +35,7 @@ def check_claims(project: Project) -> None:
 def _check_claim(project: Project, name: str, claim: Claim) -> None:
     """Check that each analysis of a claim is possible, in at most one study per data set."""
     decided_datasets: set[str] = set()
-    for role, analysis in claim.analyses:
+    for role, analysis in [*claim.analyses, *_by_batch_size(claim)]:
         where = f"{project.run.claims_file}: claims → {name}: {role} ({analysis.label})"
         for study in analysis.studies:
             _check_analysis(project, study, analysis, where)
@@ -59,6 +59,10 @@ def _check_claim(project: Project, name: str, claim: Claim) -> None:
                 f"{', '.join(sorted(decided_datasets))}"
             )
     _check_plot(project, name, claim)
+
+
+def _by_batch_size(claim: Claim) -> list[tuple[str, Analysis]]:
+    return [("by_batch_size", claim.by_batch_size)] if claim.by_batch_size else []
 
 
 def _check_plot(project: Project, name: str, claim: Claim) -> None:

@@ -124,6 +124,12 @@ class Plan:
         ]
 
     @cached_property
+    def answers(self) -> bool:
+        """Whether a study was asked for that measures effects by batch size, for the overview."""
+        analyses = [claim.by_batch_size for claim in self.project.claims.values()]
+        return any(set(found.studies) & set(self.studies) for found in analyses if found)
+
+    @cached_property
     def pages(self) -> list[str]:
         """The pages that every page links to."""
         return [

@@ -14,6 +14,13 @@ def points(difference: float) -> str:
     return text if float(text) == 0 else f"{MINUS if difference < 0 else '+'}{text}"
 
 
+def plain_points(difference: float) -> str:
+    """Return a difference of two fractions for a sentence: "1.3 points", "−10.0 points"."""
+    text = f"{abs(difference) * 100:.1f}"
+    minus = MINUS if difference < 0 and float(text) else ""
+    return f"{minus}{text} points"
+
+
 def percent(fraction: float, digits: int = 2) -> str:
     """Return a fraction as a percentage."""
     return "n/a" if math.isnan(fraction) else f"{fraction * 100:.{digits}f} %"
@@ -44,6 +51,15 @@ def span(numbers: Sequence[int]) -> str:
     """Return "5" if all numbers are 5, and "3 to 5" if they range from 3 to 5."""
     low, high = min(numbers), max(numbers)
     return str(low) if low == high else f"{low} to {high}"
+
+
+#: Small numbers in words.
+COUNTS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def count(number: int) -> str:
+    """Return a small number in words."""
+    return COUNTS[number] if number < len(COUNTS) else str(number)
 
 
 def join(parts: Sequence[str]) -> str:

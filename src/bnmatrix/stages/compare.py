@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from bnmatrix.config.project import Project
 from bnmatrix.plan.loading import load_project
 from bnmatrix.plan.sizes import overlap
 from bnmatrix.plan.variants import variants
+from bnmatrix.statistics.averages import starting_share
 from bnmatrix.statistics.comparisons import compare, summarize
 from bnmatrix.statistics.confusions import best_variant, confusion, most_confused
 from bnmatrix.statistics.frameworks import compare_frameworks
@@ -39,6 +41,7 @@ def run(study: str, *, config: str | None, runs: Path, results: Path) -> None:
     late = late_changes(history, table, dataset.margin)
     correctness = pd.read_parquet(results / "correctness.parquet")
     summary = summarize(table, classes, overlaps, correctness).merge(late, on="variant")
+    summary = summary.assign(starting_share=_starting_shares(project, study, summary))
     write_csv(summary, results / "summary.csv")
     write_csv(compare(table, classes, overlaps, correctness), results / "comparisons.csv")
     frameworks = compare_frameworks(table, classes, dataset.margin, overlaps, correctness)
@@ -47,3 +50,16 @@ def run(study: str, *, config: str | None, runs: Path, results: Path) -> None:
     predictions = pd.read_parquet(results / "predictions.parquet", filters=best)
     write_csv(confusion(predictions, classes), results / "confusion.csv")
     write_csv(most_confused(predictions, EXAMPLES), results / "confused.csv")
+
+
+def _starting_shares(project: Project, study: str, summary: pd.DataFrame) -> list[float | None]:
+    """Return the share of their start that each variant's moving averages hold; None without any.
+
+    A variant with PyTorch's own conventions has their momentum, which is no setting: None, too.
+    """
+    settings = {v.name: v.settings for v in variants(project, study, every=True)}
+    momenta = [settings[name].value("normalization_momentum") for name in summary["variant"]]
+    return [
+        None if momentum is None else starting_share(momentum, int(steps))
+        for momentum, steps in zip(momenta, summary["steps"], strict=True)
+    ]

@@ -65,11 +65,15 @@ def summarize(
                 for name in (
                     "test_loss",
                     "train_accuracy",
+                    "train_accuracy_as_trained",
                     "validation_accuracy",
                     "validation_loss",
                 )
             }
-            | {name: first[name] for name in ("learning_rate_used", "parameters", "variant")}
+            | {
+                name: first[name]
+                for name in ("learning_rate_used", "steps", "parameters", "variant")
+            }
         )
     return pd.DataFrame(rows)
 

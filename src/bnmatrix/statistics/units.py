@@ -4,6 +4,7 @@ A unit is declared once, in one of the two tables below.
 """
 
 import math
+from collections.abc import Sequence
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -30,6 +31,16 @@ def quantity(value: float, unit: str) -> str:
     return number(value, unit) + suffix
 
 
+def value(measured: float, unit: str) -> str:
+    """Return the value of an endpoint in one run, without a sign or a unit: "97.20", "240"."""
+    if math.isnan(measured):
+        return "n/a"
+    if unit in _FACTORS:
+        return f"{_FACTORS[unit] ** measured:.4g}"
+    scale, digits, _ = _LINEAR[unit]
+    return f"{measured * scale:.{digits}f}".replace("-", MINUS)
+
+
 def number(value: float, unit: str) -> str:
     """Return a difference without its unit: "+1.20"; a factor as "×0.43"."""
     if math.isnan(value):
@@ -46,8 +57,45 @@ def number(value: float, unit: str) -> str:
     text = f"{abs(value * scale):.{digits}f}"
     if float(text) == 0:
         # Zero when rounded, but not zero.
-        return text if abs(value) < 1e-12 else f"{value * scale:+.1g}".replace("-", MINUS)
+        return text if abs(value) < 1e-12 else _power(value * scale)
     return f"{MINUS if value < 0 else '+'}{text}"
+
+
+def size_range(effects: Sequence[float], unit: str) -> str:
+    """Return the sizes of effects of one sign: "1.2 points", "1.2 to 3.4 points", "4.8 times"."""
+    if unit in _FACTORS:
+        texts = [f"{_FACTORS[unit] ** abs(effect):.3g}" for effect in effects]
+        suffix = " times"
+    else:
+        scale, digits, suffix = _LINEAR[unit]
+        texts = [_short(abs(effect) * scale, digits) for effect in effects]
+    ordered = sorted(dict.fromkeys(texts), key=float)
+    return (ordered[0] if len(ordered) == 1 else f"{ordered[0]} to {ordered[-1]}") + suffix
+
+
+def share_range(effects: Sequence[float], unit: str) -> str:
+    """Return factors below 1 as percentages: "21 %", "21 to 35 %"; "" for other units."""
+    if unit not in _FACTORS:
+        return ""
+    texts = [f"{100 * _FACTORS[unit] ** -abs(effect):.0f}" for effect in effects]
+    ordered = sorted(dict.fromkeys(texts), key=float)
+    return (ordered[0] if len(ordered) == 1 else f"{ordered[0]} to {ordered[-1]}") + " %"
+
+
+def _short(value: float, digits: int) -> str:
+    """Return a number with at most ``digits`` decimals; one that would be zero has one digit."""
+    text = f"{value:.{digits}f}"
+    return f"{value:.1g}" if float(text) == 0 and value > 1e-12 else text
+
+
+def _power(value: float) -> str:
+    """Return a number close to zero with its sign, as a power of ten: "+1.5 × 10⁻⁷"."""
+    mantissa, _, exponent = f"{value:+.2g}".partition("e")
+    mantissa = mantissa.replace("-", MINUS)
+    if not exponent:
+        return mantissa
+    digits = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{mantissa} × 10{digits}"
 
 
 def margin_text(margin: float, unit: str) -> str:

@@ -46,6 +46,19 @@ def orientation(direction: str) -> int:
     return -1 if direction == "less" else 1
 
 
+def claimed_side(direction: str, effect: float) -> int:
+    """Return the sign that makes an effect positive where it is as claimed.
+
+    Args:
+        direction: see :func:`verdict`. A claim of a difference holds on either side, and a claim of
+            at most a small gain fails above.
+        effect: the effect.
+    """
+    if direction == "different":
+        return -1 if effect < 0 else 1
+    return -1 if direction in ("less", "at most") else 1
+
+
 def verdict(low: float, high: float, margin: float, direction: str) -> str:
     """Return what the interval of an effect says of a claim.
 

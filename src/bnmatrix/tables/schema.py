@@ -35,6 +35,11 @@ RUN_COLUMNS = {
     "baseline": TEXT,
 }
 
+#: ``reports/claims.csv`` has one row per claim and study; ``network`` is the kind of the study's
+#: networks, and ``direction`` what the claim says of the effect
+#: (:data:`bnmatrix.claims.verdicts.CLAIM_COLUMNS`). ``reports/effects.csv`` has one row per
+#: normalization and batch size (:data:`bnmatrix.claims.batch_sizes.EFFECT_COLUMNS`).
+
 #: One row per evaluation. ``train_*_as_trained`` are means over the mini-batches since the previous
 #: evaluation, in training mode. ``train_*`` and ``validation_*`` are in inference mode; ``train_*``
 #: are computed on a fixed sample of the training data.

@@ -11,8 +11,10 @@ from matplotlib.lines import Line2D
 
 from bnmatrix.config.studies import Printed
 from bnmatrix.report.figures.drawing import PERCENT, Drawing
+from bnmatrix.report.figures.inks import INK
 from bnmatrix.report.figures.layout import (
     MOST_CELLS,
+    WIDTH,
     hide_unused,
     legend_columns,
     offset,
@@ -64,20 +66,22 @@ def accuracy(
     columns = min(3, len(shown))
     rows = math.ceil(len(shown) / columns)
     places = _Places(sorted(set(table["batch_size"])), arm_colours(table))
-    width = 6.4 if columns == 1 else 4.0 * columns
+    width = WIDTH if columns == 1 else 3.7 * columns
     figure, grid = plt.subplots(
-        rows, columns, figsize=(width, 3.7 * rows + 0.3), squeeze=False, sharey=True
+        rows, columns, figsize=(width, 3.3 * rows + 0.3), squeeze=False, sharey=True
     )
-    for number, (panel, name) in enumerate(zip(grid.flat, shown, strict=False)):
+    for panel, name in zip(grid.flat, shown, strict=False):
         mine = table[table["panel"] == name], means[means["panel"] == name]
         for arm in places.colours:
             _draw_arm(panel, places, arm, *(part[part["arm"] == arm] for part in mine))
         _draw_printed(panel, places, table, printed)
-        _label_axes(panel, places.sizes, first=number % columns == 0)
-        panel.set_title(wrapped(name, 48))
+        _label_axes(panel, places.sizes)
+        panel.set_title(wrapped(name, 40))
     hide_unused(grid.flat, len(shown))
     handles = _handles(places, span(runs.groupby("variant")["replicate"].nunique()), printed)
-    figure.legend(handles=handles, loc="outside upper center", ncols=legend_columns(handles, 3))
+    figure.legend(
+        handles=handles, loc="outside upper center", ncols=legend_columns(handles, columns)
+    )
     say_how_many(figure, len(shown), len(names), "panels")
     words = [
         f"{row.arm}, {row.cell}: {percent(row.test_accuracy_mean, 1)}"
@@ -146,12 +150,14 @@ def _draw_printed(
             )
 
 
-def _label_axes(panel: Any, sizes: list[int], first: bool) -> None:
-    """Set the ticks and labels of a panel; ``first``: whether it is the first of its row."""
+def _label_axes(panel: Any, sizes: list[int]) -> None:
+    """Set the ticks and labels of a panel, which a page may place alone."""
     panel.set_xticks(range(len(sizes)), [str(size) for size in sizes])
     panel.set_xlim(-0.5, len(sizes) - 0.5)
-    panel.set_xlabel("batch size (examples in a mini-batch)")
-    panel.set_ylabel("test accuracy (%)" if first else "")
+    panel.set_xlabel("batch size")
+    panel.set_ylabel("test accuracy (%)")
+    panel.yaxis.label.set_visible(True)
+    panel.tick_params(labelleft=True)
     panel.yaxis.set_major_formatter(PERCENT)
     panel.grid(visible=False, axis="x")
 
@@ -164,5 +170,5 @@ def _handles(places: _Places, replicates: str, printed: Sequence[Printed]) -> li
     ]
     if any(source.batch_size in places.sizes for source in printed):
         words = "printed by the source"
-        handles.append(Line2D([], [], color="#444444", marker="x", ls="", mew=1.8, label=words))
+        handles.append(Line2D([], [], color=INK, marker="x", ls="", mew=1.8, label=words))
     return handles

@@ -1,5 +1,6 @@
 """Figures of claims: what was measured."""
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,10 +11,13 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
 
-from bnmatrix.config.claims import Plot
+from bnmatrix.config.claims import Claim, Plot
 from bnmatrix.config.project import Project
+from bnmatrix.plan.networks import column_title, network_of
 from bnmatrix.report.figures.drawing import PERCENT, Drawing, save, set_style
+from bnmatrix.report.figures.inks import SOFT
 from bnmatrix.report.figures.layout import hide_unused
 from bnmatrix.report.labels import (
     SPARE_COLOURS,
@@ -24,11 +28,18 @@ from bnmatrix.report.labels import (
     value_text,
     with_labels,
 )
-from bnmatrix.statistics.endpoints.values import Arm, scores
+from bnmatrix.statistics.endpoints.values import Arm, scores, several
 from bnmatrix.training.initializers import NormalInitializer
 from bnmatrix.training.normalizations import NORMALIZATIONS
 
-_COLUMNS = 4
+_COLUMNS = 3
+#: Size of a panel in inches, the same in all figures.
+_WIDTH, _HEIGHT = 2.95, 2.55
+#: Markers of hues, so that lines over each other can be told apart.
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<")
+#: Values on a logarithmic axis up to which each has a tick.
+_FEW = 6
+_PLAIN = FuncFormatter(lambda value, _: f"{value:g}")
 _NAMES = {
     "initializer": "standard deviation of the initial weights",
     "part": "layer",
@@ -48,6 +59,19 @@ _CATEGORIES = ("dropout",)
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A value that an endpoint looks at: a line across all panels of a data set.
+
+    Attributes:
+        axis: ``x`` or ``y``.
+        value: its place.
+    """
+
+    axis: str
+    value: float
+
+
+@dataclass(frozen=True)
 class Evidence:
     """The tables of one study that a claim rests on.
 
@@ -55,11 +79,13 @@ class Evidence:
         title: the title of its data set.
         tables: the tables.
         labels: the labels of its variants.
+        marks: what the endpoint looks at.
     """
 
     title: str
     tables: Arm
     labels: VariantLabels
+    marks: Sequence[Mark] = ()
 
 
 @dataclass(frozen=True)
@@ -75,6 +101,7 @@ class _Panel:
     title: str
     name: str
     rows: pd.DataFrame
+    marks: Sequence[Mark] = ()
 
     @property
     def heading(self) -> str:
@@ -97,7 +124,12 @@ def draw_claims(
     for name in claims:
         claim = project.claims[name]
         studies = [
-            Evidence(project.dataset_of(study).title, tables[study], labels[study])
+            Evidence(
+                column_title(project.dataset_of(study).title, network_of(project, study)),
+                tables[study],
+                labels[study],
+                _marks(project, claim, study),
+            )
             for study in claim.primary.studies
             if study in tables
         ]
@@ -120,16 +152,24 @@ def evidence(title: str, plot: Plot, studies: Sequence[Evidence]) -> Drawing:
     columns = min(_COLUMNS, len(panels))
     rows = math.ceil(len(panels) / columns)
     figure, grid = plt.subplots(
-        rows, columns, figsize=(max(6.4, 3.1 * columns), 2.9 * rows + 0.5), squeeze=False
+        rows,
+        columns,
+        figsize=(max(4.4, _WIDTH * columns), _HEIGHT * rows + 0.45),
+        squeeze=False,
+        sharey=plot.y_scale != "log",
     )
     colours = _colours(pd.concat([panel.rows for panel in panels]), plot)
-    for number, (axes, panel) in enumerate(zip(grid.flat, panels, strict=False)):
+    for axes, panel in zip(grid.flat, panels, strict=False):
         _draw(axes, panel.rows, colours)
         axes.set_title(panel.heading)
-        _label_axes(axes, plot, panel.rows, first=number % columns == 0)
+        _label_axes(axes, plot, panel.rows)
+        _draw_marks(axes, panel)
     hide_unused(grid.flat, len(panels))
     figure.legend(
-        handles=[Line2D([], [], color=colour, label=hue) for hue, colour in colours.items()],
+        handles=[
+            Line2D([], [], color=colour, marker=marker, markersize=4.5, label=hue)
+            for (hue, colour), marker in zip(colours.items(), itertools.cycle(_MARKERS))
+        ],
         loc="outside upper center",
         ncols=min(len(colours), 2 if columns <= 2 else 4),
     )
@@ -161,7 +201,8 @@ def _panels(plot: Plot, study: Evidence) -> list[_Panel]:
         }
     )
     return [
-        _Panel(study.title, str(name), part) for name, part in rows.groupby("panel", sort=False)
+        _Panel(study.title, str(name), part, study.marks)
+        for name, part in rows.groupby("panel", sort=False)
     ]
 
 
@@ -226,8 +267,17 @@ def _draw(axes: Any, rows: pd.DataFrame, colours: dict[str, str]) -> None:
         "ax": axes,
     }
     if pd.api.types.is_numeric_dtype(rows["x"]):
-        marker = "o" if rows["x"].nunique() <= 15 else None
-        sns.lineplot(rows, marker=marker, markersize=4, markeredgewidth=0, **shared)
+        kinds = dict(zip(colours, itertools.cycle(_MARKERS), strict=False))
+        few = rows["x"].nunique() <= 15
+        sns.lineplot(
+            rows,
+            style="hue",
+            markers=kinds if few else False,
+            dashes=False,
+            markersize=4.5,
+            markeredgewidth=0,
+            **shared,
+        )
     else:  # There is nothing between two categories that a line could show.
         sns.pointplot(rows, dodge=0.3, linestyle="none", markersize=5, lw=1.6, **shared)
 
@@ -251,17 +301,23 @@ def _description(panels: list[_Panel]) -> str:
     return ". ".join(words)
 
 
-def _label_axes(axes: Any, plot: Plot, rows: pd.DataFrame, first: bool) -> None:
-    """Set the scales, ticks and labels of a panel; ``first``: if it is the first of its row."""
+def _label_axes(axes: Any, plot: Plot, rows: pd.DataFrame) -> None:
+    """Set the scales, ticks and labels of a panel, which a page may place alone."""
     axes.set_xlabel(_name(plot.x))
     measure = plot.where.get("measure")
     measure = measure[0] if isinstance(measure, list) else measure
     share = "accuracy" in (measure or plot.y) or plot.y == "generalization_gap"
     y = setting_name(measure) if measure else _name(plot.y)
-    axes.set_ylabel(f"{y}{' (%)' if share else ''}" if first else "")
+    axes.set_ylabel(f"{y}{' (%)' if share else ''}")
+    axes.yaxis.label.set_visible(True)
+    axes.tick_params(labelleft=True)
     ticks = sorted(set(rows["x"]))
     if plot.scale == "log":
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(_PLAIN)
+        if len(ticks) <= _FEW:
+            axes.set_xticks(ticks)
+            axes.minorticks_off()
     elif plot.scale == "log2":
         axes.set_xscale("log", base=2)
         axes.set_xticks(ticks, [str(x) for x in ticks])
@@ -272,6 +328,39 @@ def _label_axes(axes: Any, plot: Plot, rows: pd.DataFrame, first: bool) -> None:
         axes.set_yscale("log")
     elif share:
         axes.yaxis.set_major_formatter(PERCENT)
+    if plot.y == "parameters":
+        axes.set_ylim(bottom=0)
+
+
+def _marks(project: Project, claim: Claim, study: str) -> list[Mark]:
+    """Return what the endpoint of a claim looks at, where the figure has an axis for it."""
+    plot, primary = claim.plot, claim.primary
+    dataset = project.study(study).dataset
+    datasets = [project.study(name).dataset for name in primary.studies]
+    arguments = primary.arguments_on(dataset, datasets)
+    found: list[Mark] = []
+    if plot is None:
+        return found
+    if "target" in arguments and plot.y.endswith("accuracy"):
+        found.append(Mark("y", float(arguments["target"])))
+    values: list[Any] = []
+    if arguments.get("axis") == plot.x:
+        values += [arguments[key] for key in ("at", "reference") if key in arguments]
+    arms = [primary.where, primary.treatment, primary.control or {}]
+    values += [arm[plot.x] for arm in arms if plot.x in arm]
+    numbers = {value for entry in values for value in several(entry) if _is_number(value)}
+    return found + [Mark("x", float(number)) for number in sorted(numbers)]
+
+
+def _draw_marks(axes: Any, panel: _Panel) -> None:
+    """Draw what the endpoint looks at, as far as the panel has it."""
+    numeric = pd.api.types.is_numeric_dtype(panel.rows["x"])
+    style = {"color": SOFT, "linewidth": 1.1, "linestyle": (0, (4, 2)), "zorder": 0.9}
+    for mark in panel.marks:
+        if mark.axis == "y":
+            axes.axhline(mark.value, **style)
+        elif numeric and mark.value in set(panel.rows["x"]):
+            axes.axvline(mark.value, **style)
 
 
 def _colours(rows: pd.DataFrame, plot: Plot) -> dict[str, str]:

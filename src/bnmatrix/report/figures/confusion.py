@@ -7,8 +7,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from matplotlib.colors import LinearSegmentedColormap
 
 from bnmatrix.report.figures.drawing import Drawing
+from bnmatrix.report.figures.inks import INK
 from bnmatrix.report.figures.layout import nothing
 from bnmatrix.report.wording import join, percent
 
@@ -20,6 +22,11 @@ _MOST_NAMES = 60
 _LONGEST_NAME = 24
 #: Shares below this are not written in the confusion matrix, except on the diagonal.
 _LEAST_SHARE = 5e-4
+#: Share of errors that has the full colour, unless a larger one has it. It is the same in all
+#: studies, so that a small share is pale.
+_FULL = 0.2
+#: From transparent to half blue, on which text is legible in both schemes.
+_ERRORS = LinearSegmentedColormap.from_list("errors", [(0, 0.4, 0.65, 0.0), (0, 0.4, 0.65, 0.55)])
 
 
 def confusion(table: pd.DataFrame, classes: list[str]) -> Drawing:
@@ -35,14 +42,14 @@ def confusion(table: pd.DataFrame, classes: list[str]) -> Drawing:
     matrix = table.pivot_table(index="label", columns="predicted", values="share", dropna=False)
     numbers = range(len(classes))
     shares = matrix.reindex(index=numbers, columns=numbers).to_numpy(float)
-    size = 2.2 + 0.44 * min(len(classes), 24)
-    figure, panel = plt.subplots(figsize=(size + 0.8, size))
+    size = 1.5 + 0.32 * min(len(classes), 24)
+    figure, panel = plt.subplots(figsize=(size + 0.1, size))
     # Colour is for errors alone: shares on the diagonal are so large that errors would look alike.
     errors = np.where(np.eye(len(classes), dtype=bool), np.nan, shares)
     largest = np.nanmax(errors) if np.isfinite(errors).any() else 0.0
-    panel.imshow(errors, cmap="Blues", vmin=0, vmax=max(largest, 0.01) * 1.3)
+    panel.imshow(errors, cmap=_ERRORS, vmin=0, vmax=max(largest, _FULL))
     if len(classes) <= _MOST_CLASSES:
-        _write_shares(panel, shares, dark_from=0.8 * largest)
+        _write_shares(panel, shares)
     if len(classes) <= _MOST_NAMES:
         names = [_short(name) for name in classes]
         slanted = max(map(len, classes)) > 2
@@ -56,13 +63,13 @@ def confusion(table: pd.DataFrame, classes: list[str]) -> Drawing:
     panel.grid(visible=False)
     panel.set_xlabel("predicted class")
     panel.set_ylabel("true class")
-    panel.set_title("share of the true class's examples (%)", fontweight="normal")
+    panel.set_title("% of the true class", fontweight="normal")
     named = _with_names(table, classes)
     return Drawing(figure, named, f"Confusion matrix. Most frequent confusions: {_worst(named)}.")
 
 
-def _write_shares(panel: Any, shares: npt.NDArray[np.float64], dark_from: float) -> None:
-    """Write each share into its cell; ``dark_from``: the share from which cells are dark."""
+def _write_shares(panel: Any, shares: npt.NDArray[np.float64]) -> None:
+    """Write each share into its cell."""
     for (row, column), value in np.ndenumerate(shares):
         correct = row == column
         if math.isnan(value) or (value < _LEAST_SHARE and not correct):
@@ -73,8 +80,8 @@ def _write_shares(panel: Any, shares: npt.NDArray[np.float64], dark_from: float)
             f"{value * 100:.1f}",
             ha="center",
             va="center",
-            fontsize=7.5,
-            color="white" if not correct and value > dark_from else "#1c2330",
+            fontsize=7,
+            color=INK,
             fontweight="bold" if correct else "normal",
         )
 

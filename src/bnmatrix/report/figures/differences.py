@@ -7,8 +7,10 @@ import pandas as pd
 from matplotlib.lines import Line2D
 
 from bnmatrix.report.figures.drawing import POINTS, Drawing
+from bnmatrix.report.figures.inks import INK
 from bnmatrix.report.figures.layout import (
     MOST_CELLS,
+    WIDTH,
     error_bar,
     nothing,
     offset,
@@ -36,8 +38,8 @@ def differences(comparisons: pd.DataFrame, labels: VariantLabels) -> Drawing:
     names = [
         f"{row.cell} · {row.arm}" if several else row.cell for row in table.itertuples(index=False)
     ]
-    figure, panel = plt.subplots(figsize=(6.4, 0.42 * len(table) + 1.25))
-    panel.axvline(0, color="#444444", linewidth=1.2, zorder=1)
+    figure, panel = plt.subplots(figsize=(WIDTH, 0.46 * len(table) + 1.25))
+    panel.axvline(0, color=INK, linewidth=1.2, zorder=1)
     for place, row in enumerate(table.itertuples(index=False)):
         panel.errorbar(
             [row.effect],
@@ -50,7 +52,7 @@ def differences(comparisons: pd.DataFrame, labels: VariantLabels) -> Drawing:
             capsize=3.5,
             zorder=3,
         )
-    panel.set_yticks(range(len(table)), [wrapped(name, 44) for name in names])
+    panel.set_yticks(range(len(table)), [wrapped(name, 24) for name in names])
     panel.set_ylim(len(table) - 0.5, -0.5)
     panel.grid(visible=False, axis="y")
     panel.xaxis.set_major_formatter(POINTS)
@@ -85,8 +87,8 @@ def gap(summary: pd.DataFrame, labels: VariantLabels) -> Drawing:
     every = list(dict.fromkeys(table["cell"]))
     cells = every[: 2 * MOST_CELLS]
     table = table[table["cell"].isin(cells)]
-    figure, panel = plt.subplots(figsize=(6.4, 0.42 * len(cells) + 1.45))
-    panel.axvline(0, color="#444444", linewidth=1.2, zorder=1)
+    figure, panel = plt.subplots(figsize=(WIDTH, 0.46 * len(cells) + 1.45))
+    panel.axvline(0, color=INK, linewidth=1.2, zorder=1)
     for number, (arm, colour) in enumerate(colours.items()):
         for row in table[table["arm"] == arm].itertuples(index=False):
             panel.errorbar(
@@ -101,7 +103,7 @@ def gap(summary: pd.DataFrame, labels: VariantLabels) -> Drawing:
                 elinewidth=2,
                 capsize=3,
             )
-    panel.set_yticks(range(len(cells)), [wrapped(cell, 44) for cell in cells])
+    panel.set_yticks(range(len(cells)), [wrapped(cell, 24) for cell in cells])
     panel.set_ylim(len(cells) - 0.5, -0.5)
     panel.grid(visible=False, axis="y")
     panel.xaxis.set_major_formatter(POINTS)

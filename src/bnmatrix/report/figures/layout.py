@@ -1,6 +1,8 @@
 """What several figures share: how many marks they show, and how panels and names are laid out."""
 
+import itertools
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -10,13 +12,16 @@ from matplotlib.lines import Line2D
 
 from bnmatrix.report.figures.drawing import Drawing
 
+#: Width of a figure of one panel, in inches: its text stays legible on a narrow screen.
+WIDTH = 4.7
+
 #: Cells that one figure shows; the tables have them all.
 MOST_CELLS = 20
 
 
 def nothing(reason: str, data: pd.DataFrame) -> Drawing:
     """Return a drawing that says why there is nothing to draw."""
-    figure, panel = plt.subplots(figsize=(6.4, 1.2))
+    figure, panel = plt.subplots(figsize=(WIDTH, 1.2))
     panel.text(0.5, 0.5, reason, ha="center", va="center")
     panel.set_axis_off()
     return Drawing(figure, data, f"{reason}.")
@@ -48,6 +53,19 @@ def offset(place: int, count: int, step: float, most: float) -> float:
         most: distance between the first and the last arm, at most (about).
     """
     return (place - (count - 1) / 2) * min(step, most / count)
+
+
+def spread(places: Sequence[float], least: float) -> list[float]:
+    """Return places moved apart, so that two labels are at least ``least`` apart."""
+    order = sorted(range(len(places)), key=lambda number: places[number])
+    moved = list(places)
+    for _ in range(50):
+        for below, above in itertools.pairwise(order):
+            lack = least - (moved[above] - moved[below])
+            if lack > 1e-9:
+                moved[below] -= lack / 2
+                moved[above] += lack / 2
+    return moved
 
 
 def error_bar(value: float, low: float, high: float) -> list[list[float]]:

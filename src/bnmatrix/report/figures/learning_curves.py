@@ -10,7 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from bnmatrix.report.figures.drawing import PERCENT, Drawing
-from bnmatrix.report.figures.layout import MOST_CELLS, legend_columns, say_how_many, wrapped
+from bnmatrix.report.figures.inks import INK
+from bnmatrix.report.figures.layout import MOST_CELLS, WIDTH, legend_columns, say_how_many, wrapped
 from bnmatrix.report.labels import VariantLabels, arm_colours, with_labels
 from bnmatrix.report.wording import percent
 from bnmatrix.statistics.curves import final_means
@@ -39,10 +40,11 @@ def learning_curves(history: pd.DataFrame, labels: VariantLabels) -> Drawing:
     figure, grid = plt.subplots(
         2 * bands,
         columns,
-        figsize=(max(6.4, 2.5 * columns + 0.6), 4.9 * bands + 0.4),
+        figsize=(max(WIDTH, 2.75 * columns), 4.7 * bands + 0.4),
         squeeze=False,
         sharex=True,
     )
+    pairs: list[list[Any]] = []
     for number in range(bands * columns):
         band, column = divmod(number, columns)
         panels = {metric: grid[2 * band + row][column] for row, metric in enumerate(_METRICS)}
@@ -50,12 +52,14 @@ def learning_curves(history: pd.DataFrame, labels: VariantLabels) -> Drawing:
             for panel in panels.values():
                 panel.set_visible(False)
             continue
+        pairs.append(list(panels.values()))
         part = table[table["cell"] == shown[number]]
         for metric, panel in panels.items():
             _draw_curves(panel, part, metric, colours)
-            panel.set_ylabel(_METRICS[metric] if column == 0 else "")
-        panels["accuracy"].set_title(wrapped(shown[number], 28))
-        panels["loss"].set_xlabel("epoch")
+            panel.set_ylabel(_METRICS[metric])
+            panel.set_title(wrapped(shown[number], 28))
+            panel.set_xlabel("epoch")
+            panel.tick_params(labelbottom=True)
     _share_rows(grid)
     handles = _handles(colours)
     figure.legend(
@@ -64,7 +68,7 @@ def learning_curves(history: pd.DataFrame, labels: VariantLabels) -> Drawing:
     say_how_many(figure, len(shown), len(cells), "cells")
     metrics = ["train_accuracy", "validation_accuracy", "train_loss", "validation_loss"]
     data = history[[*labels.axes, "replicate", "epoch", *metrics]]
-    return Drawing(figure, data, _description(table, shown))
+    return Drawing(figure, data, _description(table, shown), pairs)
 
 
 def _draw_curves(panel: Any, part: pd.DataFrame, metric: str, colours: dict[str, str]) -> None:
@@ -98,8 +102,8 @@ def _handles(colours: dict[str, str]) -> list[Line2D]:
     handles = [Line2D([], [], color=colour, label=arm) for arm, colour in colours.items()]
     return [
         *handles,
-        Line2D([], [], color="#444444", label="validation"),
-        Line2D([], [], color="#444444", dashes=_DASHES, label="training"),
+        Line2D([], [], color=INK, label="validation"),
+        Line2D([], [], color=INK, dashes=_DASHES, label="training"),
     ]
 
 
@@ -109,7 +113,6 @@ def _share_rows(grid: Any) -> None:
         shown = [panel for panel in row if panel.get_visible()]
         for panel in shown[1:]:
             panel.sharey(shown[0])
-            panel.tick_params(labelleft=False)
         if shown:
             low = min(panel.dataLim.y0 for panel in shown)
             high = max(panel.dataLim.y1 for panel in shown)

@@ -1,11 +1,13 @@
 """The figure of test accuracy against the time of training."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.ticker import FuncFormatter
 
 from bnmatrix.report.figures.drawing import PERCENT, Drawing
-from bnmatrix.report.figures.layout import MOST_CELLS, nothing
+from bnmatrix.report.figures.layout import MOST_CELLS, WIDTH, nothing, spread
 from bnmatrix.report.labels import VariantLabels, arm_colours, with_labels
 from bnmatrix.report.wording import duration, percent
 from bnmatrix.statistics import timings as times
@@ -29,8 +31,9 @@ def time_and_accuracy(runs: pd.DataFrame, timings: pd.DataFrame, labels: Variant
     medians = times.time_and_accuracy(table)
     names = labels.column(table, lambda variant: variant.short_cell())
     short = dict(zip(table["cell"], names, strict=True))
-    figure, panel = plt.subplots(figsize=(6.4, 4.2))
+    figure, panel = plt.subplots(figsize=(WIDTH, 3.6))
     picture = len(table) > _MOST_POINTS
+    named: list[tuple[str, pd.Series, str]] = []
     for arm, colour in arm_colours(table).items():
         rows, centre = table[table["arm"] == arm], medians.loc[arm]
         panel.plot(
@@ -54,16 +57,9 @@ def time_and_accuracy(runs: pd.DataFrame, timings: pd.DataFrame, labels: Variant
             ls="",
             rasterized=picture,
         )
-        for cell, row in centre.head(MOST_CELLS).iterrows():
-            panel.annotate(
-                short[cell],
-                (row["seconds"], row["test_accuracy"]),
-                (5, 5),
-                textcoords="offset points",
-                fontsize=7.5,
-                color=colour,
-            )
+        named += [(short[cell], row, colour) for cell, row in centre.head(MOST_CELLS).iterrows()]
     panel.set_xscale("log")
+    _name(panel, named)
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     panel.yaxis.set_major_formatter(PERCENT)
     panel.set_xlabel("seconds of training a run, one thread (logarithmic)")
@@ -71,6 +67,22 @@ def time_and_accuracy(runs: pd.DataFrame, timings: pd.DataFrame, labels: Variant
     figure.legend(loc="outside upper center", ncols=2)
     data = table[[*labels.axes, "replicate", "seconds", "test_accuracy"]]
     return Drawing(figure, data, _description(medians))
+
+
+def _name(panel: Any, named: list[tuple[str, pd.Series, str]]) -> None:
+    """Write the name of each cell beside its medians, so that no two names overlap."""
+    low, high = panel.get_ylim()
+    places = spread([row["test_accuracy"] for _, row, _ in named], 0.045 * (high - low))
+    for (name, row, colour), place in zip(named, places, strict=True):
+        panel.annotate(
+            name,
+            (row["seconds"], place),
+            (7, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=7.5,
+            color=colour,
+        )
 
 
 def _description(medians: pd.DataFrame) -> str:

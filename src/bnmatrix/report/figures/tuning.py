@@ -58,7 +58,7 @@ def tuning_curves(
     figure, grid = plt.subplots(
         rows,
         columns,
-        figsize=(max(6.4, 2.8 * columns), 2.3 * rows + 0.6),
+        figsize=(max(4.7, 2.8 * columns), 2.3 * rows + 0.6),
         squeeze=False,
         sharey=True,
         sharex=True,

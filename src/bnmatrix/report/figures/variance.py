@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.patches import Patch
 
 from bnmatrix.report.figures.drawing import PERCENT, Drawing
-from bnmatrix.report.figures.layout import error_bar, offset
+from bnmatrix.report.figures.inks import INK
+from bnmatrix.report.figures.layout import WIDTH, error_bar, offset
 from bnmatrix.report.sources_of_variance import SOURCE_NAMES, arm_colours, arm_name
 
 _WIDTH = 0.8
@@ -24,7 +25,7 @@ def sources(table: pd.DataFrame) -> Drawing:
     shown = [source for source in SOURCE_NAMES if source in set(table["source"])]
     height = (0.24 + 0.18 * len(colours)) * len(shown) + 0.6
     figure, grid = plt.subplots(
-        len(panels), figsize=(6.4, height * len(panels) + 0.6), squeeze=False
+        len(panels), figsize=(WIDTH, height * len(panels) + 0.6), squeeze=False
     )
     for axes, panel in zip(grid.flat, panels, strict=True):
         rows = table[table["panel"] == panel]
@@ -39,7 +40,7 @@ def sources(table: pd.DataFrame) -> Drawing:
                     else error_bar(row.sd, row.sd_low, row.sd_high),
                     color=colour,
                     edgecolor="none",
-                    error_kw={"elinewidth": 1.2, "capsize": 2, "ecolor": "#222222"},
+                    error_kw={"elinewidth": 1.2, "capsize": 2, "ecolor": INK},
                 )
         axes.set_title(panel)
         axes.set_yticks(range(len(shown)), [SOURCE_NAMES[source] for source in shown])

@@ -5,12 +5,18 @@ from pathlib import Path
 
 import pandas as pd
 
+from bnmatrix.config.claims import GROUPS
 from bnmatrix.config.project import Project
+from bnmatrix.installed import package_version
+from bnmatrix.report.bibliography import bibtex, cited
+from bnmatrix.report.findings import finding
 from bnmatrix.report.labels import study_labels
+from bnmatrix.report.pages.pairs import pair_table
 from bnmatrix.report.pages.records import Record
 from bnmatrix.report.pages.rendering import environment, svg
 from bnmatrix.report.pages.scorecard import analysis_rows, scorecard_rows
 from bnmatrix.report.pages.text import curve_ends
+from bnmatrix.statistics.verdicts import NOT_MEASURED
 from bnmatrix.tables.csv import read_runs
 
 
@@ -26,18 +32,24 @@ def claims_page(project: Project, studies: Sequence[str], root: Path, links: Seq
     claims = read_runs(root / "reports/claims.csv")
     analyses = read_runs(root / "data/results/claims/analyses.csv")
     timed = read_runs(root / "reports/claims-timing.csv")
+    pairs = pd.read_parquet(root / "data/results/claims/pairs.parquet")
     entries = []
     timed_entries = []
     for name, claim in project.claims.items():
         figure = root / f"reports/figures/claims/{name}.svg"
         decided = analyses[analyses["claim"] == name]
         timed_too = timed[timed["claim"] == name]
+        rows = scorecard_rows(claims[claims["claim"] == name], project)
+        measured = [row for row in rows if row["verdict"] != NOT_MEASURED]
         analysed = {*decided["study"], *timed_too["study"]}
         entries.append(
             {
                 "name": name,
                 "claim": claim,
-                "verdicts": scorecard_rows(claims[claims["claim"] == name], project),
+                "group": GROUPS.get(claim.group or "", "Further claims"),
+                "verdicts": measured,
+                "finding": finding(claim, measured),
+                "pairs": [pair_table(row, pairs) for row in measured],
                 "curves": _curves(decided, project),
                 "analyses": analysis_rows(decided, project),
                 "studies": [study for study in studies if study in analysed],
@@ -50,8 +62,13 @@ def claims_page(project: Project, studies: Sequence[str], root: Path, links: Seq
         environment(links, "claims")
         .get_template("claims.html.j2")
         .render(
-            entries=entries,
-            scorecard=scorecard_rows(claims, project),
+            groups=_groups(entries),
+            references=cited(
+                text
+                for claim in project.claims.values()
+                for text in (claim.literature, claim.reason)
+            ),
+            bibtex=bibtex(package_version()),
             counts=claims["verdict"].value_counts().to_dict(),
             tuning=_tuning(project, studies, root),
             timed=timed_entries,
@@ -69,6 +86,14 @@ def _curves(analyses: pd.DataFrame, project: Project) -> list[str]:
     return [sentence for sentence in sentences if sentence]
 
 
+def _groups(entries: list[Record]) -> dict[str, list[Record]]:
+    """Return the entries of the page by group of claims, in the order of the scorecard."""
+    groups: dict[str, list[Record]] = {title: [] for title in (*GROUPS.values(), "Further claims")}
+    for entry in entries:
+        groups[entry["group"]].append(entry)
+    return {title: found for title, found in groups.items() if found}
+
+
 def _tuning(project: Project, studies: Sequence[str], root: Path) -> list[Record]:
     """Return the studies that tuned learning rates, each with its figure and what was chosen."""
     entries = []
@@ -84,7 +109,6 @@ def _tuning(project: Project, studies: Sequence[str], root: Path) -> list[Record
                 "study": study,
                 "title": project.study(study).title,
                 "tuning": project.study(study).tuning,
-                "figure": svg(figure, f"tuning-{study}"),
                 "widened": table.loc[table["widened"], "rate"].nunique(),
                 "chosen": _chosen(project, study, table),
             }

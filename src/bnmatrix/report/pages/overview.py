@@ -11,12 +11,15 @@ import pandas as pd
 from bnmatrix.config.datasets import Dataset
 from bnmatrix.config.project import Project
 from bnmatrix.config.studies import Study
+from bnmatrix.report.answer import Line, answer_lines, with_titles
 from bnmatrix.report.labels import VariantLabels, study_labels, with_labels
 from bnmatrix.report.pages.records import MOST_VARIANTS, Record, records
-from bnmatrix.report.pages.rendering import environment
-from bnmatrix.report.pages.scorecard import scorecard_rows
-from bnmatrix.report.pages.text import overall
+from bnmatrix.report.pages.rendering import environment, svg
+from bnmatrix.report.pages.scorecard import scorecard
+from bnmatrix.report.wording import percent, points
+from bnmatrix.statistics.averages import UNSETTLED
 from bnmatrix.tables.csv import read_runs
+from bnmatrix.training.normalizations import NORMALIZATIONS
 
 #: Rows a study has in the overview's matrix, at most; its own page has them all.
 MOST_ROWS = 8
@@ -73,6 +76,7 @@ def overview_page(
     studies = [_results(project, name, root / "data/results" / name) for name in names]
     missing = [name for group in not_run.values() for name in group]
     judged = read_runs(claims) if claims else None
+    effects = with_titles(read_runs(root / "reports/effects.csv"), project) if claims else None
     return (
         environment(links, "index")
         .get_template("overview.html.j2")
@@ -82,10 +86,13 @@ def overview_page(
             network_helps=network_helps,
             missing=len(missing),
             asked=asked,
-            answer=overall({entry.study.title: entry.differences for entry in studies}),
+            lines=answer_of(effects, studies),
+            chart=None if effects is None else _chart(effects, root / "reports/figures/answer"),
+            effects=[] if effects is None else _effect_rows(effects),
             map=heat_map(studies),
-            scorecard=[] if judged is None else scorecard_rows(judged, project),
-            counts={} if judged is None else judged["verdict"].value_counts().to_dict(),
+            scorecard=None
+            if judged is None
+            else scorecard(judged, project, read_runs(root / "data/results/claims/analyses.csv")),
             titles={name: study.title for name, study in project.studies.items()},
             provenance=json.loads((root / "reports/provenance.json").read_text(encoding="utf-8")),
             runs=sum(int(row["test_accuracy_n"]) for entry in studies for row in entry.summary),
@@ -93,6 +100,30 @@ def overview_page(
             variants=sum(len(entry.summary) for entry in studies),
         )
     )
+
+
+def answer_of(effects: pd.DataFrame | None, studies: Sequence[StudyResults]) -> list[Line]:
+    """Return the answer from the effects by batch size, if there are any, and the matrix."""
+    matrix = {entry.study.title: entry.differences for entry in studies}
+    none = pd.DataFrame(columns=["normalization", "ci_low"])
+    return answer_lines(none if effects is None else effects, matrix)
+
+
+def _chart(effects: pd.DataFrame, folder: Path) -> Record | None:
+    """Return the chart of the answer, drawn for wide and for narrow screens."""
+    shown = effects[effects["normalization"] == "batch"]
+    if shown.empty:
+        return None
+    return {
+        "wide": svg(folder / "batch-size.svg", "answer"),
+        "narrow": svg(folder / "batch-size-narrow.svg", "narrow"),
+        "circumstances": shown["label"].iloc[0],
+    }
+
+
+def _effect_rows(effects: pd.DataFrame) -> list[Record]:
+    names = {name: entry.label for name, entry in NORMALIZATIONS.items()}
+    return list(effects.assign(name=effects["normalization"].map(names)).to_dict("records"))
 
 
 def _results(project: Project, name: str, tables: Path) -> StudyResults:
@@ -115,7 +146,8 @@ def heat_map(studies: Sequence[StudyResults]) -> dict[str, Any]:
     Returns:
         ``sizes``: the batch sizes, which are the columns; ``rows``: at most :data:`MOST_ROWS` rows
         for each study, one for each arm and combination of other axes; ``more``: how many rows
-        more a study has, by title.
+        more a study has, by title; ``losses``: sentences on cells that lose more than the margin;
+        ``unsettled``: the share of their start from which on moving averages are marked, if any.
     """
     shown: list[Record] = []
     more: dict[str, int] = {}
@@ -125,13 +157,51 @@ def heat_map(studies: Sequence[StudyResults]) -> dict[str, Any]:
         if len(rows) > MOST_ROWS:
             more[entry.study.title] = len(rows) - MOST_ROWS
     sizes = {size for row in shown for size in row["cells"]}
-    return {"sizes": sorted(sizes), "rows": shown, "more": more}
+    marked = any(cell["unsettled"] for row in shown for cell in row["cells"].values())
+    return {
+        "sizes": sorted(sizes),
+        "rows": shown,
+        "more": more,
+        "losses": [sentence for entry in studies for sentence in _losses(entry)],
+        "unsettled": UNSETTLED if marked else None,
+    }
+
+
+def _losses(entry: StudyResults) -> list[str]:
+    """Return a sentence for each cell that loses more than the margin of the data set."""
+    if not entry.comparisons:
+        return []
+    summary = {row["variant"]: row for row in entry.summary}
+    sentences = []
+    for row in entry.comparisons:
+        if row["effect"] >= -entry.dataset.margin:
+            continue
+        found = summary[row["variant"]]
+        label = entry.labels[row["variant"]]
+        text = f"{entry.study.title}, {label.arm}, {label.cell()}: {points(row['effect'])} points"
+        text += " after " + f"{found['steps']:,}".replace(",", "\u202f") + " steps."
+        share = found["starting_share"]
+        if share > UNSETTLED:
+            text += (
+                f" The moving averages still hold {percent(share, 0)} of their starting values "
+                f"(momentum {label.variant.settings.normalization_momentum:g} to the power of the "
+                "steps)."
+            )
+        trained, inferred = found["train_accuracy_as_trained_mean"], found["train_accuracy_mean"]
+        if trained == trained and inferred == inferred:
+            text += (
+                f" On training examples it reaches {percent(trained, 1)} as trained, with the "
+                f"statistics of mini-batches, and {percent(inferred, 1)} in inference mode."
+            )
+        sentences.append(text)
+    return sentences
 
 
 def _heat_map_rows(entry: StudyResults) -> list[Record]:
     """Return the rows of one study; ``cells`` of a row holds a comparison for each batch size."""
     several = len({row["arm"] for row in entry.comparisons}) > 1
     rows: dict[str, Record] = {}
+    unsettled = {row["variant"]: row["starting_share"] > UNSETTLED for row in entry.summary}
     for comparison in entry.comparisons:
         variant = entry.labels[comparison["variant"]]
         parts = [variant.arm if several else "", variant.cell(without=("batch_size",))]
@@ -140,7 +210,10 @@ def _heat_map_rows(entry: StudyResults) -> list[Record]:
             label,
             {"study": entry.name, "title": entry.study.title, "label": label, "cells": {}},
         )
-        row["cells"][variant.value("batch_size")] = comparison | {"shade": _shade(comparison)}
+        row["cells"][variant.value("batch_size")] = comparison | {
+            "shade": _shade(comparison),
+            "unsettled": unsettled.get(comparison["variant"], False),
+        }
     return list(rows.values())
 
 

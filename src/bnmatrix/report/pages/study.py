@@ -5,16 +5,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+from markupsafe import Markup
 
 from bnmatrix.config.own_data import InspectedDataset
 from bnmatrix.config.project import Project
 from bnmatrix.config.studies import Study
+from bnmatrix.plan.sizes import parts
 from bnmatrix.plan.variants import left_out_variants, variants
 from bnmatrix.report.labels import VariantLabels, study_labels, with_labels
 from bnmatrix.report.pages.protocol import axis_facts, declaration, setting_facts
 from bnmatrix.report.pages.records import MOST_VARIANTS, Record, records
 from bnmatrix.report.pages.rendering import environment, svg
-from bnmatrix.report.pages.scorecard import scorecard_rows
+from bnmatrix.report.pages.scorecard import scorecard
 from bnmatrix.report.pages.text import answer, own_facts, training_length
 from bnmatrix.statistics.timings import evaluation_seconds, step_seconds
 from bnmatrix.tables.csv import read_runs
@@ -46,6 +48,7 @@ def study_page(
     timings = read_runs(tables / "timings.csv")
     confusion = read_runs(tables / "confusion.csv")
     best = summary[summary["variant"].isin(confusion["variant"])]
+    modes = _modes(summary, labels)
     folds, tuned = matrix[0].settings.folds, any(v.settings.tuned for v in matrix)
     return (
         environment(links, name)
@@ -65,11 +68,14 @@ def study_page(
             else None,
             training_length=training_length(with_labels(summary, labels)),
             summary=_summary(summary, labels, list(study.axes)),
+            sample=parts(dataset, matrix[0].settings.validation, folds)[1],
+            modes=modes,
+            modes_range=_reach(modes),
             comparisons=records(comparisons, labels),
             frameworks=_frameworks(read_runs(tables / "frameworks.csv"), labels),
             conventions=CONVENTIONS,
             without_torch=left_out_variants(project, name),
-            scorecard=scorecard_rows(read_runs(claims), project) if claims else [],
+            scorecard=scorecard(read_runs(claims), project) if claims else None,
             best="".join(f"{labels[v].arm}, {labels[v].cell()}" for v in best["variant"]),
             best_runs=int((best["test_accuracy_n"] - best["diverged"]).sum()),
             printed=_printed(study, summary),
@@ -94,6 +100,34 @@ def _summary(summary: pd.DataFrame, labels: VariantLabels, axes: list[str]) -> l
         row | {"axis_texts": [labels[row["variant"]].text(axis, missing="–") for axis in axes]}
         for row in records(summary, labels)
     ]
+
+
+def _modes(summary: pd.DataFrame, labels: VariantLabels) -> list[Record]:
+    """Return the variants with moving averages: accuracy in both modes, with a picture."""
+    table = summary[summary["starting_share"].notna() & summary["train_accuracy_mean"].notna()]
+    rows = records(table, labels)
+    low, high = _reach(rows)
+
+    def place(value: float) -> float:
+        return 6 + (value - low) / (high - low) * 108 if high > low else 60
+
+    for row in rows:
+        trained, inferred = row["train_accuracy_as_trained_mean"], row["train_accuracy_mean"]
+        row["label"] = f"{row['arm']}, {row['cell']}"
+        row["picture"] = Markup(
+            '<svg class="drawing" viewBox="0 0 120 18" aria-hidden="true">'
+            f'<path class="interval" d="M{place(trained):.1f} 9H{place(inferred):.1f}"/>'
+            f'<circle class="open" cx="{place(trained):.1f}" cy="9" r="4"/>'
+            f'<circle class="dot" cx="{place(inferred):.1f}" cy="9" r="4"/></svg>'
+        )
+    return rows
+
+
+def _reach(rows: list[Record]) -> tuple[float, float]:
+    """Return the lowest and the highest accuracy in either mode."""
+    names = ("train_accuracy_as_trained_mean", "train_accuracy_mean")
+    values = [row[name] for row in rows for name in names if row[name] == row[name]]
+    return (min(values), max(values)) if values else (0.0, 1.0)
 
 
 def _printed(study: Study, summary: pd.DataFrame) -> list[Record]:

@@ -8,14 +8,12 @@ import pandas as pd
 
 from bnmatrix.config.own_data import InspectedDataset
 from bnmatrix.report.labels import cell_axes, value_text
-from bnmatrix.report.wording import interval, join, points
+from bnmatrix.report.wording import count, interval, join, points
 from bnmatrix.statistics.resolution import Resolution, examples_needed, resolution, sampling_error
 from bnmatrix.statistics.training_length import FALLING, FLAT, NOT_MEASURED, RISING, UNCLEAR
 
 #: Maximum number of cells that a sentence lists.
 MOST_CELLS = 5
-
-COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 _GROUPED = (
     " This takes examples as independent; those of one group are alike, so that accuracies can "
@@ -41,28 +39,6 @@ def answer(comparisons: pd.DataFrame, axes: Sequence[str]) -> list[str]:
         _answer_for(str(arm), group, only_size)
         for arm, group in comparisons.groupby("arm", sort=False)
     ]
-
-
-def overall(tables: Mapping[str, pd.DataFrame]) -> str:
-    """Return sentences about the cells of all studies: counts of effects by sign, and their range.
-
-    Args:
-        tables: comparisons with labels, as for :func:`answer`, by title of the study.
-    """
-    filled = [table.assign(title=title) for title, table in tables.items() if len(table)]
-    if not filled:
-        return _NOTHING
-    cells = pd.concat(filled, ignore_index=True)
-    raised, lowered = int((cells["ci_low"] > 0).sum()), int((cells["ci_high"] < 0).sum())
-    unclear = len(cells) - raised - lowered
-    least, most = cells.loc[cells["effect"].idxmin()], cells.loc[cells["effect"].idxmax()]
-    return (
-        f"Of {len(cells)} comparisons, normalization raised test accuracy in {count(raised)} and "
-        f"lowered it in {count(lowered)}; {count(unclear)} {'is' if unclear == 1 else 'are'} too "
-        "close to call. Mean differences, in points with their 95 % "
-        f"intervals, go from {_effect(least)} ({least['title']}, {least['cell']}) "
-        f"to {_effect(most)} ({most['title']}, {most['cell']})."
-    )
 
 
 def _answer_for(arm: str, table: pd.DataFrame, only_size: bool) -> str:
@@ -308,8 +284,3 @@ def _share(number: int, every: int) -> str:
     if number == every:
         return f"all {count(every)} comparisons"
     return f"{count(number)} of {count(every)} comparisons"
-
-
-def count(number: int) -> str:
-    """Return a small number in words."""
-    return COUNTS[number] if number < len(COUNTS) else str(number)

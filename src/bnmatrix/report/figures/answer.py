@@ -1,0 +1,109 @@
+"""The chart of the answer: what batch normalization brings at each batch size."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+
+from bnmatrix.plan.networks import DENSE
+from bnmatrix.report.figures.drawing import POINTS, Drawing
+from bnmatrix.report.figures.inks import INK, SOFT
+from bnmatrix.report.figures.layout import spread
+from bnmatrix.report.labels import SPARE_COLOURS
+from bnmatrix.report.wording import interval, points
+
+#: Colours of data sets, in the order of the table.
+_COLOURS = ("#0067A5", "#A3478B", "#00795B", "#B85C00", *SPARE_COLOURS[1:])
+
+
+def answer_chart(effects: pd.DataFrame, narrow: bool = False) -> Drawing:
+    """Return a line for each data set and kind of network, with a band and a label.
+
+    Args:
+        effects: the effects by batch size (:func:`bnmatrix.report.answer.with_titles`), those of
+            batch normalization.
+        narrow: whether to draw it for a narrow screen.
+    """
+    figure, axes = plt.subplots(figsize=(3.6, 4.0) if narrow else (8.2, 3.9))
+    axes.axhline(0, color=INK, linewidth=1.2, zorder=1)
+    datasets = list(dict.fromkeys(effects["dataset"]))
+    ends = []
+    for name, rows in effects.groupby("column", sort=False):
+        line = rows.sort_values("batch_size")
+        colour = _COLOURS[datasets.index(line["dataset"].iloc[0]) % len(_COLOURS)]
+        dense = line["network"].iloc[0] == DENSE
+        axes.fill_between(
+            line["batch_size"],
+            line["ci_low"],
+            line["ci_high"],
+            color=colour,
+            alpha=0.18,
+            linewidth=0,
+        )
+        axes.plot(
+            line["batch_size"],
+            line["effect"],
+            color=colour,
+            linewidth=2,
+            marker="o",
+            markersize=4.5,
+            linestyle="-" if dense else "--",
+        )
+        last = line.iloc[-1]
+        ends.append((name, last["batch_size"], last["effect"], colour))
+    _label_axes(axes, sorted(set(effects["batch_size"])))
+    low, high = axes.get_ylim()
+    places = spread([effect for _, _, effect, _ in ends], 0.065 * (high - low))
+    for (name, size, _, colour), place in zip(ends, places, strict=True):
+        axes.annotate(
+            name,
+            (size, place),
+            xytext=(7, 0),
+            textcoords="offset points",
+            va="center",
+            color=colour,
+            fontweight="bold",
+            fontsize=9,
+            annotation_clip=False,
+        )
+    return Drawing(figure, effects, _description(effects))
+
+
+def _description(effects: pd.DataFrame) -> str:
+    """Return the effects and their intervals in words."""
+    words = [
+        f"{name}: "
+        + "; ".join(
+            f"at {row.batch_size} {points(row.effect)}, interval "
+            f"{interval(row.ci_low, row.ci_high)}"
+            for row in rows.sort_values("batch_size").itertuples(index=False)
+        )
+        for name, rows in effects.groupby("column", sort=False)
+    ]
+    return (
+        "What batch normalization brings at each batch size: test accuracy with it minus without, "
+        f"in points. {'. '.join(words)}."
+    )
+
+
+def _label_axes(axes: Axes, sizes: list[int]) -> None:
+    """Set scales, ticks and the words beside zero."""
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.minorticks_off()
+    axes.grid(visible=False, axis="x")
+    axes.yaxis.set_major_formatter(POINTS)
+    axes.set_xlabel("batch size")
+    axes.set_ylabel("with BN − without (points)")
+    low, high = axes.get_ylim()
+    reach = 0.03 * (high - low)
+    axes.set_ylim(min(low, -6 * reach), max(high, 6 * reach))
+    for text, place, side in (("↑ helps", reach, "bottom"), ("↓ hurts", -reach, "top")):
+        axes.text(
+            0.02,
+            place,
+            text,
+            transform=axes.get_yaxis_transform(),
+            va=side,
+            color=SOFT,
+            fontsize=9,
+        )

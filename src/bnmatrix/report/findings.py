@@ -1,0 +1,91 @@
+"""What was found about a claim, in one sentence, by templates chosen from sign and interval."""
+
+import math
+from collections.abc import Sequence
+
+from bnmatrix.config.claims import Claim
+from bnmatrix.report.wording import join
+from bnmatrix.statistics import units
+from bnmatrix.statistics.verdicts import CONDITIONAL, NOT_MEASURED, UNTESTABLE
+
+#: A row of claims.csv with the column ``column``: the data set and the kind of network.
+Row = dict[str, object]
+
+
+def finding(claim: Claim, rows: Sequence[Row]) -> str:
+    """Return what the primary analyses of a claim found, one sentence for each kind of finding.
+
+    Data sets with the same finding share a sentence. A sentence names its data sets if there are
+    several, and says the conditions of a conditional verdict.
+
+    Args:
+        claim: the claim.
+        rows: its rows of claims.csv with the column ``column``.
+    """
+    measured = [row for row in rows if row["verdict"] != NOT_MEASURED]
+    groups: dict[str, list[Row]] = {}
+    for row in measured:
+        groups.setdefault(_kind(row), []).append(row)
+    sentences = []
+    for kind, members in groups.items():
+        named = len(measured) > 1
+        if kind == "unknown":
+            sentences.append(f"Too close to call: {join([_span(row, named) for row in members])}.")
+            continue
+        names = f" ({join([str(row['column']) for row in members])})" if named else ""
+        sentences.append(f"{_sentence(claim, kind, members)}{names}.")
+    return " ".join([*sentences, *_conditions(measured)])
+
+
+def _kind(row: Row) -> str:
+    """Return what the interval of the primary analysis says: a template's name, or another word."""
+    if row["verdict"] == UNTESTABLE:
+        return "untestable"
+    effect, low, high, margin = (
+        float(str(row[name])) for name in ("effect", "ci_low", "ci_high", "margin")
+    )
+    if row["fact"]:
+        low = high = effect
+    if math.isnan(low):
+        return "unknown"
+    if -margin < low and high < margin:
+        return "same"
+    if low > 0 or high < 0:
+        return "higher" if effect > 0 else "lower"
+    return "unknown"
+
+
+def _sentence(claim: Claim, kind: str, rows: Sequence[Row]) -> str:
+    if kind == "untestable":
+        return f"Not testable: a precondition is not shown: {rows[0]['condition']}"
+    unit = str(rows[0]["unit"])
+    effects = [float(str(row["effect"])) for row in rows]
+    if claim.finding is None:
+        texts = [units.quantity(effect, unit) for effect in effects]
+        return f"{str(rows[0]['endpoint']).capitalize()}: {join(texts)}"
+    amounts, shares = units.size_range(effects, unit), units.share_range(effects, unit)
+    template = str(getattr(claim.finding, kind))
+    return template.format(amount=amounts, share=shares)
+
+
+def _span(row: Row, named: bool) -> str:
+    """Return the interval of an effect in words, with the name of the data set if wanted."""
+    low, high, unit = float(str(row["ci_low"])), float(str(row["ci_high"])), str(row["unit"])
+    name = f" ({row['column']})" if named else ""
+    if math.isnan(low):
+        return f"no interval{name}"
+    return f"between {units.number(low, unit)} and {units.quantity(high, unit)}{name}"
+
+
+def _conditions(rows: Sequence[Row]) -> list[str]:
+    """Return the conditions of conditional verdicts, each with its data sets."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if row["verdict"] == CONDITIONAL:
+            found.setdefault(str(row["condition"]), []).append(str(row["column"]))
+    return [
+        f"On {join(columns)}, {text}."
+        if len(columns) < len(rows)
+        else f"{text[:1].upper()}{text[1:]}."
+        for text, columns in found.items()
+    ]
