@@ -45,8 +45,8 @@ def test_a_short_experiment(tmp_path):
     options = ["--replicates", "20", "--folder", str(tmp_path), "--cores", "1"]
     subprocess.run([sys.executable, str(script), *options], check=True)
     table = pd.read_csv(tmp_path / "coverage.csv")
-    assert list(table["pairs"]) == [12, 12, 16, 16, 20, 20]
+    assert list(table["pairs"]) == [12] * 3 + [16] * 3 + [20] * 3
     assert (table["hold"] > 0.5).all()
-    last = table[table["pairs"] == 20].set_index("level")
+    last = table[table["pairs"] == 20].set_index("interval")
     assert (last["hold"] == 1).all() and (last["mean_square"] < 1e-9).all()
-    assert last.loc["claims", "half_width"] > last.loc["95 %", "half_width"]
+    assert last.loc["of claims", "half_width"] > last.loc["95 %", "half_width"]

@@ -263,8 +263,10 @@ def _folds_sentence(folds: int, tuned: bool) -> str:
 
 def _test_part_sentence(dataset: InspectedDataset, accuracy: float) -> str:
     test = dataset.train_and_test()[1]
+    # With groups, all replicates have the same training examples.
+    other = "test examples" if dataset.grouped else "examples"
     return (
-        "Intervals allow for other initial weights, orders and examples. Another sample of as many "
+        f"Intervals allow for other initial weights, orders and {other}. Another sample of as many "
         f"test examples ({test}) could move each accuracy by "
         f"{sampling_error(accuracy, test) * 100:.1f} points; differences between arms, by less."
         f"{_GROUPED if dataset.grouped else ''}"
