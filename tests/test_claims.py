@@ -26,6 +26,7 @@ from bnmatrix.claims.verdicts import CLAIM_COLUMNS, judge
 from bnmatrix.config.claims import Claim
 from bnmatrix.config.validation import validated
 from bnmatrix.errors import UserError
+from bnmatrix.plan.claim_checks import check_claims
 from bnmatrix.statistics.paired import pairs_needed
 from bnmatrix.statistics.uncertainty import uncertainty
 from bnmatrix.statistics.units import quantity
@@ -197,6 +198,50 @@ def test_conditions_that_agree_do_not_restrict_the_claim():
     tables = {"study-a": study_arm({8: 0.1, 32: 0.1})}
     _, verdicts, _ = judged(claim(conditions=[AT_8]), tables)
     assert (verdicts["verdict"][0], verdicts["condition"][0]) == ("supported", "")
+
+
+def convolutional_project(**changes):
+    """Return a project in which study-c trains convolutional networks on data set a."""
+    part = {"label": "in convolutional networks", "studies": ["study-c"]}
+    project = project_of({"better": claim(convolutional=part | changes)})
+    images = project.datasets["a"].model_copy(update={"shape": [8, 8]})
+    full = {
+        name: study.model_copy(update={"settings": study.settings | {"last_batch": "drop"}})
+        for name, study in project.studies.items()
+    }
+    network = {"network": {"convolutional": [{"filters": 4}]}}
+    settings = full["study-a"].settings | network
+    study = full["study-a"].model_copy(update={"settings": settings})
+    return project.model_copy(
+        update={
+            "datasets": project.datasets | {"a": images},
+            "studies": full | {"study-c": study},
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("gain", "dense", "convolutional"),
+    [(-0.1, "conditional", "contradicted"), (0.1, "supported", "supported")],
+)
+def test_each_kind_of_network_has_a_verdict(gain, dense, convolutional):
+    """Where they differ, the verdict on dense networks is conditional on the kind of network."""
+    project = convolutional_project()
+    arms = {"study-a": study_arm({32: 0.1}), "study-c": study_arm({32: gain})}
+    table = judge(project, analyse(project, arms, wall_clock=False)[0])
+    rows = table[table["dataset"] == "a"].set_index("network")
+    assert rows.loc["dense", "verdict"] == dense
+    assert rows.loc["convolutional", "verdict"] == convolutional
+    assert rows.loc["convolutional", "study"] == "study-c"
+    assert "A, convolutional" in rows.loc["convolutional", "sentence"]
+    if dense == "conditional":
+        assert "it fails in convolutional networks" in rows.loc["dense", "condition"]
+
+
+def test_the_part_of_convolutional_networks_names_their_studies():
+    project = convolutional_project(studies=["study-a"])
+    with pytest.raises(UserError, match="'study-a' trains dense networks"):
+        check_claims(project)
 
 
 def test_exploratory_analyses_do_not_affect_verdicts():

@@ -120,7 +120,7 @@ def analyse(
                     row |= _thorough(found, tables[study], project.thorough_replicates_of(study))
                     if role == "primary":
                         primary[dataset] = (analysis, study, found)
-                    elif role == "condition" and dataset in primary:
+                    elif role in ("condition", "convolutional") and dataset in primary:
                         row |= _interaction(claim, primary[dataset], analysis, study, found)
                     table = found.pairs.table
                     pairs.append(table.reset_index(names="replicate").assign(**key))
@@ -137,7 +137,7 @@ def family_sizes(project: Project) -> dict[str, int]:
             project.study(study).dataset
             for claim in project.claims.values()
             for role, analysis in claim.analyses
-            if role == "primary" and not analysis.fact
+            if role in ("primary", "convolutional") and not analysis.fact
             for study in analysis.studies
         )
     )
@@ -279,8 +279,7 @@ def _interaction(
     ):
         return {}
     scales = (orientation(first.direction), orientation(condition.direction))
-    values = interaction(
-        pairs, found, scales, study == first_study, ALPHA / 2 / len(claim.conditions)
-    )
+    compared = len(claim.conditions) + (claim.convolutional is not None)
+    values = interaction(pairs, found, scales, study == first_study, ALPHA / 2 / compared)
     names = ("interaction", "interaction_low", "interaction_high")
     return dict(zip(names, values, strict=True))

@@ -23,7 +23,11 @@ def planned_replicates(project: Project, analyses: pd.DataFrame) -> pd.DataFrame
         analyses: the analyses of the pilot (:data:`bnmatrix.claims.analyses.ANALYSIS_COLUMNS`). The
             primary ones that have pairs count, except facts, which need no test.
     """
-    made = analyses[(analyses["role"] == "primary") & (analyses["pairs"] > 0) & ~analyses["fact"]]
+    made = analyses[
+        (analyses["role"].isin(["primary", "convolutional"]))
+        & (analyses["pairs"] > 0)
+        & ~analyses["fact"]
+    ]
     rows = [
         {name: row[name] for name in ("claim", "dataset", "study", "pairs", "pairs_needed")}
         | {"sd_in_margins": row["sd"] / row["margin"]}

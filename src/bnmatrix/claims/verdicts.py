@@ -6,7 +6,7 @@ import pandas as pd
 
 from bnmatrix.config.claims import Claim
 from bnmatrix.config.project import Project
-from bnmatrix.plan.networks import column_title, network_of
+from bnmatrix.plan.networks import CONVOLUTIONAL, column_title, deciding, network_of
 from bnmatrix.statistics.units import interval, margin_text, quantity
 from bnmatrix.statistics.verdicts import (
     CONDITIONAL,
@@ -82,9 +82,11 @@ def judge(project: Project, analyses: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for name, claim in project.claims.items():
         decisive = analyses[(analyses["claim"] == name) & (analyses["role"] != "exploratory")]
-        kinds = decisive["study"].map(lambda study: network_of(project, study))
-        for (dataset, network), found in decisive.groupby(["dataset", kinds], sort=False):
+        made = decisive[decisive["role"].isin(["primary", CONVOLUTIONAL])]
+        for dataset, study in made[["dataset", "study"]].itertuples(index=False):
+            network = network_of(project, study)
             title = column_title(project.datasets[dataset].title, network)
+            found = deciding(project, decisive[decisive["dataset"] == dataset], network)
             primary = found[found["role"] == "primary"].iloc[0]
             others = found[found["role"] == "condition"]
             verdict, condition = _verdict(primary, others, found[found["role"] == "requirement"])

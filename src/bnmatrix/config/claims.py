@@ -150,6 +150,10 @@ class Claim(Model):
     """Sentences for the scorecard that say what was found."""
     primary: Analysis
     """The analysis that decides about the claim."""
+    convolutional: Analysis | None = None
+    """The analysis that decides about convolutional networks. If its effect differs from that of
+    `primary`, the verdict on dense networks is conditional. Keys that are not given have the values
+    of `primary`."""
     conditions: list[Analysis] = []
     """Further analyses that decide whether the claim holds only under some conditions. Keys that
     are not given have the values of `primary`."""
@@ -182,9 +186,12 @@ class Claim(Model):
             for key in ("conditions", "requires", "exploratory")
             if isinstance(part := data.get(key, []), list)
         }
-        if isinstance(item := data.get("by_batch_size"), Mapping):
-            return {**data, **parts, "by_batch_size": {**primary, **item}}
-        return {**data, **parts}
+        single = {
+            key: {**primary, **item}
+            for key in ("convolutional", "by_batch_size")
+            if isinstance(item := data.get(key), Mapping)
+        }
+        return {**data, **parts, **single}
 
     @model_validator(mode="after")
     def _time_decides_nothing(self) -> Self:
@@ -212,6 +219,7 @@ class Claim(Model):
         """All analyses, each with its role."""
         return [
             ("primary", self.primary),
+            *([("convolutional", self.convolutional)] if self.convolutional else []),
             *[("condition", item) for item in self.conditions],
             *[("requirement", item) for item in self.requires],
             *[("exploratory", item) for item in self.exploratory],

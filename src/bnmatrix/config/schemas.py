@@ -85,4 +85,7 @@ def _claims() -> Schema:
     for role in ("conditions", "requires", "exploratory"):
         items = {"$ref": "#/$defs/FurtherAnalysis"}
         definitions["Claim"]["properties"][role]["items"] = items
+    for role in ("convolutional", "by_batch_size"):
+        options = [{"$ref": "#/$defs/FurtherAnalysis"}, {"type": "null"}]
+        definitions["Claim"]["properties"][role]["anyOf"] = options
     return claims

@@ -8,6 +8,7 @@ from bnmatrix.config.replications import Published
 from bnmatrix.config.selections import as_written, typed_value
 from bnmatrix.config.studies import Study
 from bnmatrix.errors import UserError, suggestion
+from bnmatrix.plan.networks import CONVOLUTIONAL, network_of
 from bnmatrix.plan.sizes import last_batch, training_examples
 from bnmatrix.plan.variants import variants
 from bnmatrix.statistics.endpoints.declared import ENDPOINTS
@@ -35,6 +36,7 @@ def check_claims(project: Project) -> None:
 def _check_claim(project: Project, name: str, claim: Claim) -> None:
     """Check that each analysis of a claim is possible, in at most one study per data set."""
     decided_datasets: set[str] = set()
+    convolutional_datasets: set[str] = set()
     for role, analysis in [*claim.analyses, *_by_batch_size(claim)]:
         where = f"{project.run.claims_file}: claims → {name}: {role} ({analysis.label})"
         for study in analysis.studies:
@@ -46,23 +48,44 @@ def _check_claim(project: Project, name: str, claim: Claim) -> None:
         if len(set(datasets)) < len(datasets):
             names = ", ".join(analysis.studies)
             raise UserError(f"{where}: studies: give one study per data set, not {names}")
+        if analysis not in claim.own:
+            _check_kinds(project, role, analysis, where)
         if role == "primary":
             decided_datasets = set(datasets)
+        elif role == "convolutional":
+            convolutional_datasets = set(datasets)
         elif role == "condition" and not set(datasets) <= decided_datasets:
             raise UserError(
                 f"{where}: studies: the primary analysis has no study of "
                 f"{', '.join(sorted(set(datasets) - decided_datasets))}"
             )
-        elif role == "requirement" and set(datasets) != decided_datasets:
-            raise UserError(
-                f"{where}: studies: name one study of each data set of the primary analysis: "
-                f"{', '.join(sorted(decided_datasets))}"
-            )
+        elif role == "requirement":
+            of_kind = {network_of(project, study) for study in analysis.studies} == {CONVOLUTIONAL}
+            needed = convolutional_datasets if of_kind else decided_datasets
+            if set(datasets) != needed:
+                raise UserError(
+                    f"{where}: studies: name one study of each data set of the analysis that "
+                    f"decides: {', '.join(sorted(needed))}"
+                )
     _check_plot(project, name, claim)
 
 
 def _by_batch_size(claim: Claim) -> list[tuple[str, Analysis]]:
     return [("by_batch_size", claim.by_batch_size)] if claim.by_batch_size else []
+
+
+def _check_kinds(project: Project, role: str, analysis: Analysis, where: str) -> None:
+    """Check that the analyses that decide have studies of the kind of network that they name."""
+    if role not in ("primary", "convolutional"):
+        return
+    for study in analysis.studies:
+        kind = network_of(project, study)
+        if (kind == CONVOLUTIONAL) != (role == "convolutional"):
+            raise UserError(
+                f"{where}: studies: '{study}' trains {kind} networks. Give studies of "
+                "convolutional networks in the part `convolutional` of the claim, and all others "
+                "in `primary`"
+            )
 
 
 def _check_plot(project: Project, name: str, claim: Claim) -> None:

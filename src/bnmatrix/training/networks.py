@@ -117,6 +117,13 @@ Network = Annotated[
 ]
 
 
+def kind_of(network: Any) -> str:
+    """Return the kind of a value of the setting ``network``: dense, convolutional or own."""
+    if isinstance(network, ConvolutionalNetwork):
+        return "convolutional"
+    return "own" if isinstance(network, OwnNetwork) else "dense"
+
+
 @dataclass(frozen=True)
 class LayerSize:
     """Sizes of a dense layer or a convolution.

@@ -24,7 +24,7 @@ def pair_table(row: Record, pairs: pd.DataFrame) -> dict[str, Any]:
     found = pairs[
         (pairs["claim"] == row["claim"])
         & (pairs["study"] == row["study"])
-        & (pairs["role"] == "primary")
+        & pairs["role"].isin(["primary", "convolutional"])
     ].sort_values("replicate")
     differences = found["treatment"] - found["control"]
     unit = row["unit"]

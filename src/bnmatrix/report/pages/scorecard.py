@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from bnmatrix.config.claims import GROUPS
 from bnmatrix.config.project import Project
-from bnmatrix.plan.networks import column_title, network_of
+from bnmatrix.plan.networks import column_title, deciding, network_of
 from bnmatrix.report.findings import finding
 from bnmatrix.report.pages.records import Record
 from bnmatrix.statistics import units
@@ -88,8 +88,7 @@ def _inputs(row: Record, project: Project, analyses: pd.DataFrame | None) -> str
         & (analyses["dataset"] == row["dataset"])
         & (analyses["role"] != "exploratory")
     ]
-    kinds = {study: network_of(project, study) for study in found["study"].unique()}
-    found = found[found["study"].map(kinds) == row["network"]]
+    found = deciding(project, found, row["network"])
     parts = []
     for part in found.to_dict("records"):
         low, high = (part["effect"],) * 2 if part["fact"] else (part["ci_low"], part["ci_high"])

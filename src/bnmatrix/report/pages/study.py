@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
@@ -21,6 +22,7 @@ from bnmatrix.report.pages.text import answer, own_facts, training_length
 from bnmatrix.statistics.timings import evaluation_seconds, step_seconds
 from bnmatrix.tables.csv import read_runs
 from bnmatrix.training.convention_table import CONVENTIONS
+from bnmatrix.training.spec import Variant
 
 _FIGURES = ("differences", "accuracy", "learning-curves", "gap", "confusion", "confused", "time")
 
@@ -79,11 +81,7 @@ def study_page(
             best="".join(f"{labels[v].arm}, {labels[v].cell()}" for v in best["variant"]),
             best_runs=int((best["test_accuracy_n"] - best["diverged"]).sum()),
             printed=_printed(study, summary),
-            axes=list(study.axes),
-            axis_facts=axis_facts(study, matrix),
-            setting_facts=setting_facts(study, matrix),
-            declaration=declaration(study),
-            drawn=matrix[0].settings,
+            **_protocol(study, matrix),
             tuned=tuned,
             replicates=int(summary["test_accuracy_n"].max()),
             provenance=json.loads((tables / "provenance.json").read_text(encoding="utf-8")),
@@ -92,6 +90,17 @@ def study_page(
             most=MOST_VARIANTS,
         )
     )
+
+
+def _protocol(study: Study, matrix: list[Variant]) -> dict[str, Any]:
+    """Return what a page shows of a study's declaration."""
+    return {
+        "axes": list(study.axes),
+        "axis_facts": axis_facts(study, matrix),
+        "setting_facts": setting_facts(study, matrix),
+        "declaration": declaration(study),
+        "drawn": matrix[0].settings,
+    }
 
 
 def _summary(summary: pd.DataFrame, labels: VariantLabels, axes: list[str]) -> list[Record]:
