@@ -25,6 +25,8 @@ HERE = (
     *("--profile", "profiles/slurm"),
     *("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10"),
     *("--group-components", "training=4", "analysis=4"),
+    # Other tests may run on the same cores.
+    *("--resources", "slots=1", "time_percent=600"),
 )
 RUNS = "data/runs/*/*/*/results.arrow"
 
@@ -130,9 +132,10 @@ def test_a_cluster_gives_the_same_results(nodes, start, here, tmp_path):
     assert {job["NodeList"] for job in jobs} == set(NODES)
     # Eight cells in two entries, and all of the analysis in one.
     assert len(jobs) == 3
-    # Each entry requests the resources of its rules: four jobs of 1400 MB and 20 s in turn.
+    # Each entry requests the resources of its rules: four jobs of 1400 MB and 14 s in turn, times
+    # six.
     training = [job for job in jobs if re.search(r"mem=1400M\b", job["Tres"])]
-    assert [(job["ProcCnt"], job["TimeLimit"]) for job in training] == [("1", "2"), ("1", "2")]
+    assert [(job["ProcCnt"], job["TimeLimit"]) for job in training] == [("1", "6"), ("1", "6")]
 
 
 def test_a_node_that_dies(nodes, start, here, tmp_path):
