@@ -15,22 +15,10 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from scale import REPLICATES, ROOT, make_project, measured
-
-sys.path.insert(0, str(ROOT / "src"))
-
-from bnmatrix.datasets.own.cache import INSPECTED_VARIABLE, for_jobs
-from bnmatrix.installed import DIGEST_VARIABLE, package_digest
+from scale import DATA, job_command, job_variables, make_project, measured
 
 PACKAGES = Path(sysconfig.get_path("purelib"))
 JOB = "batch_size~16__learning_rate~0.001__normalization~none"
-#: As an executor starts a job.
-COMMAND = [
-    *(sys.executable, "-m", "snakemake", "--snakefile", "Snakefile", "--cores", "1", "--force"),
-    *("--target-jobs", f"train:study=scale,job={JOB},block=1-{REPLICATES}"),
-    *("--allowed-rules", "train", "--mode", "subprocess", "--nolock", "--ignore-incomplete"),
-    *("--rerun-triggers", "mtime", "--quiet", "all"),
-]
 
 
 def calls(project: Path, local: Path | None) -> Counter[str]:
@@ -43,13 +31,10 @@ def calls(project: Path, local: Path | None) -> Counter[str]:
     """
     record = project / "strace.txt"
     path = [str(project / "src"), *([str(local)] if local else [])]
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(path),
-        DIGEST_VARIABLE: package_digest(),
-        INSPECTED_VARIABLE: for_jobs([], project / "data"),
-    }
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path)} | job_variables(project)
     trace = ["strace", "-f", "-qq", "-e", "trace=%file", "-o", str(record)]
-    subprocess.run([*trace, *COMMAND], cwd=project, env=environment, check=True)
+    command = [*trace, sys.executable, "-m", *job_command(JOB)]
+    subprocess.run(command, cwd=project, env=environment, check=True)
     places = {"environment": PACKAGES.parents[2], "local disk": local, "project": project}
     found: Counter[str] = Counter()
     with record.open(encoding="utf-8", errors="replace") as lines:
@@ -66,8 +51,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         project, local = Path(folder) / "project", Path(folder) / "local"
         make_project(project, 10)
-        data = "data/processed/digits/random-0.2-42.npz"
-        measured("snakemake", "--cores", "1", "--quiet", "all", "--", data, folder=project)
+        measured("snakemake", "--cores", "1", "--quiet", "all", "--", DATA, folder=project)
         before = calls(project, None)
         shutil.copytree(PACKAGES, local, symlinks=True)
         after = calls(project, local)

@@ -24,6 +24,8 @@ from pyarrow import ipc
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
+from bnmatrix.datasets.own.cache import INSPECTED_VARIABLE, for_jobs  # noqa: E402
+from bnmatrix.installed import DIGEST_VARIABLE, package_digest  # noqa: E402
 from bnmatrix.plan.jobs import jobs  # noqa: E402
 from bnmatrix.plan.loading import load_project  # noqa: E402
 from bnmatrix.tables import job_files  # noqa: E402
@@ -40,19 +42,25 @@ MOST_PROCESSES = 1_000
 
 @dataclass(frozen=True)
 class Taken:
-    """Seconds and peak memory (MB) of a command."""
+    """Seconds, seconds of processors, and peak memory (MB) of a command."""
 
     seconds: float
+    cpu_seconds: float
     mem_mb: float
 
 
-def measured(*command: str, folder: Path) -> Taken:
+def measured(*command: str, folder: Path, **variables: str) -> Taken:
     """Run a module with this Python in ``folder``; return its time and memory.
+
+    Args:
+        command: the module and its arguments.
+        folder: the copy of the project.
+        variables: further environment variables.
 
     Raises:
         SystemExit: the command fails; shows its output.
     """
-    environment = os.environ | {"PYTHONPATH": str(folder / "src")}
+    environment = os.environ | {"PYTHONPATH": str(folder / "src")} | variables
     environment.pop("BNMATRIX_MIRROR", None)
     with tempfile.TemporaryFile() as output:
         began = time.perf_counter()
@@ -68,7 +76,37 @@ def measured(*command: str, folder: Path) -> Taken:
         if status:
             output.seek(0)
             sys.exit(f"{' '.join(command)} failed:\n{output.read().decode()}")
-    return Taken(seconds, usage.ru_maxrss / 1024)
+    return Taken(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+#: The prepared data of all jobs.
+DATA = "data/processed/digits/random-0.2-42.npz"
+
+
+def job_command(job: str) -> list[str]:
+    """Return the module and the arguments with which an executor starts a training job."""
+    return [
+        *("snakemake", "--snakefile", "Snakefile", "--cores", "1", "--force", "--nolock"),
+        *("--target-jobs", f"train:study=scale,job={job},block=1-{REPLICATES}"),
+        *("--allowed-rules", "train", "--mode", "subprocess", "--ignore-incomplete"),
+        *("--rerun-triggers", "mtime", "--quiet", "all"),
+    ]
+
+
+def job_variables(project: Path) -> dict[str, str]:
+    """Return the environment variables that the main process sets for its jobs."""
+    return {
+        DIGEST_VARIABLE: package_digest(),
+        INSPECTED_VARIABLE: for_jobs([], project / "data"),
+    }
+
+
+def start_of_a_job(folder: Path) -> Taken:
+    """Return what the Snakemake process of a job needs before it trains."""
+    name = jobs(load_project(root=folder), "scale")[-1].name
+    (folder / DATA).parent.mkdir(parents=True, exist_ok=True)
+    (folder / DATA).touch()
+    return measured(*job_command(name), "-n", folder=folder, **job_variables(folder))
 
 
 def make_project(folder: Path, size: int) -> None:
@@ -201,8 +239,14 @@ def opening(page: Path) -> float:
     return seconds
 
 
-def one_size(size: int, folder: Path) -> dict[str, object]:
-    """Return the measurements for one size, by name of the row in the table."""
+def one_size(size: int, folder: Path, only_job: bool) -> dict[str, object]:
+    """Return the measurements for one size, by name of the row in the table.
+
+    Args:
+        size: number of variants.
+        folder: for the copy of the project.
+        only_job: whether to measure only the start of a job.
+    """
     make_project(folder, size)
     row: dict[str, object] = {"variants": size}
 
@@ -210,11 +254,16 @@ def one_size(size: int, folder: Path) -> dict[str, object]:
         row[f"{name} (s)"] = round(taken.seconds, 1)
         row[f"{name} (MB)"] = round(taken.mem_mb)
 
+    start = start_of_a_job(folder)
+    row["start of a job (s of a processor)"] = round(start.cpu_seconds, 1)
+    (folder / DATA).unlink()
+    if only_job:
+        return row
     note("dry run", measured("snakemake", "-n", "--quiet", "all", folder=folder))
     if size <= MOST_PROCESSES:
         note("trivial jobs", trivial_jobs(folder / "trivial", size))
     rest = ["snakemake", "--cores", "2", "--rerun-triggers", "mtime", "--quiet", "all", "--"]
-    measured(*rest, "data/processed/digits/random-0.2-42.npz", folder=folder)
+    measured(*rest, DATA, folder=folder)
     make_runs(folder)
     files = [path for path in (folder / "data/runs").rglob("*") if path.is_file()]
     row["files"] = len(files)
@@ -239,11 +288,13 @@ def main() -> None:
     """Measure each size and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
-    sizes = parser.parse_args().sizes
+    parser.add_argument("--only-job", action="store_true", help="measure only the start of a job")
+    options = parser.parse_args()
+    sizes = options.sizes
     rows = []
     for size in sizes:
         with tempfile.TemporaryDirectory() as folder:
-            rows.append(one_size(size, Path(folder) / "project"))
+            rows.append(one_size(size, Path(folder) / "project", options.only_job))
         print(f"{size}: {rows[-1]}", file=sys.stderr)
     table = pd.DataFrame(rows).set_index("variants").T
     print("| | " + " | ".join(f"{size:,}" for size in table.columns) + " |")

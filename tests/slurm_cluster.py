@@ -146,7 +146,7 @@ class SlurmCluster:
             for name in nodes
         ]
         lines.append(f"PartitionName=main Nodes={','.join(nodes)} Default=YES LLN=YES")
-        lines.append(f"PartitionName=short Nodes={nodes[0]} MaxTime=2")
+        lines.append(f"PartitionName=short Nodes={nodes[0]} MaxTime=10")
         port = _free_port()
         text = CONFIGURATION.format(
             folder=folder,

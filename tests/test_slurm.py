@@ -19,12 +19,14 @@ pytestmark = [
 ]
 
 NODES = ["n1", "n2"]
-#: This cluster has no accounting, and its jobs take seconds.
+#: Jobs of these tests take seconds. tests/test_slurm_console.py has the command without options.
 HERE = (
     *DETAILS,
-    *("--profile", "profiles/slurm", "--slurm-status-command", "squeue"),
+    *("--profile", "profiles/slurm"),
     *("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10"),
     *("--group-components", "training=4", "analysis=4"),
+    # Other tests may run on the same cores.
+    *("--resources", "slots=1", "time_percent=600"),
 )
 RUNS = "data/runs/*/*/*/results.arrow"
 
@@ -130,10 +132,10 @@ def test_a_cluster_gives_the_same_results(nodes, start, here, tmp_path):
     assert {job["NodeList"] for job in jobs} == set(NODES)
     # Eight cells in two entries, and all of the analysis in one.
     assert len(jobs) == 3
-    # Each entry requests the resources of its rules: four jobs of 1400 MB and 5 minutes in turn.
-    training = [job for job in jobs if job["TimeLimit"] == "20"]
-    assert [job["ProcCnt"] for job in training] == ["1", "1"]
-    assert {re.search(r"mem=(\w+)", job["Tres"])[1] for job in training} == {"1400M"}
+    # Each entry requests the resources of its rules: four jobs of 1400 MB and 14 s in turn, times
+    # six.
+    training = [job for job in jobs if re.search(r"mem=1400M\b", job["Tres"])]
+    assert [(job["ProcCnt"], job["TimeLimit"]) for job in training] == [("1", "6"), ("1", "6")]
 
 
 def test_a_node_that_dies(nodes, start, here, tmp_path):

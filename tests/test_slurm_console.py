@@ -41,10 +41,19 @@ def cluster(request, tmp_path_factory):
     found.stop()
 
 
+#: Other tests may run on the same cores, so that jobs take longer than on a node of a cluster.
+SLOWER = 4
+
+
 @pytest.fixture
 def snakemake(cluster, cluster_plugins, tmp_path):
     """Run snakemake as docs/cluster.md says; return the exit status and the console."""
     copy = Copy(tmp_path / "copy", "iris-tiny")
+    profile = copy.folder / "profiles/slurm/config.yaml"
+    text = profile.read_text(encoding="utf-8")
+    assert "time_percent=150" in text
+    text = text.replace("time_percent=150", f"time_percent={150 * SLOWER}")
+    profile.write_text(text, encoding="utf-8")
 
     def run(*arguments, seconds=400, **variables):
         hidden = ("BNMATRIX_MIRROR", "PYTHONPATH", *QUICK)
@@ -98,7 +107,7 @@ def test_the_documented_command(cluster, snakemake):
     asked, used = asked_and_used(cluster, 2)
     print(f"asked {asked} min, used {used:.1f} min")
     # Slurm counts whole minutes, for each of the two entries.
-    assert asked <= 2 * used + 2
+    assert asked / SLOWER <= 2 * used + 2
     if cluster.accounting:
         assert ACCOUNT in cluster.ask("sacct", "--noheader", "--format=Account")
 
@@ -184,7 +193,7 @@ def test_the_check_of_a_cluster_that_works(cluster, cluster_plugins, snakemake):
     [
         ({"slurm_partition": "nowhere"}, "there is no partition 'nowhere'"),
         # Slurm accepts an entry that is longer than its partition allows, and never starts it.
-        ({"slurm_partition": "short"}, "in its last attempt. Set `longest_minutes=2`"),
+        ({"slurm_partition": "short"}, "in its last attempt. Set `longest_minutes=10`"),
         ({"slurm_account": "nobody"}, "Invalid account or account/partition combination"),
     ],
 )

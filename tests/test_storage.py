@@ -82,6 +82,8 @@ def test_profiles_differ_in_what_they_must():
     )
     assert slurm["executor"] == "slurm"
     assert kubernetes["executor"] == "kubernetes"
+    # Limits of pods equal their requests.
+    assert kubernetes["default-resources"].pop("scale") == 0
     for key in ("groups", "group-components", "resources", "retries", "default-resources"):
         assert slurm[key] == kubernetes[key]
 
