@@ -321,7 +321,11 @@ rule explorer:
 rule theory:
     """Render the page that explains batch normalization, with verdicts on its statements."""
     input:
-        claims="reports/claims.csv" if PLAN.claim_studies else [],
+        claims=(
+            ["reports/claims.csv", "data/results/claims/analyses.csv"]
+            if PLAN.claim_studies
+            else []
+        ),
     output:
         report(
             "reports/theory.html",
