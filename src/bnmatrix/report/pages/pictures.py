@@ -69,7 +69,7 @@ def decay(momenta: Sequence[float], most: int) -> Markup:
         momenta: a line each.
         most: steps at the right end.
     """
-    left, top, width, height = 40, 10, 400, 170
+    left, top, width, height = 44, 10, 270, 160
 
     def place(steps: float, share: float) -> str:
         return f"{left + width * steps / most:.1f} {top + height * (1 - share):.1f}"
@@ -95,7 +95,7 @@ def decay(momenta: Sequence[float], most: int) -> Markup:
         )
     words = "; ".join(f"ρ = {m:g}: {m**100 * 100:.1f} % after 100 steps" for m in momenta)
     label = f"Share of the start in the moving averages. {words}"
-    return _svg(left + width + 60, top + height + 44, label, parts)
+    return _svg(left + width + 50, top + height + 44, label, parts)
 
 
 def before_and_after(z: np.ndarray, normalized: np.ndarray) -> Markup:
@@ -107,21 +107,21 @@ def before_and_after(z: np.ndarray, normalized: np.ndarray) -> Markup:
         z: the values, shape (rows,).
         normalized: the normalized values, shape (rows,).
     """
-    left, width = 110, 440
+    left, width = 16, 330
     low, high = -4.0, 4.0
 
     def place(value: float) -> float:
         return left + (min(max(value, low), high) - low) / (high - low) * width
 
     parts = [
-        _text(left - 12, 40, "z", "end"),
-        _text(left - 12, 150, "normalized z", "end"),
+        _text(left, 20, "z", "start"),
+        _text(left, 130, "normalized", "start"),
         f'<path class="zero" d="M{left} 36H{left + width}"/>',
         f'<path class="zero" d="M{left} 146H{left + width}"/>',
     ]
     for tick in range(-4, 5, 2):
         text = str(tick).replace("-", "−")
-        parts += [_text(place(tick), 20, text), _text(place(tick), 172, text)]
+        parts.append(_text(place(tick), 172, text))
     for number, (first, second) in enumerate(zip(z, normalized, strict=True)):
         parts.append(
             f'<line class="join" data-row="{number}" x1="{place(first):.1f}" y1="36" '
@@ -138,4 +138,4 @@ def before_and_after(z: np.ndarray, normalized: np.ndarray) -> Markup:
         for n, (a, b) in enumerate(zip(z, normalized, strict=True), 1)
     )
     label = f"Five values of a unit before and after normalization. {words}".replace("-", "−")
-    return _svg(left + width + 20, 180, label, parts)
+    return _svg(left + width + 16, 180, label, parts)

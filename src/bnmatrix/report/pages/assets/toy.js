@@ -3,7 +3,7 @@
 const toy = document.getElementById("toy");
 const start = JSON.parse(toy.dataset.values);
 const epsilon = Number(toy.dataset.epsilon);
-const [LEFT, WIDTH, LOW, HIGH] = [110, 440, -4, 4];
+const [LEFT, WIDTH, LOW, HIGH] = [16, 330, -4, 4];
 const value = document.getElementById("toy-value");
 const size = document.getElementById("toy-size");
 const inference = document.getElementById("toy-inference");
