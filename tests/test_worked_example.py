@@ -45,12 +45,36 @@ def test_moving_averages_equal_those_of_keras(layer):
     np.testing.assert_allclose(found.scaled, layer(z, training=False), atol=1e-5)
 
 
+def test_the_backward_pass_equals_that_of_keras(layer):
+    import tensorflow as tf
+
+    steps = example.normalize(example.pre_activation(example.X))
+    z = tf.constant(steps.z, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(z)
+        loss = tf.reduce_sum(layer(z, training=True) * example.UPSTREAM)
+    gradients = tape.gradient(loss, [z, layer.gamma.value, layer.beta.value])
+    found = example.backward(steps, example.UPSTREAM)
+    for ours, theirs in zip((found.z, found.gamma, found.beta), gradients, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=2e-4)
+    np.testing.assert_allclose(found.z.sum(axis=0), 0, atol=1e-12)
+
+
+def test_the_folded_layer_computes_both_layers():
+    last = example.moving_averages()[-1]
+    weights, bias = example.fold(last.moving_mean, last.moving_variance)
+    z = example.pre_activation(example.X)
+    both = example.normalize(z, last.moving_mean, last.moving_variance).scaled
+    np.testing.assert_allclose(example.X @ weights + bias, both, atol=1e-12)
+
+
 def test_the_page_shows_these_numbers(project):
     from bnmatrix.report.pages.theory import theory_page
 
     page = theory_page(project, None, ["index"])
     steps = example.normalize(example.pre_activation(example.X))
     shown = [*steps.normalized.flat, *steps.scaled.flat, *steps.activation.flat]
+    shown += [*example.backward(steps, example.UPSTREAM).z.flat]
     for averages in example.moving_averages():
         shown += [*averages.moving_mean, *averages.moving_variance]
     for value in shown:

@@ -291,7 +291,7 @@ rule overview:
 rule explorer:
     """Render the page on which readers choose and compare learning curves."""
     input:
-        history=expand("data/results/{study}/history.parquet", study=PLAN.matrix),
+        history=expand("data/results/{study}/history.parquet", study=PLAN.studies),
     output:
         report(
             "reports/explorer.html",
@@ -310,7 +310,7 @@ rule explorer:
         code=code_of("explorer"),
         links=as_json(PLAN.pages),
         declared=PLAN.declared_claims,
-        studies=as_json(PLAN.matrix),
+        studies=as_json(PLAN.studies),
         root=lambda wildcards, output: str(Path(output[0]).parents[1]),
         config=PLAN.config,
     shell:
@@ -321,7 +321,11 @@ rule explorer:
 rule theory:
     """Render the page that explains batch normalization, with verdicts on its statements."""
     input:
-        claims="reports/claims.csv" if PLAN.claim_studies else [],
+        claims=(
+            ["reports/claims.csv", "data/results/claims/analyses.csv"]
+            if PLAN.claim_studies
+            else []
+        ),
     output:
         report(
             "reports/theory.html",

@@ -19,6 +19,9 @@ EPSILON, MOMENTUM = 1e-3, 0.9
 #: Rows of each mini-batch, for the moving averages; the last one begins a second epoch.
 MINIBATCHES = ((0, 1), (2, 3), (4, 0))
 
+#: ∂L/∂y of each row and unit, for the backward pass: whatever the layers above sent back.
+UPSTREAM = np.array([[1.0, 0.2], [0.0, -0.4], [-1.0, 0.0], [0.5, 0.6], [0.0, -0.1]])
+
 
 @dataclass(frozen=True)
 class Steps:
@@ -92,3 +95,47 @@ def moving_averages() -> list[Averages]:
         numbers = tuple(row + 1 for row in rows)
         averages.append(Averages(numbers, steps.mean, steps.variance, mean, variance))
     return averages
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """The result of the backward pass: arrays of rows × units, and of units for γ and β.
+
+    Attributes:
+        upstream: ∂L/∂y.
+        normalized: ∂L/∂x̂ = γ ∂L/∂y.
+        z: ∂L/∂z.
+        gamma: ∂L/∂γ, the sum over rows of ∂L/∂y · x̂.
+        beta: ∂L/∂β, the sum over rows of ∂L/∂y.
+    """
+
+    upstream: np.ndarray
+    normalized: np.ndarray
+    z: np.ndarray
+    gamma: np.ndarray
+    beta: np.ndarray
+
+
+def backward(steps: Steps, upstream: np.ndarray) -> Gradients:
+    """Return the gradients of a mini-batch in training mode.
+
+    Args:
+        steps: the forward pass (:func:`normalize` without given statistics).
+        upstream: ∂L/∂y, rows × units.
+    """
+    normalized = GAMMA * upstream
+    without = normalized.mean(axis=0)
+    along = steps.normalized * (normalized * steps.normalized).mean(axis=0)
+    z = (normalized - without - along) / np.sqrt(steps.variance + EPSILON)
+    gamma, beta = (upstream * steps.normalized).sum(axis=0), upstream.sum(axis=0)
+    return Gradients(upstream, normalized, z, gamma, beta)
+
+
+def fold(mean: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights and biases of one dense layer that computes both layers in inference.
+
+    Args:
+        mean, variance: the moving averages, one for each unit.
+    """
+    scale = GAMMA / np.sqrt(variance + EPSILON)
+    return WEIGHTS * scale, (BIAS - mean) * scale + BETA

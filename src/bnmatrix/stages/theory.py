@@ -21,4 +21,5 @@ def run(
         output: the page.
     """
     verdicts = results / "reports/claims.csv" if claims else None
-    write_text(output, theory_page(load_project(config), verdicts, links))
+    analyses = results / "data/results/claims/analyses.csv" if claims else None
+    write_text(output, theory_page(load_project(config), verdicts, links, analyses))

@@ -19,6 +19,24 @@ def over_replicates(history: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFra
     return history.groupby("epoch")[list(metrics)].agg(["mean", "min", "max"])
 
 
+def paired_differences(
+    history: pd.DataFrame, baseline: pd.DataFrame, metrics: Sequence[str]
+) -> pd.DataFrame:
+    """Return the differences of the replicates of a variant from those of its baseline.
+
+    Args:
+        history: evaluations of one variant (:data:`bnmatrix.tables.schema.HISTORY_COLUMNS`).
+        baseline: evaluations of its baseline.
+        metrics: columns of both.
+
+    Returns:
+        The columns ``replicate``, ``epoch`` and the metrics, a row for each evaluation of both.
+    """
+    keys = ["replicate", "epoch"]
+    first, second = (table.set_index(keys)[list(metrics)] for table in (history, baseline))
+    return (first - second.reindex(first.index)).reset_index()
+
+
 def final_means(history: pd.DataFrame, by: Sequence[str], metric: str) -> pd.Series:
     """Return the mean of a metric at each variant's last evaluation, in order of the rows.
 

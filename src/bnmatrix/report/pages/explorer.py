@@ -10,10 +10,14 @@ import pandas as pd
 from markupsafe import Markup
 
 from bnmatrix.config.project import Project
+from bnmatrix.report.figures.inks import INKS
 from bnmatrix.report.labels import VariantLabels, arm_colours, study_labels, with_labels
 from bnmatrix.report.pages.records import MOST_VARIANTS
 from bnmatrix.report.pages.rendering import environment
-from bnmatrix.statistics.curves import over_replicates
+from bnmatrix.statistics.curves import over_replicates, paired_differences
+
+#: The metric whose single runs the page has.
+SINGLE = "validation_accuracy"
 
 METRICS = ("validation_accuracy", "train_accuracy", "validation_loss", "train_loss")
 
@@ -43,7 +47,9 @@ def explorer_page(project: Project, names: Sequence[str], root: Path, links: Seq
         .render(
             shortened=shortened,
             most=MOST_VARIANTS,
-            studies={name: project.study(name) for name in names},
+            studies={
+                name: project.study(name) for name in names if project.study(name).role == "matrix"
+            },
             # Inside a script element, only the end of the element is special.
             data=Markup(text.replace("<", "\\u003c")),
         )
@@ -54,30 +60,56 @@ def curves(history: pd.DataFrame, labels: VariantLabels) -> dict[str, Any]:
     """Return the arms with their colours, and a series for each variant.
 
     A series has the mean, lowest and highest value of each metric over replicates, by epoch; None
-    where no run had a finite value.
+    where no run had a finite value. ``differences`` has the same of the paired differences from the
+    variant without normalization, if there is one, and ``runs`` the single runs of
+    :data:`SINGLE`.
 
     Args:
         history: a row for each evaluation (:data:`bnmatrix.tables.schema.HISTORY_COLUMNS`).
         labels: the labels of the study's variants.
     """
     colours = arm_colours(with_labels(history, labels))
+    by_variant = {str(name): rows for name, rows in history.groupby("variant", sort=False)}
+    baselines = {
+        labels[name].cell(): name for name in by_variant if labels[name].normalization == "none"
+    }
     series = []
-    for variant, rows in history.groupby("variant", sort=False):
+    for name, rows in by_variant.items():
+        label = labels[name]
         values = over_replicates(rows, METRICS)
+        steps = rows.groupby("epoch")["step"].first()
         entry: dict[str, Any] = {
-            "arm": labels[str(variant)].arm,
-            "cell": labels[str(variant)].cell(),
+            "arm": label.arm,
+            "cell": label.cell(),
             "epoch": [_rounded(epoch) for epoch in values.index],
+            "step": [int(step) for step in steps],
+            **_statistics(values),
+            "runs": [
+                [_rounded(value) for value in run.sort_values("epoch")[SINGLE]]
+                for _, run in rows.groupby("replicate")
+            ],
         }
-        for metric in METRICS:
-            entry[metric] = {
-                name: [_rounded(value) for value in values[metric][statistic]]
-                for name, statistic in (("mean", "mean"), ("low", "min"), ("high", "max"))
-            }
+        baseline = baselines.get(label.cell())
+        if baseline is not None and label.normalization != "none":
+            differences = paired_differences(rows, by_variant[baseline], METRICS)
+            entry["differences"] = _statistics(over_replicates(differences, METRICS))
         series.append(entry)
     return {
-        "arms": [{"name": arm, "colour": colour} for arm, colour in colours.items()],
+        "arms": [
+            {"name": arm, "colour": f"var({INKS[colour]})" if colour in INKS else colour}
+            for arm, colour in colours.items()
+        ],
         "series": series,
+    }
+
+
+def _statistics(values: pd.DataFrame) -> dict[str, dict[str, list[float | None]]]:
+    return {
+        metric: {
+            name: [_rounded(value) for value in values[metric][statistic]]
+            for name, statistic in (("mean", "mean"), ("low", "min"), ("high", "max"))
+        }
+        for metric in METRICS
     }
 
 
