@@ -334,7 +334,7 @@ def test_the_documented_example_of_own_data(tmp_path):
     assert "178 examples are too few to tell" in page
     assert "What is said about batch normalization, tested on this data" in page
     assert "(powers of two up to a quarter of 113 training examples)" in page
-    assert "one of 5 folds a replicate" in page
+    assert "tested in turn, in 5 folds" in page
     assert "column of numbers" in page or "columns of numbers" in page
     runs = pd.read_csv(copy.folder / "reports/wine.csv")
     assert sorted(set(runs["batch_size"])) == [2, 4, 8, 16]
