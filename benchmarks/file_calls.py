@@ -57,7 +57,7 @@ def main() -> None:
         after = calls(project, local)
     print("| calls that name a path | packages in the shared folder | on the local disk |")
     print("|---|--:|--:|")
-    for place in ("environment", "project", "local disk", "other"):
+    for place in ("environment", "project", "local disk"):
         print(f"| {place} | {before[place]:,} | {after[place]:,} |")
 
 
