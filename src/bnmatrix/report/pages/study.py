@@ -48,7 +48,6 @@ def study_page(
     timings = read_runs(tables / "timings.csv")
     confusion = read_runs(tables / "confusion.csv")
     best = summary[summary["variant"].isin(confusion["variant"])]
-    modes = _modes(summary, labels)
     folds, tuned = matrix[0].settings.folds, any(v.settings.tuned for v in matrix)
     return (
         environment(links, name)
@@ -58,10 +57,7 @@ def study_page(
             study=study,
             dataset=dataset,
             files=f"figures/{name}/",
-            figures={
-                figure: svg(root / f"reports/figures/{name}/{figure}.svg", figure)
-                for figure in _FIGURES
-            },
+            figures=_figures(root / "reports/figures" / name),
             answers=answer(with_labels(comparisons, labels), labels.axes),
             own=own_facts(dataset, comparisons, summary, folds, tuned)
             if isinstance(dataset, InspectedDataset)
@@ -69,8 +65,7 @@ def study_page(
             training_length=training_length(with_labels(summary, labels)),
             summary=_summary(summary, labels, list(study.axes)),
             sample=parts(dataset, matrix[0].settings.validation, folds)[1],
-            modes=modes,
-            modes_range=_reach(modes),
+            modes=_modes(summary, labels),
             comparisons=records(comparisons, labels),
             frameworks=_frameworks(read_runs(tables / "frameworks.csv"), labels),
             conventions=CONVENTIONS,
@@ -94,6 +89,11 @@ def study_page(
     )
 
 
+def _figures(folder: Path) -> dict[str, Markup]:
+    """Return the figures of a study by name."""
+    return {name: svg(folder / f"{name}.svg", name) for name in _FIGURES}
+
+
 def _summary(summary: pd.DataFrame, labels: VariantLabels, axes: list[str]) -> list[Record]:
     """Return the rows of a summary, with the values of the axes as texts (``axis_texts``)."""
     return [
@@ -102,8 +102,12 @@ def _summary(summary: pd.DataFrame, labels: VariantLabels, axes: list[str]) -> l
     ]
 
 
-def _modes(summary: pd.DataFrame, labels: VariantLabels) -> list[Record]:
-    """Return the variants with moving averages: accuracy in both modes, with a picture."""
+def _modes(summary: pd.DataFrame, labels: VariantLabels) -> Record:
+    """Return the variants with moving averages: accuracy in both modes, with a picture.
+
+    Returns:
+        ``rows``, and the ends of the scale of their pictures, ``low`` and ``high``.
+    """
     table = summary[summary["starting_share"].notna() & summary["train_accuracy_mean"].notna()]
     rows = records(table, labels)
     low, high = _reach(rows)
@@ -120,7 +124,7 @@ def _modes(summary: pd.DataFrame, labels: VariantLabels) -> list[Record]:
             f'<circle class="open" cx="{place(trained):.1f}" cy="9" r="4"/>'
             f'<circle class="dot" cx="{place(inferred):.1f}" cy="9" r="4"/></svg>'
         )
-    return rows
+    return {"rows": rows, "low": low, "high": high}
 
 
 def _reach(rows: list[Record]) -> tuple[float, float]:
