@@ -52,7 +52,7 @@ def test_the_lines_follow_intervals_and_margins():
     use, avoid, fixed = answer_lines(effects(*A, *B, *OTHERS), {"S": MATRIX})
     assert use.lead == "Use batch normalization from batch size 64 up."
     assert "by 3.0 points on A and 4.0 points on B" in use.text
-    assert "At 16 the gain is real, but may be too small: 1.2 points on A" in use.text
+    assert "At 16 the gain is real, but may be within the margin: 1.2 points on A" in use.text
     assert avoid.lead == "Do not use it at batch size 2."
     assert "It cost 10.0 points on A and 20.0 points on B." in avoid.text
     assert "Layer normalization did not cost more than the margin." in avoid.text

@@ -109,6 +109,7 @@ def reports(site):
 
 CLAIMS_OF_DIGITS = {
     "better": CLAIMS["better"]
+    | {"by_batch_size": {"label": "at one batch size"}}
     | {"primary": CLAIMS["better"]["primary"] | {"studies": ["iris-tuned", "mnist-absent"]}}
 }
 
@@ -359,9 +360,15 @@ def test_figures_have_no_ground_and_inks_of_the_scheme(visit):
     assert min(heights) > 6.5
 
 
+def values_of(page):
+    """Return the rows of the explorer's table of values, by line."""
+    rows = rows_of(page, "Values")
+    return {row[0]: [float(text.replace("−", "-")) for text in row[1:]] for row in rows}
+
+
 def test_the_explorer_draws_what_is_chosen(visit, reports):
     page = visit("explorer")
-    assert page.get_by_label("Study").locator("option").count() == 3
+    assert page.get_by_label("Study").locator("option").count() == 4, "those of claims, too"
     assert HOSTILE in page.get_by_label("Study").inner_text()
     page.get_by_label("Study").select_option("digits-odd")
     panels = page.locator("#plot figure")
@@ -375,28 +382,64 @@ def test_the_explorer_draws_what_is_chosen(visit, reports):
     assert panels.count() == 1
     page.get_by_label("Metric").select_option("validation_loss")
     history = pd.read_parquet(reports.parent / "data/results/digits-odd/history.parquet")
-    last = history[
-        (history["epoch"] == 3)
-        & (history["batch_size"] == 16)
-        & (history["normalization"] == "batch")
-    ]
-    status = page.locator("#status").inner_text()
-    found = re.search(r"batch normalization, batch size 16: ([\d.]+\d)", status)
-    assert float(found[1]) == pytest.approx(last["validation_loss"].mean(), rel=1e-3)
+    history = history[history["batch_size"] == 16].set_index(["normalization", "epoch"])
+    losses = history["validation_loss"].groupby(level=[0, 1]).mean()
+    line = "batch normalization, batch size 16"
+    assert values_of(page)[line][1] == pytest.approx(losses["batch", 3], rel=1e-3)
+    page.get_by_label("Show").select_option("differences")
+    difference = losses["batch", 3] - losses["none", 3]
+    assert list(values_of(page)) == [line]
+    assert values_of(page)[line][1] == pytest.approx(difference, rel=1e-2, abs=1e-4)
+    page.get_by_label("Show").select_option("curves")
+    page.get_by_label("Horizontal axis").select_option("step")
     box = panels.first.locator("svg").bounding_box()
-    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.5)
-    tip = panels.first.locator("svg").text_content()
-    assert re.search(r"epoch \d.*lowest [\d.]+", tip, re.DOTALL)
+    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] * 0.5)
+    assert values_of(page)[line][1] == pytest.approx(losses["batch", 1], rel=1e-3)
+    again = visit("explorer" + page.url.partition(".html")[2])
+    assert again.get_by_label("Horizontal axis").input_value() == "step"
+    assert again.locator("#legend li").count() == 2
+    assert again.locator("#plot figure").count() == 1
     page.get_by_role("checkbox", name="no normalization").uncheck()
     page.get_by_role("checkbox", name="batch normalization").uncheck()
     assert "Nothing is chosen" in page.locator("#status").inner_text()
+    assert page.trouble == []
+    assert again.trouble == []
+
+
+def test_the_explorer_overlays_and_shows_single_runs(visit):
+    page = visit("explorer#digits-odd/validation_accuracy")
+    paths = page.locator("#plot svg path")
+    panels = paths.count()
+    page.get_by_label("Single runs").check()
+    assert paths.count() > panels
+    page.get_by_label("Panels").select_option("overlay")
+    assert page.locator("#plot figure").count() == 1
+    assert "long, batch size 64" in page.locator("#status").inner_text()
     diverged = visit("explorer#iris-one/train_loss")
     assert diverged.get_by_label("Metric").input_value() == "train_loss"
-    status = diverged.locator("#status").inner_text()
-    values = [float(value) for value in re.findall(r": ([\d.]+\d)", status)]
-    assert values, status
+    values = [row[1] for row in values_of(diverged).values()]
+    assert values
     assert min(values) > 0.1, "a run that diverged has no loss, least of all 0"
     assert page.trouble == []
+
+
+def test_the_toy_moves_all_rows_in_training_only(visit):
+    page = visit("theory")
+    after = page.locator("#toy circle.after")
+
+    def move(value):
+        before = [mark.get_attribute("cx") for mark in after.all()]
+        page.get_by_label("Value of row 1").fill(str(value))
+        places = [mark.get_attribute("cx") for mark in after.all()]
+        return [first != second for first, second in zip(before, places, strict=True)]
+
+    assert move(-2) == [True] * 5
+    page.get_by_label("Inference mode").check()
+    assert move(1) == [True, False, False, False, False]
+    assert page.trouble == []
+    plain = visit("theory", java_script_enabled=False)
+    assert plain.locator("#toy svg").is_visible()
+    assert not plain.get_by_label("Value of row 1").is_visible()
 
 
 def test_pages_name_missing_data(visit):

@@ -456,6 +456,9 @@ def test_the_explorer_has_the_curves():
         assert values["low"][0] == pytest.approx(0.51)
         assert values["high"][0] == pytest.approx(0.53)
         assert series["train_loss"]["mean"][2] is None
+        assert series["step"] == [10, 20, 30]
+        assert len(series["runs"]) == 3
+        assert ("differences" in series) == (series["arm"] == "batch normalization")
     json.dumps(found, allow_nan=False)
 
 

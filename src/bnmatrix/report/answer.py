@@ -101,8 +101,8 @@ def _where_it_helps(batch: pd.DataFrame) -> Line:
         for name in helped
     ]
     sentences = [
-        f"{_opening(circumstances)}, it raised test accuracy by {join(gains)}, surely by more than "
-        "the margin that matters."
+        f"{_opening(circumstances)}, it raised test accuracy by {join(gains)}, with intervals "
+        "beyond the margin that matters."
     ]
     rest = [f"{_at_largest(rows)} on {name}" for name, rows in parts.items() if name not in helped]
     if rest:
@@ -115,7 +115,9 @@ def _where_it_helps(batch: pd.DataFrame) -> Line:
     ]
     for smaller, rows in below.groupby("batch_size"):
         small = [f"{plain_points(row.effect)} on {row.column}" for row in rows.itertuples()]
-        sentences.append(f"At {smaller} the gain is real, but may be too small: {join(small)}.")
+        sentences.append(
+            f"At {smaller} the gain is real, but may be within the margin: {join(small)}."
+        )
     return Line(f"{lead}batch size {size} up.", " ".join(sentences))
 
 

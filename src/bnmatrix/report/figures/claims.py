@@ -41,7 +41,7 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<")
 _FEW = 6
 _PLAIN = FuncFormatter(lambda value, _: f"{value:g}")
 _NAMES = {
-    "initializer": "standard deviation of the initial weights",
+    "initializer": "sd of the initial weights",
     "part": "layer",
     "batch_size": "batch size",
     "training_examples": "training examples",

@@ -89,12 +89,8 @@ def decay(momenta: Sequence[float], most: int) -> Markup:
         parts.append(f'<path class="curve c{number + 1}" d="M{"L".join(curve)}"/>')
         share = 0.15 + 0.22 * number
         half = min(math.log(share) / math.log(momentum), most * 0.8)
-        across, down = place(half, momentum**half).split()
-        parts.append(
-            _text(
-                float(across) + 8, float(down) - 4, f"ρ = {momentum:g}", "start", f"c{number + 1}"
-            )
-        )
+        across, down = map(float, place(half, momentum**half).split())
+        parts.append(_text(across + 8, down - 4, f"ρ = {momentum:g}", "start", f"c{number + 1}"))
     words = "; ".join(f"ρ = {m:g}: {m**100 * 100:.1f} % after 100 steps" for m in momenta)
     label = f"Share of the start in the moving averages. {words}"
     return _svg(left + width + 50, top + height + 44, label, parts)

@@ -50,7 +50,6 @@ def study_page(
     timings = read_runs(tables / "timings.csv")
     confusion = read_runs(tables / "confusion.csv")
     best = summary[summary["variant"].isin(confusion["variant"])]
-    modes = _modes(summary, labels)
     folds, tuned = matrix[0].settings.folds, any(v.settings.tuned for v in matrix)
     return (
         environment(links, name)
@@ -60,10 +59,7 @@ def study_page(
             study=study,
             dataset=dataset,
             files=f"figures/{name}/",
-            figures={
-                figure: svg(root / f"reports/figures/{name}/{figure}.svg", figure)
-                for figure in _FIGURES
-            },
+            figures=_figures(root / "reports/figures" / name),
             answers=answer(with_labels(comparisons, labels), labels.axes),
             own=own_facts(dataset, comparisons, summary, folds, tuned)
             if isinstance(dataset, InspectedDataset)
@@ -71,8 +67,7 @@ def study_page(
             training_length=training_length(with_labels(summary, labels)),
             summary=_summary(summary, labels, list(study.axes)),
             sample=parts(dataset, matrix[0].settings.validation, folds)[1],
-            modes=modes,
-            modes_range=_reach(modes),
+            modes=_modes(summary, labels),
             comparisons=records(comparisons, labels),
             frameworks=_frameworks(read_runs(tables / "frameworks.csv"), labels),
             conventions=CONVENTIONS,
@@ -103,6 +98,11 @@ def _protocol(study: Study, matrix: list[Variant]) -> dict[str, Any]:
     }
 
 
+def _figures(folder: Path) -> dict[str, Markup]:
+    """Return the figures of a study by name."""
+    return {name: svg(folder / f"{name}.svg", name) for name in _FIGURES}
+
+
 def _summary(summary: pd.DataFrame, labels: VariantLabels, axes: list[str]) -> list[Record]:
     """Return the rows of a summary, with the values of the axes as texts (``axis_texts``)."""
     return [
@@ -111,8 +111,12 @@ def _summary(summary: pd.DataFrame, labels: VariantLabels, axes: list[str]) -> l
     ]
 
 
-def _modes(summary: pd.DataFrame, labels: VariantLabels) -> list[Record]:
-    """Return the variants with moving averages: accuracy in both modes, with a picture."""
+def _modes(summary: pd.DataFrame, labels: VariantLabels) -> Record:
+    """Return the variants with moving averages: accuracy in both modes, with a picture.
+
+    Returns:
+        ``rows``, and the ends of the scale of their pictures, ``low`` and ``high``.
+    """
     table = summary[summary["starting_share"].notna() & summary["train_accuracy_mean"].notna()]
     rows = records(table, labels)
     low, high = _reach(rows)
@@ -129,7 +133,7 @@ def _modes(summary: pd.DataFrame, labels: VariantLabels) -> list[Record]:
             f'<circle class="open" cx="{place(trained):.1f}" cy="9" r="4"/>'
             f'<circle class="dot" cx="{place(inferred):.1f}" cy="9" r="4"/></svg>'
         )
-    return rows
+    return {"rows": rows, "low": low, "high": high}
 
 
 def _reach(rows: list[Record]) -> tuple[float, float]:

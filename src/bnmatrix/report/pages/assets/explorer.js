@@ -138,6 +138,7 @@ function point(value) {
     const element = document.createElement(tag);
     if (place) element.className = "num"; else if (tag === "th") element.scope = "row";
     element.textContent = text;
+    if (tag === "td") element.dataset.label = head[place];
     return element;
   };
   const top = document.createElement("tr");
@@ -147,7 +148,11 @@ function point(value) {
   const body = document.createElement("tbody");
   body.append(...lines.map(([name, at, ...values]) => {
     const line = document.createElement("tr");
-    line.append(cell("th", name, 0), cell("td", Number(at.toPrecision(4)), 1), ...values.map((v) => cell("td", number(v), 1)));
+    line.append(
+      cell("th", name, 0),
+      cell("td", Number(at.toPrecision(4)), 1),
+      ...values.map((one, place) => cell("td", number(one), place + 2)),
+    );
     return line;
   }));
   byId("values").replaceChildren(thead, body);
