@@ -85,4 +85,5 @@ def _claims() -> Schema:
     for role in ("conditions", "requires", "exploratory"):
         items = {"$ref": "#/$defs/FurtherAnalysis"}
         definitions["Claim"]["properties"][role]["items"] = items
+    definitions["Claim"]["properties"]["by_batch_size"]["anyOf"][0] = items
     return claims
