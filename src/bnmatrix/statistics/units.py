@@ -63,29 +63,30 @@ def number(value: float, unit: str) -> str:
 
 def size_range(effects: Sequence[float], unit: str) -> str:
     """Return the sizes of effects of one sign: "1.2 points", "1.2 to 3.4 points", "4.8 times"."""
+    sizes = sorted(abs(effect) for effect in effects)
     if unit in _FACTORS:
-        texts = [f"{_FACTORS[unit] ** abs(effect):.3g}" for effect in effects]
-        suffix = " times"
-    else:
-        scale, digits, suffix = _LINEAR[unit]
-        texts = [_short(abs(effect) * scale, digits) for effect in effects]
-    ordered = sorted(dict.fromkeys(texts), key=float)
-    return (ordered[0] if len(ordered) == 1 else f"{ordered[0]} to {ordered[-1]}") + suffix
+        return _span([f"{_FACTORS[unit] ** size:.3g}" for size in sizes]) + " times"
+    scale, digits, suffix = _LINEAR[unit]
+    return _span([_short(size * scale, digits) for size in sizes]) + suffix
 
 
 def share_range(effects: Sequence[float], unit: str) -> str:
     """Return factors below 1 as percentages: "21 %", "21 to 35 %"; "" for other units."""
     if unit not in _FACTORS:
         return ""
-    texts = [f"{100 * _FACTORS[unit] ** -abs(effect):.0f}" for effect in effects]
-    ordered = sorted(dict.fromkeys(texts), key=float)
-    return (ordered[0] if len(ordered) == 1 else f"{ordered[0]} to {ordered[-1]}") + " %"
+    sizes = sorted((abs(effect) for effect in effects), reverse=True)
+    return _span([f"{100 * _FACTORS[unit] ** -size:.0f}" for size in sizes]) + " %"
+
+
+def _span(ordered: Sequence[str]) -> str:
+    first, last = ordered[0], ordered[-1]
+    return first if first == last else f"{first} to {last}"
 
 
 def _short(value: float, digits: int) -> str:
-    """Return a number with at most ``digits`` decimals; one that would be zero has one digit."""
+    """Return a number with its decimals; one that would be zero is a power of ten."""
     text = f"{value:.{digits}f}"
-    return f"{value:.1g}" if float(text) == 0 and value > 1e-12 else text
+    return _power(value).lstrip("+") if float(text) == 0 and value > 1e-12 else text
 
 
 def _power(value: float) -> str:

@@ -11,7 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap
 
 from bnmatrix.report.figures.drawing import Drawing
 from bnmatrix.report.figures.inks import INK
-from bnmatrix.report.figures.layout import nothing
+from bnmatrix.report.figures.layout import hide_unused, nothing
 from bnmatrix.report.wording import join, percent
 
 #: Classes up to which a confusion matrix is drawn with its numbers.
@@ -124,6 +124,7 @@ def confused(
     columns = min(6, len(named))
     rows = math.ceil(len(named) / columns)
     figure, grid = plt.subplots(rows, columns, figsize=(1.35 * columns, 1.85 * rows), squeeze=False)
+    hide_unused(grid.flat, len(named))
     for panel in grid.flat:
         panel.set_axis_off()
     for panel, row in zip(grid.flat, named.itertuples(index=False), strict=False):

@@ -48,6 +48,7 @@ def claims_page(project: Project, studies: Sequence[str], root: Path, links: Seq
                 "claim": claim,
                 "group": GROUPS.get(claim.group or "", "Further claims"),
                 "verdicts": measured,
+                "missing": [row["column"] for row in rows if row["verdict"] == NOT_MEASURED],
                 "finding": finding(claim, measured),
                 "pairs": [pair_table(row, pairs) for row in measured],
                 "curves": _curves(decided, project),
