@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bnmatrix.claims.effects import Measured, copies_without_groups, interaction, measure
-from bnmatrix.config.claims import Analysis, Claim
+from bnmatrix.config.claims import DECIDING, Analysis, Claim
 from bnmatrix.config.datasets import Dataset
 from bnmatrix.config.project import Project
 from bnmatrix.config.selections import as_written
@@ -137,7 +137,7 @@ def family_sizes(project: Project) -> dict[str, int]:
             project.study(study).dataset
             for claim in project.claims.values()
             for role, analysis in claim.analyses
-            if role in ("primary", "convolutional") and not analysis.fact
+            if role in DECIDING and not analysis.fact
             for study in analysis.studies
         )
     )

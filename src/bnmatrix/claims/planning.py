@@ -4,6 +4,7 @@ import math
 
 import pandas as pd
 
+from bnmatrix.config.claims import DECIDING
 from bnmatrix.config.project import Project
 
 #: Columns of a plan. ``sd_in_margins`` is the standard deviation of the pairs' differences over the
@@ -23,11 +24,7 @@ def planned_replicates(project: Project, analyses: pd.DataFrame) -> pd.DataFrame
         analyses: the analyses of the pilot (:data:`bnmatrix.claims.analyses.ANALYSIS_COLUMNS`). The
             primary ones that have pairs count, except facts, which need no test.
     """
-    made = analyses[
-        (analyses["role"].isin(["primary", "convolutional"]))
-        & (analyses["pairs"] > 0)
-        & ~analyses["fact"]
-    ]
+    made = analyses[(analyses["role"].isin(DECIDING)) & (analyses["pairs"] > 0) & ~analyses["fact"]]
     rows = [
         {name: row[name] for name in ("claim", "dataset", "study", "pairs", "pairs_needed")}
         | {"sd_in_margins": row["sd"] / row["margin"]}

@@ -4,9 +4,9 @@ import math
 
 import pandas as pd
 
-from bnmatrix.config.claims import Claim
+from bnmatrix.config.claims import DECIDING, Claim
 from bnmatrix.config.project import Project
-from bnmatrix.plan.networks import CONVOLUTIONAL, column_title, deciding, network_of
+from bnmatrix.plan.networks import column_title, deciding, network_of
 from bnmatrix.statistics.units import interval, margin_text, quantity
 from bnmatrix.statistics.verdicts import (
     CONDITIONAL,
@@ -82,7 +82,7 @@ def judge(project: Project, analyses: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for name, claim in project.claims.items():
         decisive = analyses[(analyses["claim"] == name) & (analyses["role"] != "exploratory")]
-        made = decisive[decisive["role"].isin(["primary", CONVOLUTIONAL])]
+        made = decisive[decisive["role"].isin(DECIDING)]
         for dataset, study in made[["dataset", "study"]].itertuples(index=False):
             network = network_of(project, study)
             title = column_title(project.datasets[dataset].title, network)

@@ -95,6 +95,9 @@ class Plot(Model):
     """Scale of the vertical axis."""
 
 
+#: Roles of the analyses that decide about a data set and a kind of network. They are one family.
+DECIDING = ("primary", "convolutional")
+
 #: Groups of the scorecard, in its order.
 GROUPS = {
     "learning": "Learning rate and initialization",

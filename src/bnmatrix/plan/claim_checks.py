@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bnmatrix.config.claims import Analysis, Claim
+from bnmatrix.config.claims import DECIDING, Analysis, Claim
 from bnmatrix.config.project import Project
 from bnmatrix.config.replications import Published
 from bnmatrix.config.selections import as_written, typed_value
@@ -77,7 +77,7 @@ def _by_batch_size(claim: Claim) -> list[tuple[str, Analysis]]:
 
 def _check_kinds(project: Project, role: str, analysis: Analysis, where: str) -> None:
     """Check that the analyses that decide have studies of the kind of network that they name."""
-    if role not in ("primary", "convolutional"):
+    if role not in DECIDING:
         return
     for study in analysis.studies:
         kind = network_of(project, study)

@@ -16,7 +16,7 @@ from bnmatrix.config.project import Project
 from bnmatrix.plan.blocks import Block
 from bnmatrix.plan.jobs import Job, jobs
 from bnmatrix.plan.minutes import USUAL, Minutes, TimePolicy
-from bnmatrix.plan.sizes import network_sizes, parts, training_examples
+from bnmatrix.plan.sizes import multiplications, network_sizes, parts, training_examples
 from bnmatrix.training.minibatches import total_steps
 from bnmatrix.training.settings import Settings
 from bnmatrix.training.spec import Tuning
@@ -105,7 +105,7 @@ def training_cost(project: Project, job: Job, block: Block | None = None) -> Cos
         seconds += runs * _run_seconds(dataset, settings) + torch * _TORCH_START_SECONDS
         seconds += _MEASURE_SECONDS * replicates * bool(study.measures)
         if first and "step_time" in study.measures:
-            flop = 6 * _multiplications(dataset, settings) * settings.batch_size
+            flop = 6 * multiplications(dataset, settings) * settings.batch_size
             seconds += _TIMED_STEPS * (_TIMED_STEP_SECONDS + 2 * flop / _flops(settings))
     values = dataset.features * (dataset.examples.train + dataset.examples.test)
     torch = any(variant.settings.framework == "torch" for variant in job.variants)
@@ -152,18 +152,13 @@ def _run_seconds(dataset: Dataset, settings: Settings) -> float:
     batch = settings.batch_size
     steps = total_steps(settings, examples)
     evaluations = settings.epochs or steps / (settings.evaluate_every or steps)
-    multiplications = _multiplications(dataset, settings)
-    flop = multiplications * (6 * batch * steps + 2 * evaluations * 2 * validation)
+    passes = 6 * batch * steps + 2 * evaluations * 2 * validation
+    flop = multiplications(dataset, settings) * passes
     step = _STEP_SECONDS if settings.framework == "keras" else _TORCH_STEP_SECONDS
     if settings.network != "dense":
         step = _GRAPH_STEP_SECONDS
     layers = len(network_sizes(dataset, settings))
     return steps * step * layers + flop / _flops(settings)
-
-
-def _multiplications(dataset: Dataset, settings: Settings) -> int:
-    """Return the multiplications of one example in a forward pass."""
-    return sum(size.multiplications for size in network_sizes(dataset, settings))
 
 
 def _flops(settings: Settings) -> float:

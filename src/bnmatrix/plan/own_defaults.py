@@ -9,7 +9,7 @@ from typing import Any
 
 from bnmatrix.config.own_data import InspectedDataset
 from bnmatrix.datasets.splitting import Split
-from bnmatrix.plan.sizes import network_sizes, parts
+from bnmatrix.plan.sizes import multiplications, parts
 from bnmatrix.training.settings import Settings
 
 #: Data sets with fewer examples are cross-validated, because a single test part says little.
@@ -159,7 +159,8 @@ def _settings(
         "schedule": "the learning rate falls to 0, so that accuracy no longer rises at the end",
         "last_batch": "the statistics of a few examples would harm batch normalization alone",
     }
-    if training <= _TUNED and _multiplications(dataset, network) * training * epochs < _MOST:
+    trained = Settings.model_validate({**network, "epochs": epochs})
+    if training <= _TUNED and multiplications(dataset, trained) * training * epochs < _MOST:
         settings["tuned"] = True
         reasons["tuned"] = (
             "each variant has its own best learning rate, by its validation accuracy, so that it "
@@ -205,12 +206,6 @@ def _network(dataset: InspectedDataset, training: int, wide: bool) -> tuple[dict
     pixels = " × ".join(map(str, dataset.shape[:2]))
     reason = f"a small convolutional network, for images of {pixels} pixels"
     return {"network": {"convolutional": blocks}}, reason
-
-
-def _multiplications(dataset: InspectedDataset, network: Mapping[str, Any]) -> int:
-    """Return the multiplications of one example in the default network."""
-    settings = Settings.model_validate({**network, "epochs": 1})
-    return sum(size.multiplications for size in network_sizes(dataset, settings))
 
 
 def _batch_sizes(training: int) -> list[int]:

@@ -64,6 +64,11 @@ def network_sizes(dataset: Dataset, settings: Settings) -> list[LayerSize]:
     return layer_sizes(settings.network, settings.hidden_layers, dataset.shape, classes)
 
 
+def multiplications(dataset: Dataset, settings: Settings) -> int:
+    """Return the multiplications of one example in a forward pass of a variant's network."""
+    return sum(size.multiplications for size in network_sizes(dataset, settings))
+
+
 def last_batch(settings: Settings, examples: int) -> int:
     """Return the number of examples in an epoch's last mini-batch if it is a smaller one; else 0.
 

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from bnmatrix.config.claims import DECIDING
 from bnmatrix.report.pages.records import Record
 from bnmatrix.statistics import units
 from bnmatrix.statistics.verdicts import claimed_side
@@ -24,7 +25,7 @@ def pair_table(row: Record, pairs: pd.DataFrame) -> dict[str, Any]:
     found = pairs[
         (pairs["claim"] == row["claim"])
         & (pairs["study"] == row["study"])
-        & pairs["role"].isin(["primary", "convolutional"])
+        & pairs["role"].isin(DECIDING)
     ].sort_values("replicate")
     differences = found["treatment"] - found["control"]
     unit = row["unit"]

@@ -68,8 +68,6 @@ class Probe:
         self._weights = [variable.value for variable in self.network.trainable_variables]
         self._weighted = weighted_layers(self.network)
         kernels = [layer.kernel.value for layer in self._weighted]
-        dense = trainer.settings.network == "dense"
-        self._most_at_once = 10_000 if dense else _MOST_IMAGES
         # Compiled here: a probe serves all runs of a trainer.
         self._in_kernels = self._gradients_in(kernels)
         self._in_weights = self._gradients_in(self._weights)
@@ -195,7 +193,9 @@ class Probe:
         for layer in layers:
             layer.moving_mean.assign(tf.zeros_like(layer.moving_mean.value))
             layer.moving_variance.assign(tf.zeros_like(layer.moving_variance.value))
-        x = tf.gather(self.trainer.x, self.order[: min(examples, self._most_at_once)])
+        if self.trainer.settings.network != "dense":
+            examples = min(examples, _MOST_IMAGES)
+        x = tf.gather(self.trainer.x, self.order[:examples])
         with_batch_statistics(self.network, self.trainer.scaled(x))
         for layer in layers:
             # The update left (1 − momentum) of the statistic.
