@@ -9,7 +9,7 @@ from bnmatrix.datasets.own.source import OwnSource
 from bnmatrix.models import Fraction
 
 #: Keys that only one kind of data has.
-_KEYS_OF_KINDS = {
+KEYS_OF_KINDS = {
     "table": ("target", "features", "categorical", "group", "separator"),
     "arrays": ("labels",),
     "images": ("image_size", "image_mode", "most_unreadable"),
@@ -45,7 +45,7 @@ class OwnDataset(OwnSource):
     @model_validator(mode="after")
     def _keys_fit_kind(self) -> Self:
         kind = self.kind
-        for other, keys in _KEYS_OF_KINDS.items():
+        for other, keys in KEYS_OF_KINDS.items():
             for key in keys if other != kind else ():
                 if key in self.model_fields_set:
                     raise ValueError(f"{key}: is for {other}, but '{self.place}' is {kind}")

@@ -43,7 +43,8 @@ def run(study: str, *, config: str | None, runs: Path, results: Path) -> None:
     summary = summarize(table, classes, overlaps, correctness).merge(late, on="variant")
     summary = summary.assign(starting_share=_starting_shares(project, study, summary))
     write_csv(summary, results / "summary.csv")
-    write_csv(compare(table, classes, overlaps, correctness), results / "comparisons.csv")
+    compared = compare(table, classes, overlaps, correctness, margin=dataset.margin)
+    write_csv(compared, results / "comparisons.csv")
     frameworks = compare_frameworks(table, classes, dataset.margin, overlaps, correctness)
     write_csv(frameworks, results / "frameworks.csv")
     best = [("variant", "==", best_variant(summary, classes))]

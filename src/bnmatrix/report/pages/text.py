@@ -180,7 +180,7 @@ class OwnFacts:
     Attributes:
         notes: how the data was read.
         classes: each class with its number of examples.
-        telling: sentences about the smallest difference that the data can show.
+        telling: sentences about what the data can show.
     """
 
     notes: Sequence[str]
@@ -222,11 +222,6 @@ def _resolution_sentences(
     margin, examples = dataset.margin, sum(dataset.rows_by_class)
     matters = f"{margin * 100:g} point{'s' if margin > 0.01 else ''}"
     sentences = []
-    if resolved.equivalent:
-        sentences.append(
-            f"In {_share(resolved.equivalent, resolved.comparisons)} any difference is within "
-            f"{matters}, which is taken to make no practical difference."
-        )
     if resolved.unclear and resolved.widest > margin:
         where = _share(resolved.unclear, resolved.comparisons)
         half = resolved.half_width
