@@ -39,7 +39,7 @@ class Budget:
 
 def run_seconds(project: Project, study: str, cores: int) -> float:
     """Return the expected seconds of a run that makes the page of one study and nothing else."""
-    costs = sorted((training_cost(project, job).seconds for job in jobs(project, study)))
+    costs = sorted(training_cost(project, job).seconds for job in jobs(project, study))
     loads = [0.0] * min(cores, len(costs))
     for seconds in reversed(costs):
         heapq.heapreplace(loads, loads[0] + seconds)

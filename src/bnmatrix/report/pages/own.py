@@ -9,17 +9,20 @@ import pandas as pd
 from bnmatrix.config.own_data import InspectedDataset
 from bnmatrix.config.project import Project
 from bnmatrix.report.bibliography import Reference, cited
-from bnmatrix.report.decision import Decision, decisions
+from bnmatrix.report.decision import Decision, cell_of, decisions, word
 from bnmatrix.report.labels import VariantLabels, study_labels, with_labels
-from bnmatrix.report.pages.records import Record
+from bnmatrix.report.pages.records import Record, records
 from bnmatrix.report.pages.scorecard import scorecard_rows
-from bnmatrix.report.pages.text import OwnFacts, own_facts
+from bnmatrix.report.pages.text import OwnFacts, own_facts, training_length
 from bnmatrix.report.wording import join, percent
 from bnmatrix.statistics.timings import step_seconds
 from bnmatrix.statistics.units import Scale
 from bnmatrix.statistics.verdicts import NOT_MEASURED
 from bnmatrix.tables.csv import read_runs
 from bnmatrix.training.settings import Settings
+
+#: Quantile of the times of steps that is compared: jobs run beside each other.
+_UNDISTURBED = 0.05
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class OwnPage:
 
     Attributes:
         decisions: the verdict on each normalization.
+        rows: the comparisons, with the verdict on each cell as ``word``.
         parameters: a sentence on the parameters that it adds; "" if nothing is compared.
         seconds: a sentence on the time of a step, which differs from run to run; "" if it is
             unknown.
@@ -38,6 +42,7 @@ class OwnPage:
     """
 
     decisions: list[Decision]
+    rows: list[Record]
     parameters: str
     seconds: str
     doubts: list[str]
@@ -84,6 +89,10 @@ def own_page(
     judged = _claims(project, claims)
     return OwnPage(
         decisions=study_decisions(project, name, comparisons),
+        rows=[
+            row | {"word": word(cell_of(row), dataset.margin)}
+            for row in records(comparisons, labels)
+        ],
         parameters=_parameters(summary, comparisons),
         seconds=_seconds(timings, comparisons, labels),
         doubts=[
@@ -91,6 +100,7 @@ def own_page(
             *_diverged(summary),
             *facts.telling,
             _tuning(settings),
+            training_length(with_labels(summary, labels)),
         ],
         facts=facts,
         claims=judged,
@@ -105,12 +115,12 @@ def _parameters(summary: pd.DataFrame, comparisons: pd.DataFrame) -> str:
     if not pairs:
         return ""
     parts = [f"{_thousands(new)} instead of {_thousands(old)}" for new, old in sorted(pairs)]
-    return f"With it, the network holds {join(parts)} numbers, moving averages included."
+    return f"With it, the network has {join(parts)} parameters, moving averages included."
 
 
 def _seconds(timings: pd.DataFrame, comparisons: pd.DataFrame, labels: VariantLabels) -> str:
     """Return how much longer a training step takes with a normalization."""
-    seconds = step_seconds(timings)
+    seconds = step_seconds(timings, _UNDISTURBED)
     ratios = {
         str(row.variant): seconds[row.variant] / seconds[row.baseline]
         for row in comparisons.itertuples()
@@ -127,8 +137,8 @@ def _seconds(timings: pd.DataFrame, comparisons: pd.DataFrame, labels: VariantLa
         cell = labels[largest["variant"]].cell()
         example = f" ({new:.2f} ms instead of {old:.2f} ms at {cell})"
     return (
-        f"In these runs, which shared the machine with others, a training step took {times} times "
-        f"as long with it{example}."
+        f"A training step took {times} times as long with it{example}. These are the times of the "
+        "least disturbed steps of these runs."
     )
 
 
