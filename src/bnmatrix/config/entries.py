@@ -9,7 +9,6 @@ import yaml
 
 from bnmatrix.config.yaml_files import read_yaml
 from bnmatrix.errors import UserError
-from bnmatrix.files import write_text
 
 _INDENT = "  "
 
@@ -42,8 +41,8 @@ class Declarations:
         found = self._lines(name)
         return None if found is None else _joined(self._text().splitlines()[slice(*found)])
 
-    def put(self, name: str, block: str) -> None:
-        """Write an entry: in the place of the entry of the same name, or at the end of the file.
+    def edited(self, name: str, block: str) -> str:
+        """Return the text of the file with an entry: in place of its namesake, or at the end.
 
         Args:
             name: its name.
@@ -69,7 +68,7 @@ class Declarations:
                 f"{self.path}: its form does not allow to add an entry; write the lines below "
                 f"'{self.key}:' by hand, and run again:\n{block}"
             )
-        write_text(self.path, after)
+        return after
 
     def _text(self) -> str:
         return self.path.read_text(encoding="utf-8") if self.path.exists() else ""

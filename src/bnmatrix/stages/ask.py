@@ -17,7 +17,7 @@ from bnmatrix.config.own_data import OwnDataset
 from bnmatrix.config.project import Project
 from bnmatrix.config.studies import Study
 from bnmatrix.errors import UserError
-from bnmatrix.files import write_json
+from bnmatrix.files import write_json, write_text
 from bnmatrix.plan.asking import (
     Question,
     check_file,
@@ -32,6 +32,7 @@ from bnmatrix.plan.engine import snakemake, workflow_options
 from bnmatrix.plan.loading import study_project
 from bnmatrix.plan.plan import NO_TORCH
 from bnmatrix.plan.variants import variants
+from bnmatrix.training.networks import OwnNetwork
 
 _DATASETS = Declarations(
     Path("config/datasets.yaml"), "datasets", "Your own data, beside that which bnmatrix knows."
@@ -99,7 +100,8 @@ def run(
     arguments += ["--", f"reports/{name}.html"]
     command = shlex.join(["snakemake", *arguments])
     if dry_run:
-        _show(blocks, command, run_seconds(project, name, cores))
+        known = not _has_own_network(project, name)
+        _show(blocks, command, run_seconds(project, name, cores) if known else None)
         return
     _write(name, blocks, written)
     if budget is not None:
@@ -226,8 +228,7 @@ def _budget(name: str, dataset: _Entry, study: _Entry, minutes: float, cores: in
             f"--minutes: config/config.yaml sets `replicates: {usual.run.replicates}`, which "
             "--minutes chooses; leave one of the two out"
         )
-    network = usual.study(name).settings.get("network")
-    if isinstance(network, Mapping) and "own" in network:
+    if _has_own_network(usual, name):
         raise UserError(
             "--minutes: the time of your own network is unknown; leave --minutes out, and set "
             "`replicates` in config/studies.yaml"
@@ -238,6 +239,11 @@ def _budget(name: str, dataset: _Entry, study: _Entry, minutes: float, cores: in
         minutes,
         cores,
     )
+
+
+def _has_own_network(project: Project, name: str) -> bool:
+    """Return whether a study trains a user's own network, whose time is unknown."""
+    return any(isinstance(v.settings.network, OwnNetwork) for v in variants(project, name))
 
 
 def _dataset_block(name: str, entry: Mapping[str, Any]) -> str:
@@ -261,6 +267,11 @@ def _written(name: str) -> dict[str, str]:
 
 def _write(name: str, blocks: Mapping[str, str | None], written: dict[str, str]) -> None:
     """Write the entries that are not kept, and say what was done."""
+    texts = {
+        key: declarations.edited(name, block)
+        for declarations in (_DATASETS, _STUDIES)
+        if (block := blocks[key := declarations.key]) is not None
+    }
     for declarations in (_DATASETS, _STUDIES):
         block, before = blocks[declarations.key], declarations.block(name)
         if block is None:
@@ -268,7 +279,7 @@ def _write(name: str, blocks: Mapping[str, str | None], written: dict[str, str])
             continue
         if block == before:
             continue
-        declarations.put(name, block)
+        write_text(declarations.path, texts[declarations.key])
         if before is None:
             print(f"{declarations.path}: wrote the entry {name}")
         elif before == written.get(declarations.key):
@@ -279,13 +290,14 @@ def _write(name: str, blocks: Mapping[str, str | None], written: dict[str, str])
     write_json(_memory(name), written | kept)
 
 
-def _show(blocks: Mapping[str, str | None], command: str, seconds: float) -> None:
-    """Print what would be written and run."""
+def _show(blocks: Mapping[str, str | None], command: str, seconds: float | None) -> None:
+    """Print what would be written and run, and how many seconds that is expected to take."""
     for declarations in (_DATASETS, _STUDIES):
         block = blocks[declarations.key]
         print(f"# {declarations.path}{': as it is' if block is None else ''}")
         print(block or "", end="")
-    print(f"# expected: {_minutes(seconds)}\n{command}")
+    expected = "unknown, for your own network" if seconds is None else _minutes(seconds)
+    print(f"# expected time: {expected}\n{command}")
 
 
 def _budget_text(budget: Budget, minutes: float, cores: int) -> str:
@@ -327,7 +339,7 @@ def _conclude(
         unknown = [cell for part in decision.parts if part.word == UNKNOWN for cell in part.cells]
         pairs = more_pairs(unknown) if unknown else None
         keys = replicates_for(project.study(name), pairs) if pairs is not None else None
-        if keys is not None:
+        if keys is not None and not _has_own_network(project, name):
             longer = _checked(name, dataset, _merged(study, keys))
             minutes = math.ceil(run_seconds(longer, name, cores) / 60)
             console.print(
