@@ -104,7 +104,8 @@ def test_advice_says_what_more_pairs_would_tell():
     mixed = advice(cell(4, -0.03, 0.01), cell(16, 0.0, 0.02, needed=85))
     assert mixed == (
         "Leave batch normalization out at batch 4. Keep the network that you have at batch 16: "
-        "these runs cannot tell. About 85 pairs instead of 40 would tell half the margin apart."
+        "these runs cannot tell. About 85 pairs instead of 40 would narrow the interval to half "
+        "the margin."
     )
     assert "these examples are too few; more data would" in advice(cell(16, 0.0, 0.02))
     assert "close to the margin" in advice(cell(16, 0.012, 0.004, needed=12))

@@ -44,7 +44,7 @@ def load_project(
         UserError: the configuration is wrong. The message names the file, the key, the value and
             the allowed values.
     """
-    run = _run_config(config, root)
+    run = run_config(config, root)
     declared = _entries(run.studies_file, "studies", root)
     datasets = load_datasets(run, _entries(run.datasets_file, "datasets", root), declared, root)
     studies, unavailable = _studies(run, declared, datasets)
@@ -81,7 +81,7 @@ def study_project(name: str, dataset: Any, study: Any, root: Path = Path()) -> P
     Raises:
         UserError: an entry is wrong, or nothing can be learned from the data.
     """
-    run = _run_config(None, root).model_copy(update={"studies": [name], "datasets": "all"})
+    run = run_config(None, root).model_copy(update={"studies": [name], "datasets": "all"})
     datasets = load_datasets(run, {name: dataset}, {name: study}, root)
     studies, unavailable = _studies(run, {name: study}, datasets)
     if unavailable:
@@ -102,7 +102,8 @@ def _installed_frameworks() -> tuple[str, ...]:
     return tuple(name for name, package in FRAMEWORKS.items() if importlib.util.find_spec(package))
 
 
-def _run_config(config: Mapping[str, Any] | str | None, root: Path) -> RunConfig:
+def run_config(config: Mapping[str, Any] | str | None, root: Path) -> RunConfig:
+    """Return what to run; the arguments are those of :func:`load_project`."""
     if config is None:
         file = root / "config/config.yaml"
         config = read_yaml(file) if file.exists() else {}

@@ -32,7 +32,7 @@ class Cell:
         effect: the mean paired difference, with normalization minus without; more is better.
         low, high: the ends of the interval; NaN if there is none.
         pairs: number of pairs.
-        pairs_needed: pairs that would tell half a margin apart; NaN if no number would.
+        pairs_needed: pairs whose interval is half a margin to either side; NaN if no number does.
     """
 
     name: str
@@ -226,23 +226,25 @@ def _advice(arm: str, found: dict[str, tuple[Cell, ...]], cells: Sequence[Cell])
 
 
 def _what_would_tell(members: Sequence[Cell]) -> str:
-    """Return what would let an interval tell half a margin apart."""
+    """Return what would make an interval half a margin to either side."""
     needed = more_pairs(members)
     pairs = span([cell.pairs for cell in members])
     if needed is not None:
-        return f"About {needed} pairs instead of {pairs} would tell half the margin apart"
+        return (
+            f"About {needed} pairs instead of {pairs} would narrow the interval to half the margin"
+        )
     if any(math.isnan(cell.low) for cell in members):
         return "More pairs are needed for an interval"
     if any(math.isnan(cell.pairs_needed) for cell in members):
         return (
-            "More pairs would not tell half the margin apart, because these examples are too few; "
+            "More pairs would not narrow the interval enough, because these examples are too few; "
             "more data would"
         )
     return "The effect is close to the margin, so that even more pairs may not tell"
 
 
 def more_pairs(members: Sequence[Cell]) -> int | None:
-    """Return how many pairs would tell half a margin apart in all cells, if more than there are.
+    """Return how many pairs would make all intervals half a margin to either side.
 
     Returns:
         None if no number of pairs would, or if there are as many.

@@ -29,17 +29,16 @@ from bnmatrix.plan.asking import (
 )
 from bnmatrix.plan.budget import Budget, fitted, replicates_for, run_seconds
 from bnmatrix.plan.engine import snakemake, workflow_options
-from bnmatrix.plan.loading import study_project
+from bnmatrix.plan.loading import run_config, study_project
 from bnmatrix.plan.plan import NO_TORCH
 from bnmatrix.plan.variants import variants
 from bnmatrix.training.networks import OwnNetwork
 
-_DATASETS = Declarations(
-    Path("config/datasets.yaml"), "datasets", "Your own data, beside that which bnmatrix knows."
-)
-_STUDIES = Declarations(
-    Path("config/studies.yaml"), "studies", "Studies of your own data, beside those of bnmatrix."
-)
+#: The two files: the key of each, and the comment that opens a new one.
+_HEADS = {
+    "datasets": "Your own data, beside that which bnmatrix knows.",
+    "studies": "Studies of your own data, beside those of bnmatrix.",
+}
 
 
 @dataclass(frozen=True)
@@ -83,27 +82,29 @@ def run(
     question = question_of(file, **options)
     check_file(question)
     name, arguments = name_for(question, name), workflow_options()
-    written = _written(name)
-    dataset = _settled(_DATASETS, name, question.dataset_entry, written, again)
-    study = _settled(_STUDIES, name, question.study, written, again)
+    files, written = _files(), _written(name)
+    dataset = _settled(files["datasets"], name, question.dataset_entry, written, again)
+    study = _settled(files["studies"], name, question.study, written, again)
     project = _checked(name, dataset.content, study.content)
     budget = None
     if minutes is not None:
         budget = _budget(name, dataset, study, minutes, cores)
-        study = _settled(_STUDIES, name, _merged(question.study, budget.keys), written, again)
+        study = _settled(
+            files["studies"], name, _merged(question.study, budget.keys), written, again
+        )
         project = _checked(name, dataset.content, study.content)
     blocks = {
-        _DATASETS.key: None if dataset.kept else _dataset_block(name, dataset.content),
-        _STUDIES.key: None if study.kept else _study_block(name, study.content, project),
+        "datasets": None if dataset.kept else _dataset_block(name, dataset.content),
+        "studies": None if study.kept else _study_block(name, study.content, project),
     }
     arguments += ["--cores", str(cores), "--config", f"studies={name}"]
     arguments += ["--", f"reports/{name}.html"]
     command = shlex.join(["snakemake", *arguments])
     if dry_run:
         known = not _has_own_network(project, name)
-        _show(blocks, command, run_seconds(project, name, cores) if known else None)
+        _show(files, blocks, command, run_seconds(project, name, cores) if known else None)
         return
-    _write(name, blocks, written)
+    _write(name, files, blocks, written)
     if budget is not None:
         print(_budget_text(budget, minutes or 0, cores))
     print(f"$ {command}", flush=True)
@@ -153,6 +154,13 @@ def question_of(
         {key: value for key, value in keys.items() if value is not None},
         {key: value for key, value in study.items() if value is not None},
     )
+
+
+def _files() -> dict[str, Declarations]:
+    """Return the two files, as ``config.yaml`` names them."""
+    run = run_config(None, Path())
+    paths = {"datasets": run.datasets_file, "studies": run.studies_file}
+    return {key: Declarations(Path(paths[key]), key, head) for key, head in _HEADS.items()}
 
 
 def _settled(
@@ -265,14 +273,19 @@ def _written(name: str) -> dict[str, str]:
     return found
 
 
-def _write(name: str, blocks: Mapping[str, str | None], written: dict[str, str]) -> None:
+def _write(
+    name: str,
+    files: Mapping[str, Declarations],
+    blocks: Mapping[str, str | None],
+    written: dict[str, str],
+) -> None:
     """Write the entries that are not kept, and say what was done."""
     texts = {
         key: declarations.edited(name, block)
-        for declarations in (_DATASETS, _STUDIES)
+        for declarations in files.values()
         if (block := blocks[key := declarations.key]) is not None
     }
-    for declarations in (_DATASETS, _STUDIES):
+    for declarations in files.values():
         block, before = blocks[declarations.key], declarations.block(name)
         if block is None:
             print(f"{declarations.path}: the entry {name} is used as it is")
@@ -290,9 +303,14 @@ def _write(name: str, blocks: Mapping[str, str | None], written: dict[str, str])
     write_json(_memory(name), written | kept)
 
 
-def _show(blocks: Mapping[str, str | None], command: str, seconds: float | None) -> None:
+def _show(
+    files: Mapping[str, Declarations],
+    blocks: Mapping[str, str | None],
+    command: str,
+    seconds: float | None,
+) -> None:
     """Print what would be written and run, and how many seconds that is expected to take."""
-    for declarations in (_DATASETS, _STUDIES):
+    for declarations in files.values():
         block = blocks[declarations.key]
         print(f"# {declarations.path}{': as it is' if block is None else ''}")
         print(block or "", end="")
