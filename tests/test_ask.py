@@ -1,5 +1,6 @@
 """The command ``ask``: entries, refusals, a number of minutes, and whole runs in other folders."""
 
+import html
 import re
 import shlex
 import shutil
@@ -330,7 +331,7 @@ def check_page(name):
         if not place.startswith("https://"):
             assert not place or Path("reports", place).exists(), link
             assert not anchor or place or anchor in ids, link
-    return " ".join(re.sub(r"<[^>]+>", "", page).split())
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", "", page)).split())
 
 
 @pytest.mark.slow
@@ -379,4 +380,4 @@ def test_an_own_network_is_answered():
     declare("own", replicates=3, settings=SHORT | network, axes={"batch_size": [8]})
     printed = run_ask("own.csv", "--target", "kind", "--network", "my.py:build")
     assert "Use batch normalization? " in printed
-    assert "a training step took" in check_page("own")
+    assert "A training step took" in check_page("own")
