@@ -82,6 +82,15 @@ def test_what_cannot_be_told_says_what_is_ruled_out(effect, half, ending):
     assert text.endswith(f"{ending} (40 pairs).")
 
 
+def test_cells_of_which_others_are_ruled_out_are_told_apart():
+    cells = [cell(4, -0.015, 0.0244), cell(16, -0.0088, 0.0253), cell(64, 0.0022, 0.0178)]
+    assert line(*cells) == (
+        "Use batch normalization? **Cannot tell** at batch 4: between −3.9 and +0.9 points, so "
+        "that a gain that matters is ruled out (40 pairs). "
+        "**Cannot tell** at 16 and 64: between −3.4 and +2.0 points."
+    )
+
+
 def test_cells_of_other_axes_are_named():
     cells = [cell(16, 0.03, 0.01, name=f"batch size 16, activation {a}") for a in "ab"]
     assert "at batch size 16, activation a; batch size 16, activation b: " in line(*cells)

@@ -18,6 +18,8 @@ YES, NO_MATTER, NO, UNKNOWN = "yes", "no matter", "no", "cannot tell"
 #: All words, in the order of a verdict.
 WORDS = (YES, NO_MATTER, NO, UNKNOWN)
 
+_NO_INTERVAL = "there is no interval, since the pairs are too few or do not differ"
+
 #: Maximum number of cells, other than batch sizes, that a verdict lists.
 _MOST_CELLS = 4
 
@@ -65,7 +67,8 @@ class Decision:
 
     Attributes:
         arm: the normalization, such as "batch normalization".
-        parts: one for each word that applies, in the order of :data:`WORDS`.
+        parts: one for each word that applies, in the order of :data:`WORDS`. What cannot be told has
+            a part for each kind of effect that is ruled out.
         advice: what to do, in sentences.
     """
 
@@ -132,11 +135,12 @@ def decision(arm: str, cells: Sequence[Cell], scale: Scale) -> Decision:
         name: tuple(cell for cell in cells if word(cell, scale.margin) == name) for name in WORDS
     }
     parts: list[Part] = []
-    for name, members in found.items():
-        if members:
-            place = _place(members, cells, first=not parts)
-            details = _details(name, members, scale, with_pairs=not parts)
-            parts.append(Part(name, f"{place}{details}.", members))
+    groups = [(name, found[name]) for name in (YES, NO_MATTER, NO) if found[name]]
+    groups += [(UNKNOWN, members) for members in _alike(found[UNKNOWN], scale.margin)]
+    for name, members in groups:
+        place = _place(members, cells, first=not parts)
+        details = _details(name, members, scale, with_pairs=not parts)
+        parts.append(Part(name, f"{place}{details}.", members))
     return Decision(arm, tuple(parts), tuple(_advice(arm, found, cells)))
 
 
@@ -178,22 +182,34 @@ def _details(name: str, members: Sequence[Cell], scale: Scale, with_pairs: bool)
     return f": it {verb} {size} ({inside})"
 
 
+def _ruled_out(cell: Cell, margin: float) -> str:
+    """Return what the interval of a cell says, although it is not beyond or within the margin."""
+    if math.isnan(cell.low):
+        return _NO_INTERVAL
+    if cell.low > 0:
+        return ", a gain that may be too small to matter"
+    if cell.high < 0:
+        return ", a loss that may be too small to matter"
+    if cell.low > -margin:
+        return ", so that a loss that matters is ruled out"
+    return ", so that a gain that matters is ruled out" if cell.high < margin else ""
+
+
+def _alike(members: Sequence[Cell], margin: float) -> list[tuple[Cell, ...]]:
+    """Return cells in groups of which the intervals rule out the same."""
+    groups: dict[str, list[Cell]] = {}
+    for cell in members:
+        groups.setdefault(_ruled_out(cell, margin), []).append(cell)
+    return [tuple(group) for group in groups.values()]
+
+
 def _unknown(members: Sequence[Cell], scale: Scale) -> str:
-    """Return between which effects the truth may be, and what is ruled out."""
-    measured = [cell for cell in members if not math.isnan(cell.low)]
-    if not measured:
-        return "there is no interval, since the pairs are too few or do not differ"
-    low, high = min(cell.low for cell in measured), max(cell.high for cell in measured)
-    text = f"between {_signed(low, scale)} and {_signed(high, scale, unit=True)}"
-    if low > 0:
-        return f"{text}, a gain that may be too small to matter"
-    if high < 0:
-        return f"{text}, a loss that may be too small to matter"
-    if low > -scale.margin:
-        return f"{text}, so that a loss that matters is ruled out"
-    if high < scale.margin:
-        return f"{text}, so that a gain that matters is ruled out"
-    return text
+    """Return between which effects the truth may be, and what is ruled out in these cells."""
+    said = _ruled_out(members[0], scale.margin)
+    if said == _NO_INTERVAL:
+        return said
+    low, high = min(cell.low for cell in members), max(cell.high for cell in members)
+    return f"between {_signed(low, scale)} and {_signed(high, scale, unit=True)}{said}"
 
 
 def _signed(value: float, scale: Scale, unit: bool = False) -> str:
