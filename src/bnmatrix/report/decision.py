@@ -67,8 +67,8 @@ class Decision:
 
     Attributes:
         arm: the normalization, such as "batch normalization".
-        parts: one for each word that applies, in the order of :data:`WORDS`. What cannot be told has
-            a part for each kind of effect that is ruled out.
+        parts: one for each word that applies, in the order of :data:`WORDS`. What cannot be told
+            has a part for each kind of effect that is ruled out.
         advice: what to do, in sentences.
     """
 
