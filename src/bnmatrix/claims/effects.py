@@ -12,11 +12,12 @@ from bnmatrix.config.project import Project
 from bnmatrix.errors import UserError
 from bnmatrix.plan.sizes import overlap
 from bnmatrix.plan.variants import variants
-from bnmatrix.statistics.correctness import GROUPS, blocks_of, share_tested, without_groups
+from bnmatrix.statistics.correctness import blocks_of, share_tested, without_groups
 from bnmatrix.statistics.endpoints.declared import ENDPOINTS
 from bnmatrix.statistics.endpoints.values import Arm, Pairs, has_values
 from bnmatrix.statistics.overlaps import Overlap, largest
 from bnmatrix.statistics.paired import PairedEffect, difference, paired_effect
+from bnmatrix.tables.example_groups import GROUPS
 from bnmatrix.training.settings import Settings
 
 #: Values of the argument ``column`` that test accuracy enters.

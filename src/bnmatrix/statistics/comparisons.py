@@ -7,12 +7,13 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from bnmatrix.statistics.correctness import GROUPS, blocks_of, without_groups
+from bnmatrix.statistics.correctness import blocks_of, without_groups
 from bnmatrix.statistics.means import estimate
 from bnmatrix.statistics.overlaps import Overlap
 from bnmatrix.statistics.paired import paired_effect
 from bnmatrix.statistics.scoring import scored
 from bnmatrix.tables.csv import axes_of
+from bnmatrix.tables.example_groups import GROUPS
 from bnmatrix.tables.status import DIVERGED
 
 #: What a row of :func:`compare` says of the pairs, in order; its other columns are axes and names.

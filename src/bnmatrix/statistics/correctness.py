@@ -6,13 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bnmatrix.tables.example_groups import GROUPS, groups_of
+
 if TYPE_CHECKING:
     import pandas as pd
-
-#: Number of groups of test examples. Each has about the same number of examples. Examples that
-#: belong together in the data set, a cluster, are in one group; of fewer clusters, some groups are
-#: empty.
-GROUPS = 20
 
 
 def without_groups(runs: pd.DataFrame, correctness: pd.DataFrame) -> np.ndarray:
@@ -98,24 +95,13 @@ def _bits(packed: pd.Series) -> np.ndarray:
 
 
 def _groups(clusters: bytes, positions: int) -> np.ndarray:
-    """Return the group of each position, below :data:`GROUPS`; shape (positions,).
+    """Return the group of each position (:func:`bnmatrix.tables.example_groups.groups_of`).
 
     Args:
         clusters: of each position, as in the column ``clusters``.
         positions: number of positions; the last ones can be padding.
     """
-    if not clusters:
-        group: np.ndarray = np.random.default_rng(0).permutation(positions) % GROUPS
-        return group
-    names, member = np.unique(np.frombuffer(clusters, "<i4"), return_inverse=True)
-    sizes, place, filled = np.bincount(member), np.zeros(len(names), int), np.zeros(GROUPS, int)
-    # The largest first, each into the group that has fewest examples.
-    for cluster in np.argsort(-sizes, kind="stable"):
-        place[cluster] = np.argmin(filled)
-        filled[place[cluster]] += sizes[cluster]
-    group = np.zeros(positions, int)
-    group[: len(member)] = place[member]
-    return group
+    return groups_of(positions, np.frombuffer(clusters, "<i4"))
 
 
 def _by_group(bits: np.ndarray, group: np.ndarray) -> np.ndarray:

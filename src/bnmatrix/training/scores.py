@@ -14,10 +14,17 @@ def scores(logits: NDArray[np.float32], y: NDArray[np.int32]) -> tuple[float, fl
         logits: examples × classes; they need not be finite.
         y: labels, one per example.
     """
+    return float(losses(logits, y).mean()), accuracy(logits, y)
+
+
+def losses(logits: NDArray[np.float32], y: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Return the cross-entropy of each example in nats; NaN or infinite where a logit is."""
     exponents = _below_largest(logits)
     with np.errstate(invalid="ignore", divide="ignore"):
-        losses = np.log(np.exp(exponents).sum(axis=1)) - exponents[np.arange(len(y)), y]
-    return float(losses.mean()), accuracy(logits, y)
+        every: NDArray[np.float64] = (
+            np.log(np.exp(exponents).sum(axis=1)) - exponents[np.arange(len(y)), y]
+        )
+    return every
 
 
 def accuracy(logits: NDArray[np.float32], y: NDArray[np.int32]) -> float:
