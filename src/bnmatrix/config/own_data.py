@@ -1,12 +1,13 @@
 """A user's own data sets, in ``config/datasets.yaml``."""
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import model_validator
 
 from bnmatrix.config.datasets import Dataset
 from bnmatrix.datasets.own.source import OwnSource
-from bnmatrix.models import Fraction
+from bnmatrix.models import Positive, one_of
+from bnmatrix.tables.metrics import METRICS, Metric
 
 #: Keys that only one kind of data has.
 _KEYS_OF_KINDS = {
@@ -27,8 +28,13 @@ class OwnDataset(OwnSource):
     """Name on pages; by default, the name of the data set."""
     homepage: str | None = None
     """Address of a page that describes the data set."""
-    margin: Fraction = 0.01
-    """The largest difference in accuracy that makes no practical difference, as a fraction."""
+    metric: Annotated[str, one_of(METRICS)] | None = None
+    """The primary metric of the test part, by which networks are compared. By default accuracy,
+    balanced accuracy if a class is rare, and root mean squared error for a regression."""
+    margin: Positive | None = None
+    """The largest difference in the primary metric that makes no practical difference: a fraction
+    for accuracies, in units of the target for a root mean squared error. By default 0.01, or a
+    hundredth of the standard deviation of the target."""
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -69,6 +75,12 @@ class InspectedDataset(Dataset):
     """SHA-256 of the names and contents of the files."""
     notes: tuple[str, ...] = ()
     """How the data was interpreted, as sentences for the page."""
+    primary: Annotated[str, one_of(METRICS)] = "accuracy"
+    """Name of the primary metric."""
+    margin: Positive = 0.01
+    """The largest difference in the primary metric that makes no practical difference."""
+    reasons: tuple[str, ...] = ()
+    """Why this metric and this margin, as sentences for the page."""
     rows_by_class: list[int]
     """Number of examples of each class, the test part included."""
     grouped: bool = False
@@ -76,6 +88,16 @@ class InspectedDataset(Dataset):
     sizes: tuple[int, int] | None = None
     """Number of examples to train and validate on, and number to test on, where groups decide the
     numbers."""
+
+    @property
+    def metric(self) -> Metric:
+        """The primary metric of the test part."""
+        return METRICS[self.primary]
+
+    @property
+    def margin_of_accuracy(self) -> float:
+        """The largest difference in accuracy that makes no practical difference, as a fraction."""
+        return self.margin if self.metric.unit == "points" else METRICS["accuracy"].margin
 
     def train_and_test(self) -> tuple[int, int]:
         """Return the number of examples to train and validate on, and to test on."""

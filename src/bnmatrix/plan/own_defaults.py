@@ -124,6 +124,8 @@ def _study(
         "replicates": replicates,
         "tuning": {"rates": _RATES, "shared_by": replicates // _FOLDS if folds else 3},
     }
+    if dataset.metric.name != "accuracy":
+        study["tuning"]["objective"] = "loss"
     if training < _SHORT:
         # Each job starts TensorFlow, which takes longer than such a short training.
         study["together"] = ["normalization", "learning_rate", "tuned", "initializer"]
@@ -162,8 +164,9 @@ def _settings(
     trained = Settings.model_validate({**network, "epochs": epochs})
     if training <= _TUNED and multiplications(dataset, trained) * training * epochs < _MOST:
         settings["tuned"] = True
+        decides = "accuracy" if dataset.metric.name == "accuracy" else "loss"
         reasons["tuned"] = (
-            "each variant has its own best learning rate, by its validation accuracy, so that it "
+            f"each variant has its own best learning rate, by its validation {decides}, so that it "
             "is not the rate that is compared"
         )
     else:

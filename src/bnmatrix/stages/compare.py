@@ -12,6 +12,7 @@ from bnmatrix.statistics.averages import starting_share
 from bnmatrix.statistics.comparisons import compare, summarize
 from bnmatrix.statistics.confusions import best_variant, confusion, most_confused
 from bnmatrix.statistics.frameworks import compare_frameworks
+from bnmatrix.statistics.recalls import recalls
 from bnmatrix.statistics.training_length import late_changes
 from bnmatrix.tables.csv import read_runs, write_csv
 
@@ -30,7 +31,7 @@ def run(study: str, *, config: str | None, runs: Path, results: Path) -> None:
     """
     project, table = load_project(config), read_runs(runs)
     dataset = project.dataset_of(study)
-    classes = len(dataset.classes)
+    classes = dataset.outputs
     overlaps = {
         variant.name: found
         for variant in variants(project, study)
@@ -38,13 +39,18 @@ def run(study: str, *, config: str | None, runs: Path, results: Path) -> None:
     }
     curves = ["variant", "replicate", "step", "validation_accuracy"]
     history = pd.read_parquet(results / "history.parquet", columns=curves)
-    late = late_changes(history, table, dataset.margin)
+    late = late_changes(history, table, dataset.margin_of_accuracy)
     correctness = pd.read_parquet(results / "correctness.parquet")
-    summary = summarize(table, classes, overlaps, correctness).merge(late, on="variant")
+    metric, deviation = dataset.metric.column, dataset.deviation
+    summary = summarize(table, classes, overlaps, correctness, metric, deviation)
+    summary = summary.merge(late, on="variant")
     summary = summary.assign(starting_share=_starting_shares(project, study, summary))
     write_csv(summary, results / "summary.csv")
-    write_csv(compare(table, classes, overlaps, correctness), results / "comparisons.csv")
-    frameworks = compare_frameworks(table, classes, dataset.margin, overlaps, correctness)
+    compared = compare(table, classes, overlaps, correctness, metric, deviation)
+    write_csv(compared, results / "comparisons.csv")
+    write_csv(recalls(correctness), results / "recalls.csv")
+    margin = dataset.margin_of_accuracy
+    frameworks = compare_frameworks(table, classes, margin, overlaps, correctness)
     write_csv(frameworks, results / "frameworks.csv")
     best = [("variant", "==", best_variant(summary, classes))]
     predictions = pd.read_parquet(results / "predictions.parquet", filters=best)

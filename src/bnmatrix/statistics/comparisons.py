@@ -1,7 +1,7 @@
 """From a table of runs to the summary of each variant and its paired effect over none."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -14,6 +14,7 @@ from bnmatrix.statistics.paired import paired_effect
 from bnmatrix.statistics.scoring import scored
 from bnmatrix.tables.csv import axes_of
 from bnmatrix.tables.example_groups import GROUPS
+from bnmatrix.tables.metrics import COLUMNS, metric_of
 from bnmatrix.tables.status import DIVERGED
 
 #: What a row of :func:`compare` says of the pairs, in order; its other columns are axes and names.
@@ -26,10 +27,14 @@ def summarize(
     classes: int,
     overlaps: Mapping[str, Overlap] | None = None,
     correctness: pd.DataFrame | None = None,
+    endpoint: str = "test_accuracy",
+    deviation: float = math.nan,
 ) -> pd.DataFrame:
     """Return one row per variant: its axes, counts, and test accuracy, with means and intervals.
 
     ``gap_*`` is the generalization gap of the runs that completed: training minus test accuracy.
+    If the primary metric is another one, it has the same columns as test accuracy. The further
+    metrics have means over the runs that completed.
 
     Args:
         runs: a study's runs (see :mod:`bnmatrix.tables.schema`).
@@ -37,29 +42,28 @@ def summarize(
         overlaps: that of each variant whose training sets overlap
             (:func:`bnmatrix.plan.sizes.overlap`).
         correctness: of the test examples (:mod:`bnmatrix.statistics.correctness`), or None.
+        endpoint: the primary metric, a column of ``runs``.
+        deviation: standard deviation of the target of a regression.
     """
     rows = []
-    by_variant = scored_values(runs, "test_accuracy", classes, correctness)
+    primary = dict.fromkeys(("test_accuracy", endpoint))
+    by_variant = {
+        column: scored_values(runs, column, classes, correctness, deviation) for column in primary
+    }
     for variant, group in runs.groupby("variant", sort=False):
-        overlap, scores = (overlaps or {}).get(variant), by_variant[variant]
-        accuracy = asdict(
-            estimate(
-                scores["score"].to_numpy(np.float64),
-                _block_numbers(group),
-                overlap,
-                without_each_group([scores]),
-            )
-        )
-        # An accuracy is within [0, 1]; a t interval may reach beyond.
-        accuracy["ci_low"] = max(accuracy["ci_low"], 0.0)
-        accuracy["ci_high"] = min(accuracy["ci_high"], 1.0)
+        overlap = (overlaps or {}).get(variant)
+        estimates = {
+            f"{column}_{name}": value
+            for column in primary
+            for name, value in _estimated(by_variant[column][variant], group, overlap, column)
+        }
         completed = group[group["status"] != DIVERGED]
         gap = _gap(completed)
         first = group.iloc[0]
         rows.append(
             {name: first[name] for name in axes_of(runs)}
             | {"diverged": int((group["status"] == DIVERGED).sum())}
-            | {f"test_accuracy_{name}": value for name, value in accuracy.items()}
+            | estimates
             | {f"gap_{name}": gap[name] for name in ("mean", "ci_low", "ci_high")}
             | {
                 f"{name}_mean": completed[name].mean()
@@ -70,6 +74,11 @@ def summarize(
                     "validation_accuracy",
                     "validation_loss",
                 )
+            }
+            | {
+                f"{name}_mean": completed[name].mean()
+                for name in COLUMNS
+                if name in runs and name not in (*primary, "test_loss")
             }
             | {
                 name: first[name]
@@ -85,6 +94,7 @@ def compare(
     overlaps: Mapping[str, Overlap] | None = None,
     correctness: pd.DataFrame | None = None,
     endpoint: str = "test_accuracy",
+    deviation: float = math.nan,
 ) -> pd.DataFrame:
     """Return one row per variant that has a baseline: the paired effect, variant − baseline.
 
@@ -94,9 +104,10 @@ def compare(
         runs: a study's runs (see :mod:`bnmatrix.tables.schema`).
         classes: number of classes, for chance.
         overlaps, correctness: see :func:`summarize`.
-        endpoint: the accuracy to compare, a column of ``runs``.
+        endpoint: the accuracy or metric to compare, a column of ``runs``.
+        deviation: standard deviation of the target of a regression.
     """
-    by_variant = scored_values(runs, endpoint, classes, correctness)
+    by_variant = scored_values(runs, endpoint, classes, correctness, deviation)
     rows = []
     for variant, group in runs.groupby("variant", sort=False):
         first = group.iloc[0]
@@ -134,18 +145,24 @@ def compare(
 
 
 def scored_values(
-    runs: pd.DataFrame, endpoint: str, classes: int, correctness: pd.DataFrame | None
+    runs: pd.DataFrame,
+    endpoint: str,
+    classes: int,
+    correctness: pd.DataFrame | None,
+    deviation: float = math.nan,
 ) -> dict[str, pd.DataFrame]:
     """Return the values of each variant by replicate.
 
     Returns:
-        Tables with the column ``score``, and for test accuracy with known correctness a column for
-        each group of test examples: the score without it.
+        Tables with the column ``score``, and for a metric of the test part with known correctness a
+        column for each group of test examples: the score without it.
     """
-    table = runs[["variant", "replicate"]].assign(score=scored(runs, endpoint, classes))
-    if correctness is not None and endpoint == "test_accuracy":
+    table = runs[["variant", "replicate"]].assign(score=scored(runs, endpoint, classes, deviation))
+    metric = metric_of(endpoint)
+    if correctness is not None and metric is not None:
         diverged = (runs["status"] == DIVERGED).to_numpy()[:, None]
-        without = np.where(diverged, 1 / classes, without_groups(runs, correctness))
+        nothing = metric.of_nothing(classes, deviation)
+        without = np.where(diverged, nothing, without_groups(runs, correctness, endpoint))
         groups = pd.DataFrame(without, index=runs.index, columns=range(GROUPS))
         table = pd.concat([table, groups], axis=1)
     return {
@@ -164,6 +181,27 @@ def without_each_group(arms: Sequence[pd.DataFrame]) -> np.ndarray | None:
         return None
     values: list[np.ndarray] = [arm[range(GROUPS)].to_numpy(np.float64) for arm in arms]
     return values[0] if len(values) == 1 else values[0] - values[1]
+
+
+def _estimated(
+    scores: pd.DataFrame, runs: pd.DataFrame, overlap: Overlap | None, column: str
+) -> Iterator[tuple[str, float]]:
+    """Yield the parts of the estimate of a metric of one variant, by name."""
+    found = asdict(
+        estimate(
+            scores["score"].to_numpy(np.float64),
+            _block_numbers(runs),
+            overlap,
+            without_each_group([scores]),
+        )
+    )
+    # An accuracy is within [0, 1]; a t interval may reach beyond.
+    metric = metric_of(column)
+    if metric is None or metric.name != "r2":
+        found["ci_low"] = max(found["ci_low"], 0.0)
+    if metric is None or metric.unit == "points":
+        found["ci_high"] = min(found["ci_high"], 1.0)
+    yield from found.items()
 
 
 def _block_numbers(runs: pd.DataFrame) -> np.ndarray | None:

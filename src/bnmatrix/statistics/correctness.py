@@ -1,4 +1,4 @@
-"""Test accuracies without one group of test examples at a time, for the variance over examples."""
+"""Metrics without one group of test examples at a time, for the variance over examples."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bnmatrix.tables.example_groups import GROUPS, groups_of
+from bnmatrix.tables.metrics import BY_GROUP
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def without_groups(runs: pd.DataFrame, correctness: pd.DataFrame) -> np.ndarray:
-    """Return the test accuracy of each run without each group of test examples.
+def without_groups(
+    runs: pd.DataFrame, correctness: pd.DataFrame, column: str = "test_accuracy"
+) -> np.ndarray:
+    """Return a metric of each run without each group of test examples.
 
-    Groups are the same for all runs of a study: a position of the test examples is the same example
-    everywhere.
+    Groups are the same for all runs of a study that are tested on the same examples.
 
     Args:
         runs: a table of runs, shape (n, …).
         correctness: see :data:`bnmatrix.tables.schema.CORRECTNESS_COLUMNS`.
+        column: the metric, a column of runs.
 
     Returns:
         Shape (n, :data:`GROUPS`); rows of NaN for runs without correctness, such as diverged runs.
@@ -31,6 +34,10 @@ def without_groups(runs: pd.DataFrame, correctness: pd.DataFrame) -> np.ndarray:
     accuracy = np.full((len(table), GROUPS), np.nan)
     known = table["tested"].notna().to_numpy()
     if not known.any():
+        return accuracy
+    if column in BY_GROUP:
+        stored = np.stack([np.frombuffer(row, "<f8") for row in table.loc[known, "without"]])
+        accuracy[known] = stored.reshape(len(stored), -1, GROUPS)[:, BY_GROUP.index(column)]
         return accuracy
     in_test, right = (_bits(table.loc[known, name]) for name in ("tested", "correct"))
     group = _groups(table.loc[known, "clusters"].iloc[0], in_test.shape[1])

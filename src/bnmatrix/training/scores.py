@@ -3,6 +3,8 @@
 Compiling these few operations would take longer than a whole job spends in them.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +27,15 @@ def losses(logits: NDArray[np.float32], y: NDArray[np.int32]) -> NDArray[np.floa
             np.log(np.exp(exponents).sum(axis=1)) - exponents[np.arange(len(y)), y]
         )
     return every
+
+
+def guessed_loss(classes: int) -> float:
+    """Return the loss of a network that has learned nothing.
+
+    It gives all classes the same probability; of a regression (one output), it predicts the mean,
+    and the standardized target has the variance 1.
+    """
+    return math.log(classes) if classes > 1 else 1.0
 
 
 def accuracy(logits: NDArray[np.float32], y: NDArray[np.int32]) -> float:

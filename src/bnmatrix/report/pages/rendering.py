@@ -81,6 +81,7 @@ def environment(links: Sequence[str], current: str) -> Environment:
         "interval": wording.interval,
         "p_text": wording.p_text,
         "duration": wording.duration,
+        "capitalize_first": lambda text: text[:1].upper() + text[1:],
         "setting_name": labels.setting_name,
         "value_text": labels.value_text,
     }

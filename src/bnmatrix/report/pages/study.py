@@ -14,6 +14,8 @@ from bnmatrix.config.studies import Study
 from bnmatrix.plan.sizes import parts
 from bnmatrix.plan.variants import left_out_variants, variants
 from bnmatrix.report.labels import VariantLabels, study_labels, with_labels
+from bnmatrix.report.metric_wording import MetricWording
+from bnmatrix.report.pages.metrics import left_out_claims, metric_facts
 from bnmatrix.report.pages.protocol import axis_facts, declaration, setting_facts
 from bnmatrix.report.pages.records import MOST_VARIANTS, Record, records
 from bnmatrix.report.pages.rendering import environment, svg
@@ -43,6 +45,7 @@ def study_page(
         claims: the table of verdicts on this study alone, if it is a study of a user's own data.
     """
     study, dataset = project.study(name), project.dataset_of(name)
+    written = MetricWording(dataset.metric)
     matrix, labels = variants(project, name), study_labels(project, name)
     tables = root / "data/results" / name
     summary = read_runs(tables / "summary.csv")
@@ -60,7 +63,12 @@ def study_page(
             dataset=dataset,
             files=f"figures/{name}/",
             figures=_figures(root / "reports/figures" / name),
-            answers=answer(with_labels(comparisons, labels), labels.axes),
+            answers=answer(with_labels(comparisons, labels), labels.axes, written),
+            written=written,
+            metrics=metric_facts(dataset, summary, read_runs(tables / "recalls.csv"), labels)
+            if isinstance(dataset, InspectedDataset)
+            else None,
+            left_out=left_out_claims(dataset) if isinstance(dataset, InspectedDataset) else "",
             own=own_facts(dataset, comparisons, summary, folds, tuned)
             if isinstance(dataset, InspectedDataset)
             else None,
