@@ -30,10 +30,8 @@ def yaml_line(key: str, value: Any) -> str:
         value: its value: a text, a number or a sequence of them.
     """
     value = list(value) if isinstance(value, tuple | list) else value
-    text = yaml.safe_dump(
-        {key: value}, default_flow_style=None, allow_unicode=True, width=10_000
-    ).strip()
-    return f"`{text}`"
+    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000)
+    return f"`{key}: {text.strip().removesuffix('...').strip()}`"
 
 
 @dataclass(frozen=True)
