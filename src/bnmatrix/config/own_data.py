@@ -121,10 +121,12 @@ class InspectedDataset(Dataset):
         return self.rows_by_class if folds else self.test_rows_by_class
 
     def majority(self, folds: int | None) -> tuple[str, float]:
-        """Return the most frequent class, and the share of tested examples that it has.
+        """Return the most frequent class to train on, and its share of the tested examples.
 
         A network that always answers this class has this accuracy.
         """
-        most = max(range(len(self.classes)), key=lambda label: self.rows_by_class[label])
         tested = self.tested_by_class(folds)
+        others = [every - test for every, test in zip(self.rows_by_class, tested, strict=True)]
+        trained = self.rows_by_class if folds else others
+        most = max(range(len(self.classes)), key=trained.__getitem__)
         return self.classes[most], tested[most] / sum(tested)

@@ -125,14 +125,13 @@ def giveaways(data: Labelled, y: np.ndarray) -> list[str]:
             found[name] = score
     if not found:
         return []
-    shown = some(
-        [f"'{name}' ({score:.1%} of the classes' examples)" for name, score in found.items()]
-    )
+    shown = some([f"'{name}' ({score * 100:.1f} %)" for name, score in found.items()])
     key = yaml_line("exclude", (*data.rows.source.exclude, *found))
-    advice = f", add {key} to the entry" if data.columns else ", leave it out of the file"
+    advice = f"add {key} to the entry" if data.columns else "leave it out of the file"
     return [
         f"{data.rows.path}: alone, column {shown} tells the class of nearly all examples (in "
-        f"brackets: balanced accuracy). If it is known only after the class{advice}."
+        f"brackets: balanced accuracy of a small tree). If it is known only after the class, "
+        f"{advice}."
     ]
 
 
