@@ -20,7 +20,7 @@ from bnmatrix.tables.metrics import BY_GROUP, METRICS
 
 #: 3 000 rows, 90 of which are of the rare class.
 RARE = "a,b,kind\n" + "".join(
-    f"{row},{row % 7},{'ill' if row % 100 < 3 else 'well'}\n" for row in range(3000)
+    f"{row * 37 % 101},{row * 5 % 7},{'ill' if row % 100 < 3 else 'well'}\n" for row in range(3000)
 )
 
 
@@ -45,7 +45,7 @@ def test_even_classes_keep_accuracy():
     dataset = look(rows(300, classes=3))
     assert (dataset.primary, dataset.margin, dataset.reasons) == ("accuracy", 0.01, ())
     # A fifth of an even share is not rare, one example less is.
-    fifth = "a,b,kind\n" + "".join(f"{r},{r % 3},{int(r < 10)}\n" for r in range(100))
+    fifth = "a,b,kind\n" + "".join(f"{r % 11},{r % 3},{int(r < 10)}\n" for r in range(100))
     assert look(fifth).primary == "accuracy"
     assert look(fifth.replace("9,0,1\n", "9,0,0\n", 1)).primary == "balanced_accuracy"
 

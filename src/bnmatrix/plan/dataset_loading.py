@@ -135,7 +135,9 @@ def _inspected_dataset(
         source=source,
         fingerprint=inspection.fingerprint,
         notes=inspection.notes,
+        doubts=inspection.doubts,
         rows_by_class=inspection.rows_by_class,
+        test_rows_by_class=inspection.test_rows_by_class,
         grouped=inspection.grouped,
         sizes=inspection.sizes,
     )

@@ -14,8 +14,8 @@ from bnmatrix.training.settings import Settings
 
 #: Data sets with fewer examples are cross-validated, because a single test part says little.
 _FEW = 2_000
-#: Number of training examples up to which the learning rate is tuned for each variant.
-_TUNED = 20_000
+#: Number of training examples from which tuning has few runs for each of few learning rates.
+_BRIEFLY_TUNED = 20_000
 #: Number of training examples from which the network is wider.
 _MANY = 20_000
 #: Number of training examples below which training is short, and variants share jobs.
@@ -24,11 +24,17 @@ _SHORT = 5_000
 #: Learning rates to tune Adam with: a quarter of a decade apart.
 _RATES = [0.000316, 0.000562, 0.001, 0.00178, 0.00316, 0.00562, 0.01, 0.0178, 0.0316]
 
+#: Half a decade apart, so that few runs find the best.
+_FEW_RATES = [0.000316, 0.001, 0.00316, 0.01, 0.0316]
+
 #: Number of steps of training at batch size 32, and the limits of the number of epochs.
 _STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS = 1_500, 10, 100
+#: Large data sets: steps at batch size 32 that replace the fewest epochs, and epochs in any case.
+_ENOUGH_STEPS, _LEAST_EPOCHS = 12_000, 3
 
-#: Multiplications of a training from which on the learning rate is not tuned: some seconds.
-_MOST = 5e10
+#: Multiplications of a training, and examples that it sees, from which on the learning rate is not
+#: tuned: some seconds.
+_MOST, _MOST_SEEN = 5e10, 1_000_000
 
 #: Filters of the blocks of the default convolutional network, of which a small image has fewer.
 _FILTERS = (16, 32, 64)
@@ -112,7 +118,7 @@ def _study(
     elif training < _SHORT:
         replicates = 15
     else:
-        replicates = 12 if training <= _TUNED else 10
+        replicates = 12
     examples = dataset.examples.train + dataset.examples.test
     study: dict[str, Any] = {
         "title": dataset.title,
@@ -126,6 +132,8 @@ def _study(
     }
     if dataset.metric.name != "accuracy":
         study["tuning"]["objective"] = "loss"
+    if training > _BRIEFLY_TUNED:
+        study["tuning"] |= {"rates": _FEW_RATES, "coarse": 1, "replicates": 2}
     if training < _SHORT:
         # Each job starts TensorFlow, which takes longer than such a short training.
         study["together"] = ["normalization", "learning_rate", "tuned", "initializer"]
@@ -137,7 +145,7 @@ def _settings(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return default settings, and the reasons for some of them."""
     wide, short = training >= _MANY, training < _SHORT
-    epochs = min(max(math.ceil(_STEPS * 32 / training), _FEWEST_EPOCHS), _MOST_EPOCHS)
+    epochs, epochs_reason = _epochs(training)
     network, network_reason = _network(dataset, training, wide)
     settings: dict[str, Any] = network | {
         "optimizer": "adam",
@@ -150,8 +158,7 @@ def _settings(
     }
     reasons = {
         **dict.fromkeys(network, network_reason),
-        "epochs": f"about {_STEPS} steps at batch size 32, within {_FEWEST_EPOCHS} to "
-        f"{_MOST_EPOCHS} epochs",
+        "epochs": epochs_reason,
         "input_scaling": "pixels" if dataset.maximum else "features of different units",
         "validation": "a fifth of the training part, equal shares of each class",
         "normalization_momentum": "training is short, and moving averages must have settled by its "
@@ -162,13 +169,16 @@ def _settings(
         "last_batch": "the statistics of a few examples would harm batch normalization alone",
     }
     trained = Settings.model_validate({**network, "epochs": epochs})
-    if training <= _TUNED and multiplications(dataset, trained) * training * epochs < _MOST:
+    seen = training * epochs
+    if seen <= _MOST_SEEN and multiplications(dataset, trained) * seen < _MOST:
         settings["tuned"] = True
         decides = "accuracy" if dataset.metric.name == "accuracy" else "loss"
         reasons["tuned"] = (
             f"each variant has its own best learning rate, by its validation {decides}, so that it "
             "is not the rate that is compared"
         )
+        if training > _BRIEFLY_TUNED:
+            reasons["tuned"] += f"; of {len(_FEW_RATES)} rates in few runs, to keep to some minutes"
     else:
         settings["learning_rate"] = 0.001
         reasons["learning_rate"] = "Keras's default for Adam; tuning would take too long"
@@ -186,6 +196,17 @@ def _settings(
             "repeated cross-validation"
         )
     return settings, reasons
+
+
+def _epochs(training: int) -> tuple[int, str]:
+    """Return the number of epochs, and its reason."""
+    wanted = math.ceil(_STEPS * 32 / training)
+    fewest = min(max(math.ceil(_ENOUGH_STEPS * 32 / training), _LEAST_EPOCHS), _FEWEST_EPOCHS)
+    epochs = min(max(wanted, fewest), _MOST_EPOCHS)
+    steps = f"{epochs * training / 32:,.0f}".replace(",", " ")
+    limit = {_MOST_EPOCHS: "at most", fewest: "at least"}.get(epochs)
+    short = f", {limit} {epochs} epochs" if limit and epochs != wanted else ""
+    return epochs, f"about {steps} steps at batch size 32{short}"
 
 
 def _network(dataset: InspectedDataset, training: int, wide: bool) -> tuple[dict[str, Any], str]:

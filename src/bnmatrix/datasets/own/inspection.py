@@ -1,7 +1,7 @@
 """Looking into a user's own data set: reading and checking all of it.
 
 Problems are reported here, before anything is trained. A message names the file, the column and the
-row (rows are counted from 1, a header is not counted), and says what to do.
+row (rows are counted from 1, a header is not counted) with its line, and says what to do.
 """
 
 import hashlib
@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 from pyarrow import ArrowException
 
-from bnmatrix.datasets.own.labels import Labelled, classes_of, some
+from bnmatrix.datasets.own.doubts import duplicates, giveaways
+from bnmatrix.datasets.own.labels import Labelled, classes_of
 from bnmatrix.datasets.own.reading import group_codes, read_parts
+from bnmatrix.datasets.own.rows import some
 from bnmatrix.datasets.own.source import OwnSource
 from bnmatrix.datasets.own.spec import Inspection
 from bnmatrix.datasets.spec import ExampleCounts
@@ -60,6 +62,14 @@ def _inspect(source: OwnSource, raw: Path) -> Inspection:
     _check_classes(source, paths, parts, classes)
     rows = Counter(label for part in parts for label in part.labels)
     has_test_part = len(parts) > 1
+    sizes = _sizes(source, paths, parts, classes) if data.groups is not None else None
+    tested = _tested(source, parts, classes)
+    tested_rows = Counter(
+        label
+        for part, test in zip(parts, tested, strict=True)
+        for label in np.array(part.labels, object)[test]
+    )
+    y = _numbers(data, classes)
     return Inspection(
         fingerprint=_fingerprint(source, raw),
         examples=ExampleCounts(
@@ -68,12 +78,30 @@ def _inspect(source: OwnSource, raw: Path) -> Inspection:
         shape=list(data.x.shape[1:]),
         classes=classes,
         rows_by_class=[rows[label] for label in classes],
+        test_rows_by_class=[tested_rows[label] for label in classes],
         maximum=data.maximum,
+        doubts=(*data.doubts, *giveaways(data, y), *duplicates(parts, tested)),
         notes=tuple(data.notes),
         test_split=None if has_test_part else _test_split(source),
         grouped=data.groups is not None,
-        sizes=_sizes(source, paths, parts, classes) if data.groups is not None else None,
+        sizes=sizes,
     )
+
+
+def _numbers(part: Labelled, classes: list[str]) -> np.ndarray:
+    """Return labels as numbers, from 0."""
+    numbers = {label: number for number, label in enumerate(classes)}
+    return np.array([numbers[label] for label in part.labels])
+
+
+def _tested(source: OwnSource, parts: list[Labelled], classes: list[str]) -> list[np.ndarray]:
+    """Return for each part whether each of its examples is in the test part (bool)."""
+    tested = [np.full(len(part.labels), number > 0) for number, part in enumerate(parts)]
+    if len(parts) == 1:
+        y = _numbers(parts[0], classes)
+        _, apart = split(y, _test_split(source), group_codes(parts[0]))
+        tested[0][apart] = True
+    return tested
 
 
 def _check_classes(
@@ -134,7 +162,7 @@ def _sizes(
         raise UserError(
             f"{paths[-1]}: group '{name}': {some(both)} are in the test part and in the other"
         )
-    y = np.array([classes.index(label) for label in data.labels])
+    y = _numbers(data, classes)
     codes = group_codes(data)
     if len(groups) < _LEAST_GROUPS:
         raise UserError(

@@ -7,7 +7,7 @@ import psutil
 
 from bnmatrix.datasets.data import Arrays
 from bnmatrix.datasets.own import arrays, images, table
-from bnmatrix.datasets.own.labels import Labelled
+from bnmatrix.datasets.own.labels import Labelled, checked_labels
 from bnmatrix.datasets.own.source import OwnSource
 from bnmatrix.datasets.own.spec import OwnPreparation
 from bnmatrix.errors import UserError
@@ -51,8 +51,14 @@ def read_parts(source: OwnSource, raw: Path) -> list[Labelled]:
     """Read the data, and its test part if there is one, after a check of the free memory.
 
     Raises:
-        UserError: the data is too large for the memory, or cannot be read.
+        UserError: the data is too large for the memory, or cannot be read, or its labels are no
+            classes.
     """
+    return checked_labels(_parts(source, raw))
+
+
+def _parts(source: OwnSource, raw: Path) -> list[Labelled]:
+    """Read the data, and its test part if there is one."""
     paths = source.paths(raw)
     if source.kind == "table":
         _check_memory(

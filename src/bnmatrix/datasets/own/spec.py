@@ -19,10 +19,14 @@ class Inspection(Model):
     """Names of the classes, by label."""
     rows_by_class: list[int]
     """Examples of each class, the test part included."""
+    test_rows_by_class: list[int]
+    """Examples of each class in the test part."""
     maximum: Positive | None = None
     """Largest value of a pixel; None if features are not pixels."""
     notes: tuple[str, ...] = ()
     """How the data was interpreted, in sentences for people."""
+    doubts: tuple[str, ...] = ()
+    """What makes the data doubtful, in sentences for people."""
     test_split: Split | None = None
     """How the test part is set apart; None if the data set has its own."""
     grouped: bool = False

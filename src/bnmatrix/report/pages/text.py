@@ -189,12 +189,16 @@ class OwnFacts:
 
     Attributes:
         notes: how the data was read.
-        classes: each class with its number of examples.
+        doubts: what makes the data doubtful.
+        classes: each class with its number of examples, and how many of them are tested.
+        majority: what always answering the most frequent class would score.
         telling: sentences about the smallest difference that the data can show.
     """
 
     notes: Sequence[str]
-    classes: list[tuple[str, int]]
+    doubts: Sequence[str]
+    classes: list[tuple[str, int, int]]
+    majority: str
     telling: list[str]
 
 
@@ -224,8 +228,23 @@ def own_facts(
             if folds
             else _test_part_sentence(dataset, best if by_accuracy else None),
         ]
-    classes = list(zip(dataset.classes, dataset.rows_by_class, strict=True))
-    return OwnFacts(dataset.notes, classes, telling)
+    tested = dataset.tested_by_class(folds)
+    classes = list(zip(dataset.classes, dataset.rows_by_class, tested, strict=True))
+    return OwnFacts(dataset.notes, dataset.doubts, classes, majority(dataset, folds), telling)
+
+
+def majority(dataset: InspectedDataset, folds: int | None) -> str:
+    """Return a sentence on the accuracy of always answering the most frequent class.
+
+    Args:
+        dataset: the data set.
+        folds: number of folds if the study is cross-validated.
+    """
+    name, share = dataset.majority(folds)
+    return (
+        f"A network that always answers '{name}', the most frequent class, has an accuracy of "
+        f"{share * 100:.1f} % on the {sum(dataset.tested_by_class(folds))} tested examples."
+    )
 
 
 def _resolution_sentences(
