@@ -10,7 +10,7 @@ from bnmatrix.models import Positive, one_of
 from bnmatrix.tables.metrics import METRICS, Metric
 
 #: Keys that only one kind of data has.
-_KEYS_OF_KINDS = {
+KEYS_OF_KINDS = {
     "table": (
         *("target", "features", "exclude", "numeric", "categorical", "group"),
         *("missing", "separator", "decimal", "encoding"),
@@ -68,7 +68,7 @@ class OwnDataset(OwnSource):
     @model_validator(mode="after")
     def _keys_fit_kind(self) -> Self:
         kind = self.kind
-        for other, keys in _KEYS_OF_KINDS.items():
+        for other, keys in KEYS_OF_KINDS.items():
             for key in keys if other != kind else ():
                 if key in self.model_fields_set:
                     raise ValueError(f"{key}: is for {other}, but '{self.place}' is {kind}")

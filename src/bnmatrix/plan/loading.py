@@ -54,7 +54,6 @@ def load_project(
         for name, dataset in datasets.available.items()
         if isinstance(dataset, InspectedDataset)
     }
-    installed = (name for name, package in FRAMEWORKS.items() if importlib.util.find_spec(package))
     project = Project(
         run=run,
         datasets=datasets.available,
@@ -62,11 +61,45 @@ def load_project(
         claims=own_claims(claims, studies, inspected),
         replications=_of(Replication, run.replications_file, "replications", root),
         unavailable=unavailable,
-        frameworks=tuple(installed),
+        frameworks=_installed_frameworks(),
     )
     if check:
         _check(project)
     return project
+
+
+def study_project(name: str, dataset: Any, study: Any, root: Path = Path()) -> Project:
+    """Return a project with one data set of a user's own and a study of it, without claims.
+
+    The data is inspected. The folder ``config/`` need not have the two entries.
+
+    Args:
+        name: name of the data set and of the study.
+        dataset, study: their entries.
+        root: the directory that relative paths start from.
+
+    Raises:
+        UserError: an entry is wrong, or nothing can be learned from the data.
+    """
+    run = _run_config(None, root).model_copy(update={"studies": [name], "datasets": "all"})
+    datasets = load_datasets(run, {name: dataset}, {name: study}, root)
+    studies, unavailable = _studies(run, {name: study}, datasets)
+    if unavailable:
+        raise UserError(unavailable[name])
+    project = Project(
+        run=run, datasets=datasets.available, studies=studies, frameworks=_installed_frameworks()
+    )
+    variants(project, name)
+    return project
+
+
+def packaged(key: str) -> dict[str, Any]:
+    """Return the entries that come with the package: of ``datasets``, or of ``studies``."""
+    return _entries_of(DEFAULTS / f"{key}.yaml", key, f"{key}.yaml")
+
+
+def _installed_frameworks() -> tuple[str, ...]:
+    return tuple(name for name, package in FRAMEWORKS.items() if importlib.util.find_spec(package))
 
 
 def _run_config(config: Mapping[str, Any] | str | None, root: Path) -> RunConfig:

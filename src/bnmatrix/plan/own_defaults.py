@@ -90,6 +90,8 @@ def study_entry(
     study = _study(dataset_name, dataset, training, folds)
     if given_settings.get("framework", "keras") == "keras" and "framework" not in axes:
         study["measures"] = {"inference_modes": ["last"], "order": ["last"]}
+    if isinstance(entry.get("tuning"), Mapping):
+        entry["tuning"] = study["tuning"] | entry["tuning"]
     return study | {"reasons": default_reasons} | entry | {"settings": settings, "axes": axes}
 
 

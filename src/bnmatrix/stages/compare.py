@@ -46,7 +46,7 @@ def run(study: str, *, config: str | None, runs: Path, results: Path) -> None:
     summary = summary.merge(late, on="variant")
     summary = summary.assign(starting_share=_starting_shares(project, study, summary))
     write_csv(summary, results / "summary.csv")
-    compared = compare(table, classes, overlaps, correctness, metric, deviation)
+    compared = compare(table, classes, overlaps, correctness, metric, dataset.margin, deviation)
     write_csv(compared, results / "comparisons.csv")
     write_csv(recalls(correctness), results / "recalls.csv")
     margin = dataset.margin_of_accuracy

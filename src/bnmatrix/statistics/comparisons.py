@@ -10,8 +10,9 @@ import pandas as pd
 from bnmatrix.statistics.correctness import blocks_of, without_groups
 from bnmatrix.statistics.means import estimate
 from bnmatrix.statistics.overlaps import Overlap
-from bnmatrix.statistics.paired import paired_effect
+from bnmatrix.statistics.paired import PairedEffect, paired_effect, pairs_needed
 from bnmatrix.statistics.scoring import scored
+from bnmatrix.statistics.verdicts import tail
 from bnmatrix.tables.csv import axes_of
 from bnmatrix.tables.example_groups import GROUPS
 from bnmatrix.tables.metrics import COLUMNS, metric_of
@@ -19,7 +20,9 @@ from bnmatrix.tables.status import DIVERGED
 
 #: What a row of :func:`compare` says of the pairs, in order; its other columns are axes and names.
 _EFFECT = ("pairs", "effect", "sd", "ci_low", "ci_high", "p_value", "probability_of_improvement")
-_COLUMNS = ("endpoint", *_EFFECT, "baseline_mean", "variant_mean", "variant", "baseline")
+#: The ends of intervals that hold together, and the pairs with which these tell half a margin.
+_JOINT = ("joint_low", "joint_high", "pairs_needed")
+_COLUMNS = ("endpoint", *_EFFECT, *_JOINT, "baseline_mean", "variant_mean", "variant", "baseline")
 
 
 def summarize(
@@ -94,9 +97,14 @@ def compare(
     overlaps: Mapping[str, Overlap] | None = None,
     correctness: pd.DataFrame | None = None,
     endpoint: str = "test_accuracy",
+    margin: float | None = None,
     deviation: float = math.nan,
 ) -> pd.DataFrame:
     """Return one row per variant that has a baseline: the paired effect, variant − baseline.
+
+    The intervals from ``joint_low`` to ``joint_high`` hold together with 95 %, for all rows of one
+    normalization. ``pairs_needed`` is the number of pairs with which such an interval would be half
+    a margin to either side (:func:`bnmatrix.statistics.paired.pairs_needed`).
 
     Replicates that only one of the two has make no pair.
 
@@ -105,10 +113,13 @@ def compare(
         classes: number of classes, for chance.
         overlaps, correctness: see :func:`summarize`.
         endpoint: the accuracy or metric to compare, a column of ``runs``.
+        margin: differences up to this do not matter; None: ``pairs_needed`` is NaN.
         deviation: standard deviation of the target of a regression.
     """
     by_variant = scored_values(runs, endpoint, classes, correctness, deviation)
     rows = []
+    compared = runs[runs["baseline"].isin(list(by_variant))]
+    families = compared.groupby("normalization")["variant"].nunique()
     for variant, group in runs.groupby("variant", sort=False):
         first = group.iloc[0]
         if pd.isna(first["baseline"]) or first["baseline"] not in by_variant:
@@ -121,19 +132,19 @@ def compare(
         treatment, control = (arm["score"].to_numpy(np.float64) for arm in arms)
         both = runs[runs["variant"].isin([variant, first["baseline"]])]
         overlap = (overlaps or {}).get(variant)
-        effect = asdict(
-            paired_effect(
-                treatment,
-                control,
-                blocks=_block_numbers(both[both["replicate"].isin(common)]),
-                overlap=overlap,
-                without=without_each_group(arms),
-            )
+        found = paired_effect(
+            treatment,
+            control,
+            blocks=_block_numbers(both[both["replicate"].isin(common)]),
+            overlap=overlap,
+            without=without_each_group(arms),
         )
+        effect = asdict(found)
         rows.append(
             {name: first[name] for name in axes_of(runs)}
             | {"endpoint": endpoint}
             | {name: effect[name] for name in _EFFECT}
+            | _joint(found, int(families[first["normalization"]]), margin)
             | {
                 "baseline_mean": control.mean(),
                 "variant_mean": treatment.mean(),
@@ -142,6 +153,14 @@ def compare(
             }
         )
     return pd.DataFrame(rows, columns=[*axes_of(runs), *_COLUMNS])
+
+
+def _joint(found: PairedEffect, family: int, margin: float | None) -> dict[str, float]:
+    """Return the interval of one of ``family`` effects that holds together with the others."""
+    level = tail("different", family)
+    low, high = found.uncertainty.bounds(found.effect, level)
+    needed = math.nan if margin is None else pairs_needed(found.uncertainty, margin / 2, level)
+    return {"joint_low": low, "joint_high": high, "pairs_needed": needed}
 
 
 def scored_values(

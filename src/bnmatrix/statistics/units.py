@@ -5,6 +5,7 @@ A unit is declared once, in one of the two tables below.
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -131,3 +132,37 @@ def interval(low: float, high: float, unit: str) -> str:
     if math.isnan(low) or math.isnan(high):
         return "no interval"
     return f"[{number(low, unit)}, {number(high, unit)}]"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How sentences write effects: in a unit, with as many decimals as the margin deserves.
+
+    Attributes:
+        margin: differences up to this do not matter; above 0, in the endpoint's unit.
+        unit: a unit whose effects are differences, not factors.
+        of: what the margin is a margin of, if that does not go without saying: "balanced accuracy".
+    """
+
+    margin: float
+    unit: str = "points"
+    of: str = ""
+
+    def number(self, value: float) -> str:
+        """Return a value without its unit, with two significant digits of the margin: "−1.2"."""
+        scale = _LINEAR[self.unit][0]
+        decimals = max(0, 1 - math.floor(math.log10(self.margin * scale)))
+        text = f"{value * scale:.{decimals}f}"
+        return text.replace("-", MINUS if float(text) else "")
+
+    def amount(self, value: float) -> str:
+        """Return a value with its unit: "2.1 points"."""
+        return self.number(value) + _LINEAR[self.unit][2]
+
+    @property
+    def margin_amount(self) -> str:
+        """The margin with its unit: "1 point", "0.5 points"."""
+        scale, _, suffix = _LINEAR[self.unit]
+        text = f"{self.margin * scale:g}"
+        amount = text + (suffix.removesuffix("s") if text == "1" else suffix)
+        return f"{amount} of {self.of}" if self.of else amount

@@ -15,12 +15,13 @@ from bnmatrix.plan.sizes import parts
 from bnmatrix.plan.variants import left_out_variants, variants
 from bnmatrix.report.labels import VariantLabels, study_labels, with_labels
 from bnmatrix.report.metric_wording import MetricWording
-from bnmatrix.report.pages.metrics import left_out_claims, metric_facts
+from bnmatrix.report.pages.metrics import left_out_claims
+from bnmatrix.report.pages.own import own_page
 from bnmatrix.report.pages.protocol import axis_facts, declaration, setting_facts
 from bnmatrix.report.pages.records import MOST_VARIANTS, Record, records
 from bnmatrix.report.pages.rendering import environment, svg
 from bnmatrix.report.pages.scorecard import scorecard
-from bnmatrix.report.pages.text import answer, own_facts, training_length
+from bnmatrix.report.pages.text import answer, training_length
 from bnmatrix.statistics.timings import evaluation_seconds, step_seconds
 from bnmatrix.tables.csv import read_runs
 from bnmatrix.training.convention_table import CONVENTIONS
@@ -65,11 +66,8 @@ def study_page(
             figures=_figures(root / "reports/figures" / name),
             answers=answer(with_labels(comparisons, labels), labels.axes, written),
             written=written,
-            metrics=metric_facts(dataset, summary, read_runs(tables / "recalls.csv"), labels)
-            if isinstance(dataset, InspectedDataset)
-            else None,
             left_out=left_out_claims(dataset) if isinstance(dataset, InspectedDataset) else "",
-            own=own_facts(dataset, comparisons, summary, folds, tuned)
+            own=own_page(project, name, dataset, tables, [v.settings for v in matrix], claims)
             if isinstance(dataset, InspectedDataset)
             else None,
             training_length=training_length(with_labels(summary, labels)),

@@ -192,7 +192,7 @@ class OwnFacts:
         doubts: what makes the data doubtful.
         classes: each class with its number of examples, and how many of them are tested.
         majority: what always answering the most frequent class would score.
-        telling: sentences about the smallest difference that the data can show.
+        telling: sentences about what the data can show.
     """
 
     notes: Sequence[str]
@@ -255,11 +255,6 @@ def _resolution_sentences(
     written = MetricWording(dataset.metric)
     matters = written.amount(margin)
     sentences = []
-    if resolved.equivalent:
-        sentences.append(
-            f"In {_share(resolved.equivalent, resolved.comparisons)} any difference is within "
-            f"{matters}, which is taken to make no practical difference."
-        )
     if resolved.unclear and resolved.widest > margin:
         where = _share(resolved.unclear, resolved.comparisons)
         half = resolved.half_width

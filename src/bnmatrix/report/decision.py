@@ -1,0 +1,250 @@
+"""Whether to use a normalization on a user's own data: one line, by rules from intervals.
+
+An effect is oriented so that more is better. Its interval holds together with those of the other
+cells of the same normalization, and is compared with the margin.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bnmatrix.report.wording import join, span
+from bnmatrix.statistics.units import Scale
+
+YES, NO_MATTER, NO, UNKNOWN = "yes", "no matter", "no", "cannot tell"
+
+#: All words, in the order of a verdict.
+WORDS = (YES, NO_MATTER, NO, UNKNOWN)
+
+#: Maximum number of cells, other than batch sizes, that a verdict lists.
+_MOST_CELLS = 4
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The effect of a normalization in one cell of a study.
+
+    Attributes:
+        name: the name of the cell, such as "batch size 16, activation tanh".
+        batch_size: its batch size.
+        effect: the mean paired difference, with normalization minus without; more is better.
+        low, high: the ends of the interval; NaN if there is none.
+        pairs: number of pairs.
+        pairs_needed: pairs that would tell half a margin apart; NaN if no number would.
+    """
+
+    name: str
+    batch_size: int
+    effect: float
+    low: float
+    high: float
+    pairs: int
+    pairs_needed: float = math.nan
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a verdict says of some cells.
+
+    Attributes:
+        word: one of :data:`WORDS`.
+        text: the rest of the sentence, without the word.
+        cells: the cells.
+    """
+
+    word: str
+    text: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The verdict on one normalization.
+
+    Attributes:
+        arm: the normalization, such as "batch normalization".
+        parts: one for each word that applies, in the order of :data:`WORDS`.
+        advice: what to do, in sentences.
+    """
+
+    arm: str
+    parts: tuple[Part, ...]
+    advice: tuple[str, ...]
+
+    @property
+    def question(self) -> str:
+        """The question that the verdict answers."""
+        return f"Use {self.arm}?"
+
+    def line(self, emphasis: str = "") -> str:
+        """Return the verdict in one line.
+
+        Args:
+            emphasis: stands before and after each word of the verdict, as ``**`` in Markdown.
+        """
+        answers = [
+            f"{emphasis}{part.word.capitalize()}{emphasis} {part.text}" for part in self.parts
+        ]
+        return " ".join([self.question, *answers])
+
+
+def word(cell: Cell, margin: float) -> str:
+    """Return what an interval says: beyond the margin, within it, or neither."""
+    if math.isnan(cell.low) or math.isnan(cell.high):
+        return UNKNOWN
+    if cell.low > margin:
+        return YES
+    if cell.high < -margin:
+        return NO
+    return NO_MATTER if -margin < cell.low and cell.high < margin else UNKNOWN
+
+
+def decisions(comparisons: pd.DataFrame, scale: Scale, sign: int = 1) -> list[Decision]:
+    """Return the verdict on each normalization of a study.
+
+    Args:
+        comparisons: one row per variant that has a baseline
+            (:func:`bnmatrix.statistics.comparisons.compare`), with labels
+            (:func:`bnmatrix.report.labels.with_labels`).
+        scale: the margin and the unit of the effects.
+        sign: 1 if more of the measure is better, −1 if less is.
+    """
+    return [
+        decision(str(arm), [_cell(row, sign) for row in rows.to_dict("records")], scale)
+        for arm, rows in comparisons.groupby("arm", sort=False)
+    ]
+
+
+def _cell(row: dict[str, object], sign: int) -> Cell:
+    effect, *ends = (float(str(row[key])) * sign for key in ("effect", "joint_low", "joint_high"))
+    low, high = ends if sign > 0 else ends[::-1]
+    pairs, needed = int(str(row["pairs"])), float(str(row["pairs_needed"]))
+    return Cell(str(row["cell"]), int(str(row["batch_size"])), effect, low, high, pairs, needed)
+
+
+def decision(arm: str, cells: Sequence[Cell], scale: Scale) -> Decision:
+    """Return the verdict on a normalization in all its cells, at least one."""
+    cells = sorted(cells, key=lambda cell: cell.batch_size)
+    found = {
+        name: tuple(cell for cell in cells if word(cell, scale.margin) == name) for name in WORDS
+    }
+    parts: list[Part] = []
+    for name, members in found.items():
+        if members:
+            place = _place(members, cells, first=not parts)
+            details = _details(name, members, scale, with_pairs=not parts)
+            parts.append(Part(name, f"{place}{details}.", members))
+    return Decision(arm, tuple(parts), tuple(_advice(arm, found, cells)))
+
+
+def _place(members: Sequence[Cell], cells: Sequence[Cell], first: bool) -> str:
+    """Return where a word holds: "at batch 16 to 64", "at 4 and 16", "in 3 of 8 cells"."""
+    sizes = [cell.batch_size for cell in cells]
+    if len(set(sizes)) < len(sizes):
+        if len(members) > _MOST_CELLS:
+            return f"in {len(members)} of {len(cells)} cells"
+        return f"at {'; '.join(cell.name for cell in members)}"
+    own = [cell.batch_size for cell in members]
+    start = sizes.index(own[0])
+    in_a_row = len(own) > 2 and sizes[start : start + len(own)] == own
+    text = f"{own[0]} to {own[-1]}" if in_a_row else join([str(size) for size in own])
+    if len(own) == len(sizes) > 1:
+        return f"at every batch size, {text}"
+    return f"at {'batch ' if first else ''}{text}"
+
+
+def _details(name: str, members: Sequence[Cell], scale: Scale, with_pairs: bool) -> str:
+    """Return the numbers behind a word."""
+    pairs = [cell.pairs for cell in members]
+    counted = f"{span(pairs)} pair{'' if pairs == [1] else 's'}" if with_pairs else ""
+    if name == NO_MATTER:
+        return f" ({'; '.join(filter(None, [f'within {scale.margin_amount}', counted]))})"
+    brackets = f" ({counted})" if counted else ""
+    if name == UNKNOWN:
+        return f": {_unknown(members, scale)}{brackets}"
+    sign, verb = (1, "gains") if name == YES else (-1, "costs")
+    sizes = sorted(sign * cell.effect for cell in members)
+    least = min(sign * end for cell in members for end in (cell.low, cell.high))
+    if len(members) == 1:
+        low, high = sorted((sign * members[0].low, sign * members[0].high))
+        ends = f"[{scale.number(low)}, {scale.number(high)}]"
+        return f": it {verb} {scale.amount(sizes[0])} {ends}{brackets}"
+    low_text, high_text = scale.number(sizes[0]), scale.amount(sizes[-1])
+    size = high_text if high_text.startswith(f"{low_text} ") else f"{low_text} to {high_text}"
+    inside = "; ".join(filter(None, [f"at least {scale.number(least)}", counted]))
+    return f": it {verb} {size} ({inside})"
+
+
+def _unknown(members: Sequence[Cell], scale: Scale) -> str:
+    """Return between which effects the truth may be, and what is ruled out."""
+    measured = [cell for cell in members if not math.isnan(cell.low)]
+    if not measured:
+        return "there is no interval, since the pairs are too few or do not differ"
+    low, high = min(cell.low for cell in measured), max(cell.high for cell in measured)
+    text = f"between {_signed(low, scale)} and {_signed(high, scale, unit=True)}"
+    if low > 0:
+        return f"{text}, a gain that may be too small to matter"
+    if high < 0:
+        return f"{text}, a loss that may be too small to matter"
+    if low > -scale.margin:
+        return f"{text}, so that a loss that matters is ruled out"
+    if high < scale.margin:
+        return f"{text}, so that a gain that matters is ruled out"
+    return text
+
+
+def _signed(value: float, scale: Scale, unit: bool = False) -> str:
+    text = scale.amount(value) if unit else scale.number(value)
+    return f"+{text}" if value > 0 and float(scale.number(value)) > 0 else text
+
+
+def _advice(arm: str, found: dict[str, tuple[Cell, ...]], cells: Sequence[Cell]) -> list[str]:
+    """Return what to do, in sentences."""
+    several = sum(bool(members) for members in found.values()) > 1
+
+    def where(name: str) -> str:
+        return f" {_place(found[name], cells, first=True)}" if several else ""
+
+    sentences = []
+    if found[YES]:
+        sentences.append(f"Use {arm}{where(YES)}.")
+    if found[NO_MATTER]:
+        sentences.append(
+            f"Choose the simpler network{where(NO_MATTER)}: without it, a step takes less time."
+        )
+    if found[NO]:
+        sentences.append(f"Leave {arm} out{where(NO)}.")
+    if found[UNKNOWN]:
+        sentences.append(f"Decide nothing yet{where(UNKNOWN)}: {_what_would_tell(found[UNKNOWN])}.")
+    return sentences
+
+
+def _what_would_tell(members: Sequence[Cell]) -> str:
+    """Return what would let an interval tell half a margin apart."""
+    needed = more_pairs(members)
+    pairs = span([cell.pairs for cell in members])
+    if needed is not None:
+        return f"about {needed} pairs instead of {pairs} would tell half the margin apart"
+    if any(math.isnan(cell.low) for cell in members):
+        return "more pairs are needed for an interval"
+    if any(math.isnan(cell.pairs_needed) for cell in members):
+        return (
+            "more pairs would not tell half the margin apart, since these examples are too few; "
+            "more data would"
+        )
+    return "the effect is close to the margin, so that even more pairs may not tell"
+
+
+def more_pairs(members: Sequence[Cell]) -> int | None:
+    """Return how many pairs would tell half a margin apart in all cells, if more than there are.
+
+    Returns:
+        None if no number of pairs would, or if there are as many.
+    """
+    needed = [cell.pairs_needed for cell in members]
+    if any(math.isnan(number) for number in needed):
+        return None
+    most = int(max(needed))
+    return most if most > max(cell.pairs for cell in members) else None
