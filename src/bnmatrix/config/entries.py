@@ -85,7 +85,7 @@ class Declarations:
         """Return the first line of an entry and the line after its last, from 0."""
         if name not in self._entries():
             return None
-        root = yaml.compose(self._text(), Loader=yaml.SafeLoader)
+        root: Any = yaml.compose(self._text(), Loader=yaml.SafeLoader)
         keys = [key for key, _ in root.value[0][1].value if key.value == name]
         first, column = keys[0].start_mark.line, keys[0].start_mark.column
         lines = self._text().splitlines()

@@ -140,8 +140,7 @@ def dataset_comments(entry: Mapping[str, Any]) -> tuple[dict[str, str], list[str
     notes[""] = "the name of the data, on pages and of files"
     kind = OwnSource(path=entry["path"]).kind
     more = [
-        f"{key}: {in_one_line(OwnDataset.model_fields[key].default)} "
-        f"# {_description(OwnDataset, key)}"
+        _further(key, OwnDataset.model_fields[key].default, _description(OwnDataset, key))
         for key in (*KEYS_OF_KINDS.get(kind, ()), *_FURTHER)
         if key not in entry
     ]
@@ -158,7 +157,7 @@ def study_comments(entry: Mapping[str, Any], chosen: Study) -> tuple[dict[str, s
     notes = {key: _description(Study, key) for key in entry if key != "tuning"}
     notes[""] = "a study of the data with this name; what is not given is chosen from the data"
     more = [
-        f"{key}: {in_one_line(getattr(chosen, key))} # {_description(Study, key)}"
+        _further(key, getattr(chosen, key), _description(Study, key))
         for key in _CHOSEN
         if key not in entry
     ]
@@ -168,10 +167,16 @@ def study_comments(entry: Mapping[str, Any], chosen: Study) -> tuple[dict[str, s
         if key in chosen.settings and key not in (entry.get("settings") or {})
     }
     if "axes" not in entry:
-        more.append(f"axes: {in_one_line({'batch_size': chosen.axes['batch_size']})} # batch sizes")
+        sizes = {"batch_size": chosen.axes["batch_size"]}
+        more.append(_further("axes", sizes, "Settings that vary"))
     if settings:
-        more.append(f"settings: {in_one_line(settings)} # any setting of config/README.md")
+        more.append(_further("settings", settings, "Any setting of config/README.md"))
     return notes, more
+
+
+def _further(key: str, value: Any, text: str) -> str:
+    """Return the line of a key that is not given, with the value that it has or ``…``."""
+    return f"{key}: {in_one_line(value) or '…'} # {text}"
 
 
 def _description(model: type[BaseModel], key: str) -> str:

@@ -235,10 +235,11 @@ def _network(dataset: InspectedDataset, training: int, wide: bool) -> tuple[dict
 
 
 def _batch_sizes(training: int) -> list[int]:
-    """Return four powers of two, the largest at most 256 and a quarter of the examples.
+    """Return up to four powers of two, the largest at most 256 and a quarter of the examples.
 
-    The smallest is at most 4, so that the claim about very small batches can be judged.
+    The smallest is 4, so that the claim about very small batches can be judged, or 2 where the
+    largest is below 16.
     """
     largest = min(256, 2 ** int(math.log2(max(4, training // 4))))
-    step = 4 if largest > 32 else 2
-    return sorted({max(2, largest // step**power) for power in range(4)})
+    step, smallest = (4 if largest > 32 else 2), (4 if largest >= 16 else 2)
+    return sorted({max(smallest, largest // step**power) for power in range(4)})

@@ -139,10 +139,7 @@ class Plan:
         ]
 
     def links_of(self, study: str) -> list[str]:
-        """Return the pages that the page of a study links to.
-
-        That of a user's own data stands alone, because a user often asks for this page only.
-        """
+        """Return the pages that a study's page links to. That of a user's own data stands alone."""
         return [] if self.is_own(self.project.study(study).dataset) else self.pages
 
     @cached_property

@@ -5,7 +5,7 @@ cells of the same normalization, and is compared with the margin.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -67,16 +67,18 @@ class Decision:
         arm: the normalization, such as "batch normalization".
         parts: one for each word that applies, in the order of :data:`WORDS`.
         advice: what to do, in sentences.
+        by: the metric that decides, if it is not accuracy.
     """
 
     arm: str
     parts: tuple[Part, ...]
     advice: tuple[str, ...]
+    by: str = ""
 
     @property
     def question(self) -> str:
         """The question that the verdict answers."""
-        return f"Use {self.arm}?"
+        return f"Use {self.arm} (by {self.by})?" if self.by else f"Use {self.arm}?"
 
     def line(self, emphasis: str = "") -> str:
         """Return the verdict in one line.
@@ -112,12 +114,13 @@ def decisions(comparisons: pd.DataFrame, scale: Scale, sign: int = 1) -> list[De
         sign: 1 if more of the measure is better, −1 if less is.
     """
     return [
-        decision(str(arm), [_cell(row, sign) for row in rows.to_dict("records")], scale)
+        decision(str(arm), [cell_of(row, sign) for row in rows.to_dict("records")], scale)
         for arm, rows in comparisons.groupby("arm", sort=False)
     ]
 
 
-def _cell(row: dict[str, object], sign: int) -> Cell:
+def cell_of(row: Mapping[str, object], sign: int = 1) -> Cell:
+    """Return the cell of a row of comparisons with labels (:func:`decisions`)."""
     effect, *ends = (float(str(row[key])) * sign for key in ("effect", "joint_low", "joint_high"))
     low, high = ends if sign > 0 else ends[::-1]
     pairs, needed = int(str(row["pairs"])), float(str(row["pairs_needed"]))
@@ -136,7 +139,7 @@ def decision(arm: str, cells: Sequence[Cell], scale: Scale) -> Decision:
             place = _place(members, cells, first=not parts)
             details = _details(name, members, scale, with_pairs=not parts)
             parts.append(Part(name, f"{place}{details}.", members))
-    return Decision(arm, tuple(parts), tuple(_advice(arm, found, cells)))
+    return Decision(arm, tuple(parts), tuple(_advice(arm, found, cells)), scale.of)
 
 
 def _place(members: Sequence[Cell], cells: Sequence[Cell], first: bool) -> str:
@@ -217,7 +220,10 @@ def _advice(arm: str, found: dict[str, tuple[Cell, ...]], cells: Sequence[Cell])
     if found[NO]:
         sentences.append(f"Leave {arm} out{where(NO)}.")
     if found[UNKNOWN]:
-        sentences.append(f"Decide nothing yet{where(UNKNOWN)}: {_what_would_tell(found[UNKNOWN])}.")
+        sentences.append(
+            f"Keep the network that you have{where(UNKNOWN)}: these runs cannot tell. "
+            f"{_what_would_tell(found[UNKNOWN])}."
+        )
     return sentences
 
 
@@ -226,15 +232,15 @@ def _what_would_tell(members: Sequence[Cell]) -> str:
     needed = more_pairs(members)
     pairs = span([cell.pairs for cell in members])
     if needed is not None:
-        return f"about {needed} pairs instead of {pairs} would tell half the margin apart"
+        return f"About {needed} pairs instead of {pairs} would tell half the margin apart"
     if any(math.isnan(cell.low) for cell in members):
-        return "more pairs are needed for an interval"
+        return "More pairs are needed for an interval"
     if any(math.isnan(cell.pairs_needed) for cell in members):
         return (
-            "more pairs would not tell half the margin apart, since these examples are too few; "
+            "More pairs would not tell half the margin apart, because these examples are too few; "
             "more data would"
         )
-    return "the effect is close to the margin, so that even more pairs may not tell"
+    return "The effect is close to the margin, so that even more pairs may not tell"
 
 
 def more_pairs(members: Sequence[Cell]) -> int | None:

@@ -32,16 +32,18 @@ def evaluation_seconds(timings: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"first": first, "steady": steady.reindex(first.index)}).reset_index()
 
 
-def step_seconds(timings: pd.DataFrame) -> pd.Series:
-    """Return the median seconds of a training step, with the index variant.
+def step_seconds(timings: pd.DataFrame, quantile: float = 0.5) -> pd.Series:
+    """Return the seconds of a training step, with the index variant.
 
     Args:
         timings: a row for each evaluation (:data:`bnmatrix.tables.schema.TIMING_COLUMNS`).
+        quantile: which quantile over evaluations. A low one is that of moments in which other
+            programs of the machine slowed the step down least.
     """
     steps_before = timings.groupby(["variant", "replicate"], sort=False)["step"].shift(fill_value=0)
     seconds = timings["training_seconds"] / (timings["step"] - steps_before)
     later = timings.groupby("variant").cumcount() > 0
-    return seconds[later].groupby(timings["variant"][later]).median()
+    return seconds[later].groupby(timings["variant"][later]).quantile(quantile)
 
 
 def time_and_accuracy(runs: pd.DataFrame) -> pd.DataFrame:

@@ -141,7 +141,7 @@ class Scale:
     Attributes:
         margin: differences up to this do not matter; above 0, in the endpoint's unit.
         unit: a unit whose effects are differences, not factors.
-        of: what the margin is a margin of, if that does not go without saying: "balanced accuracy".
+        of: what is measured, if that does not go without saying: "balanced accuracy".
     """
 
     margin: float
@@ -164,5 +164,4 @@ class Scale:
         """The margin with its unit: "1 point", "0.5 points"."""
         scale, _, suffix = _LINEAR[self.unit]
         text = f"{self.margin * scale:g}"
-        amount = text + (suffix.removesuffix("s") if text == "1" else suffix)
-        return f"{amount} of {self.of}" if self.of else amount
+        return text + (suffix.removesuffix("s") if text == "1" else suffix)

@@ -9,18 +9,22 @@ import pandas as pd
 from bnmatrix.config.own_data import InspectedDataset
 from bnmatrix.config.project import Project
 from bnmatrix.report.bibliography import Reference, cited
-from bnmatrix.report.decision import Decision, decisions
+from bnmatrix.report.decision import Decision, cell_of, decisions, word
 from bnmatrix.report.labels import VariantLabels, study_labels, with_labels
 from bnmatrix.report.pages.metrics import MetricFacts, metric_facts
-from bnmatrix.report.pages.records import Record
+from bnmatrix.report.pages.records import Record, records
 from bnmatrix.report.pages.scorecard import scorecard_rows
-from bnmatrix.report.pages.text import OwnFacts, own_facts
+from bnmatrix.report.pages.text import OwnFacts, own_facts, training_length
 from bnmatrix.report.wording import join, percent
 from bnmatrix.statistics.timings import step_seconds
 from bnmatrix.statistics.units import Scale
 from bnmatrix.statistics.verdicts import NOT_MEASURED
 from bnmatrix.tables.csv import read_runs
+from bnmatrix.tables.metrics import Metric
 from bnmatrix.training.settings import Settings
+
+#: Quantile of the times of steps that is compared: jobs run beside each other.
+_UNDISTURBED = 0.05
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class OwnPage:
 
     Attributes:
         decisions: the verdict on each normalization.
+        rows: the comparisons, with the verdict on each cell as ``word``.
         parameters: a sentence on the parameters that it adds; "" if nothing is compared.
         seconds: a sentence on the time of a step, which differs from run to run; "" if it is
             unknown.
@@ -40,6 +45,7 @@ class OwnPage:
     """
 
     decisions: list[Decision]
+    rows: list[Record]
     parameters: str
     seconds: str
     doubts: list[str]
@@ -62,7 +68,12 @@ def study_decisions(project: Project, name: str, comparisons: pd.DataFrame) -> l
     metric = dataset.metric
     of = "" if metric.name == "accuracy" else metric.label
     scale = Scale(dataset.margin, metric.unit, of)
-    return decisions(labelled, scale, -1 if metric.lower_is_better else 1)
+    return decisions(labelled, scale, sign_of(metric))
+
+
+def sign_of(metric: Metric) -> int:
+    """Return 1 if more of a metric is better, −1 if less is."""
+    return -1 if metric.lower_is_better else 1
 
 
 def own_page(
@@ -92,6 +103,10 @@ def own_page(
     metrics = metric_facts(dataset, summary, read_runs(tables / "recalls.csv"), labels)
     return OwnPage(
         decisions=study_decisions(project, name, comparisons),
+        rows=[
+            row | {"word": word(cell_of(row, sign_of(dataset.metric)), dataset.margin)}
+            for row in records(comparisons, labels)
+        ],
         parameters=_parameters(summary, comparisons),
         seconds=_seconds(timings, comparisons, labels),
         doubts=[
@@ -101,6 +116,7 @@ def own_page(
             *_diverged(summary),
             *facts.telling,
             _tuning(settings),
+            training_length(with_labels(summary, labels)),
         ],
         facts=facts,
         metrics=metrics,
@@ -116,12 +132,12 @@ def _parameters(summary: pd.DataFrame, comparisons: pd.DataFrame) -> str:
     if not pairs:
         return ""
     parts = [f"{_thousands(new)} instead of {_thousands(old)}" for new, old in sorted(pairs)]
-    return f"With it, the network holds {join(parts)} numbers, moving averages included."
+    return f"With it, the network has {join(parts)} parameters, moving averages included."
 
 
 def _seconds(timings: pd.DataFrame, comparisons: pd.DataFrame, labels: VariantLabels) -> str:
     """Return how much longer a training step takes with a normalization."""
-    seconds = step_seconds(timings)
+    seconds = step_seconds(timings, _UNDISTURBED)
     ratios = {
         str(row.variant): seconds[row.variant] / seconds[row.baseline]
         for row in comparisons.itertuples()
@@ -138,8 +154,8 @@ def _seconds(timings: pd.DataFrame, comparisons: pd.DataFrame, labels: VariantLa
         cell = labels[largest["variant"]].cell()
         example = f" ({new:.2f} ms instead of {old:.2f} ms at {cell})"
     return (
-        f"In these runs, which shared the machine with others, a training step took {times} times "
-        f"as long with it{example}."
+        f"A training step took {times} times as long with it{example}. These are the times of the "
+        "least disturbed steps of these runs."
     )
 
 
