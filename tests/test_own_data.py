@@ -223,7 +223,7 @@ REFUSED = {
     "names": (
         "name,kind\n" + "".join(f"name {row % 79},{row % 2}\n" for row in range(80)),
         {},
-        "column 'name': 79 different texts in 80 rows look like names or identifiers",
+        "column 'name' holds 79 different texts in 80 rows. That looks like names or identifiers",
     ),
     "dates": (
         "day,kind\n" + "".join(f"2020-01-{row % 28 + 1:02d},{row % 2}\n" for row in range(80)),

@@ -1,17 +1,24 @@
 """A user's own data: doubts that the page and the console name, and what a page says of classes."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import test_report
 from own_data import GOOD, configure, look, prepared
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 
+from bnmatrix.config.own_data import InspectedDataset
 from bnmatrix.datasets.splitting import Split
 from bnmatrix.plan.announcements import doubts
 from bnmatrix.plan.plan import make_plan
+from bnmatrix.report.pages.study import study_page
 from bnmatrix.report.pages.text import majority
+
+#: Results of a study, from which its page is made.
+results = test_report.results
 
 
 @pytest.fixture(autouse=True)
@@ -173,3 +180,23 @@ def test_the_test_file_has_its_own_shares():
     assert dataset.test_rows_by_class == [1, 2]
     # Networks learn from the data, in which the other class is the most frequent one.
     assert dataset.majority(None) == ("n", 1 / 3)
+
+
+def test_the_page_names_doubts_and_the_tested_examples_of_each_class(results):
+    project, root = results
+    iris = project.datasets["iris"]
+    own = InspectedDataset(
+        **iris.model_dump(include={"title", "examples", "shape", "classes", "test_split"}),
+        source={"path": "own.csv", "target": "kind"},
+        fingerprint="0" * 64,
+        rows_by_class=[90, 40, 20],
+        test_rows_by_class=[18, 8, 4],
+        doubts=("own.csv: a < b: add `exclude: [a]` to the entry.",),
+    )
+    project = project.model_copy(update={"datasets": {"iris": own}})
+    page = study_page(project, "s", root, ["index"])
+    assert "own.csv: a &lt; b: add <code>exclude: [a]</code> to the entry." in page
+    table = page.split(">Tested</th>")[1].split("</table>")[0]
+    cells = [int(cell) for cell in re.findall(r"<td[^>]*>(\d+)</td>", table)]
+    assert cells == [90, 18, 40, 8, 20, 4]
+    assert "an accuracy of 60.0 % on the 30 tested examples" in page

@@ -15,9 +15,11 @@ from own_data import GOOD, STRATIFIED, configure, look, prepared, rows
 from bnmatrix.cli import main
 from bnmatrix.datasets.data import load_prepared, save
 from bnmatrix.datasets.own.cache import INSPECTED_VARIABLE, for_jobs
+from bnmatrix.datasets.spec import ExampleCounts
 from bnmatrix.errors import UserError
 from bnmatrix.files import as_json
 from bnmatrix.plan.loading import load_project
+from bnmatrix.plan.own_defaults import study_entry
 from bnmatrix.plan.plan import make_plan
 from bnmatrix.plan.preparation import preparation
 
@@ -126,11 +128,36 @@ def test_defaults_follow_size_and_shape(folder):
     assert many.settings["epochs"] < few.settings["epochs"]
     assert many.settings["hidden_layers"] == [256, 128]
     assert "folds" not in many.settings
-    assert "tuned" not in many.settings
+    assert many.settings["tuned"] is True
+    assert len(many.tuning.rates) < len(few.tuning.rates)
     assert many.replicates < few.replicates
     # Cross-validation draws examples for each replicate, too.
     assert many.settings["redraw"] is True
     assert "redraw" not in few.settings
+
+
+@pytest.mark.parametrize(
+    ("examples", "features", "epochs", "tuned"),
+    [
+        (60_000, 20, 10, True),
+        (200_000, 20, 3, True),
+        (60_000, 784, 10, False),
+        (2_000_000, 20, 3, False),
+    ],
+)
+def test_large_tables_are_tuned_while_a_training_takes_seconds(examples, features, epochs, tuned):
+    half = [examples // 2] * 2
+    sizes = {"rows_by_class": half, "test_rows_by_class": [examples // 10] * 2}
+    counts = ExampleCounts(train=examples)
+    found = look().model_copy(update=sizes | {"examples": counts, "shape": [features]})
+    study = study_entry(None, "own", found)
+    assert study["settings"]["epochs"] == epochs
+    training = examples * 0.8 * 0.8
+    steps = f"{epochs * training / 32:,.0f}".replace(",", " ")
+    assert study["reasons"]["epochs"].startswith(f"about {steps} steps at batch size 32")
+    assert study["settings"].get("tuned", False) is tuned
+    assert study["settings"].get("learning_rate") == (None if tuned else 0.001)
+    assert ("tuned" in study["reasons"]) is tuned
 
 
 @pytest.mark.parametrize(

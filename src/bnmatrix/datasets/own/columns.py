@@ -18,6 +18,12 @@ from bnmatrix.errors import UserError
 _COMMA, _THOUSANDS = re.compile(r"[+-]?\d*,\d+"), re.compile(r"[+-]?\d{1,3}(,\d{3})+")
 _WHOLE = re.compile(r"[+-]?\d+")
 
+#: A column of text with more different values than this, and than a tenth of its rows, looks like
+#: names or identifiers.
+_MOST_CATEGORIES = 50
+#: Most categories of a column, however many rows there are.
+_NEVER_MORE = 1000
+
 #: Most different texts among numbers that may be a sign for missing values.
 _FEW_TEXTS = 2
 
@@ -208,17 +214,23 @@ def identifier(values: np.ndarray) -> str:
     Whole numbers are identifiers if all of them differ, and they either increase or decrease by
     row, or are so dense that measurements would be equal here and there: n of R possible values all
     differ with a probability of about exp(−n² / 2R) (the birthday problem). Texts are, if all of
-    them differ.
+    them differ, or more than a tenth of them and more than fifty.
 
     Args:
         values: a column, as :meth:`Column.parsed` returns it.
     """
     given = values[~pd.isna(values)]
-    if len(given) < _ORDERED or len(pd.unique(given)) < len(given):
+    different = len(pd.unique(given))
+    if len(given) < _ORDERED:
         return ""
     if given.dtype == object:
-        return "texts that are all different"
-    if (given != np.floor(given)).any():
+        many = max(_MOST_CATEGORIES, min(len(values) / 10, _NEVER_MORE))
+        return (
+            f"{different} different texts in {len(given)} rows"
+            if different == len(given) or different > many
+            else ""
+        )
+    if different < len(given) or (given != np.floor(given)).any():
         return ""
     shown = f"{some([f'{number:.0f}' for number in given[:3]])}, …"
     steps = np.diff(given)

@@ -19,12 +19,6 @@ from bnmatrix.errors import UserError, suggestion
 #: Bytes of a CSV file from which the size of all of it is estimated.
 _SAMPLE = 1 << 20
 
-#: A column of text with more different values than this, and than a tenth of its rows, looks like
-#: names or identifiers.
-_MOST_CATEGORIES = 50
-#: Most categories of a column, however many rows there are.
-_NEVER_MORE = 1000
-
 #: Name of the category of missing values.
 MISSING = "(missing)"
 
@@ -130,8 +124,8 @@ def _check_identifiers(table: dict[str, Column], parsed: dict[str, np.ndarray]) 
         else ""
     )
     raise UserError(
-        f"{column.rows.path}: {'; '.join(shown)}. That looks like an identifier, from which "
-        "nothing can be learnt about other rows. Add "
+        f"{column.rows.path}: {'; '.join(shown)}. That looks like names or identifiers, "
+        "from which nothing can be learnt about other rows. Add "
         f"{yaml_line('exclude', (*source.exclude, *reasons))} to the entry{keep}"
     )
 
@@ -154,7 +148,7 @@ def _encoded(
             "and text in the other"
         )
     if are_texts[0]:
-        encoded = _indicators(name, columns, paths[0], notes.source)
+        encoded = _indicators(columns)
         notes.categorical[name] = encoded[0].shape[1]
         return encoded
     notes.numeric += 1
@@ -221,19 +215,10 @@ def _groups(table: dict[str, Column], source: OwnSource) -> np.ndarray | None:
     return texts.astype(str)
 
 
-def _indicators(
-    name: str, columns: list[np.ndarray], path: Path, source: OwnSource
-) -> list[np.ndarray]:
+def _indicators(columns: list[np.ndarray]) -> list[np.ndarray]:
     """Return rows × categories for each table, float64: 1 in the column of a row's category."""
     texts = np.concatenate(columns)
     categories = sorted({text for text in texts if text is not None})
-    few = len(categories) <= max(_MOST_CATEGORIES, min(len(texts) / 10, _NEVER_MORE))
-    if not few:
-        raise UserError(
-            f"{path}: column '{name}': {len(categories)} different texts in {len(texts)} rows look "
-            "like names or identifiers, not categories; leave it out with "
-            f"{yaml_line('exclude', (*source.exclude, name))}"
-        )
     if len(categories) < len({*texts}):
         categories.append(MISSING)
     place = {category: number for number, category in enumerate(categories)}
