@@ -1,11 +1,13 @@
 """A user's own data sets, in ``config/datasets.yaml``."""
 
+import math
 from typing import Annotated, Self
 
 from pydantic import model_validator
 
 from bnmatrix.config.datasets import Dataset
 from bnmatrix.datasets.own.source import LABEL_RULES, OwnSource
+from bnmatrix.datasets.own.spec import Measured
 from bnmatrix.models import Positive, one_of
 from bnmatrix.tables.metrics import METRICS, Metric
 
@@ -88,6 +90,12 @@ class OwnDataset(OwnSource):
             for key in ("separator", "encoding"):
                 if key in self.model_fields_set:
                     raise ValueError(f"{key}: is for CSV files, but '{self.place}' is Parquet")
+        if self.task == "regression":
+            for key in ("classes", "labels") if kind != "arrays" else ("classes",):
+                if key in self.model_fields_set:
+                    raise ValueError(f"{key}: is for classes, and `task` is regression; remove one")
+            if kind == "images":
+                raise ValueError("task: images are in folders of classes, and have no other target")
         if kind == "images" and self.sha256 is not None and not self.place.endswith(".zip"):
             raise ValueError("sha256: a folder has no SHA-256; leave it out")
         return self
@@ -106,12 +114,14 @@ class InspectedDataset(Dataset):
     """Name of the primary metric."""
     margin: Positive = 0.01
     """The largest difference in the primary metric that makes no practical difference."""
+    target: Measured | None = None
+    """The target of a regression; None for classes."""
     reasons: tuple[str, ...] = ()
     """Why this metric and this margin, as sentences for the page."""
     doubts: tuple[str, ...] = ()
     """What makes the data doubtful, as sentences for the page and the console."""
     rows_by_class: list[int]
-    """Number of examples of each class, the test part included."""
+    """Number of examples of each class, the test part included; none for a regression."""
     test_rows_by_class: list[int]
     """Number of examples of each class in the test part."""
     grouped: bool = False
@@ -124,6 +134,11 @@ class InspectedDataset(Dataset):
     def metric(self) -> Metric:
         """The primary metric of the test part."""
         return METRICS[self.primary]
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the target of a regression; NaN for classes."""
+        return math.nan if self.target is None else self.target.deviation
 
     @property
     def margin_of_accuracy(self) -> float:

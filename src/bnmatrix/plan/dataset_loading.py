@@ -126,6 +126,7 @@ def _inspected_dataset(
         examples=inspection.examples,
         shape=inspection.shape,
         classes=inspection.classes,
+        target=inspection.target,
         maximum=inspection.maximum,
         test_split=inspection.test_split,
         homepage=declared.homepage,

@@ -42,6 +42,8 @@ _FILTERS = (16, 32, 64)
 _LEAST_SIDE, _LARGE_SIDE = 4, 64
 
 _VALIDATION = Split(fraction=0.2, take="stratified")
+#: The same for a regression, which has no classes.
+_RANDOM = Split(fraction=0.2)
 _FOLDS = 5
 
 
@@ -88,7 +90,9 @@ def study_entry(
         if key not in given and (key in settings or key in axes)
     }
     study = _study(dataset_name, dataset, training, folds)
-    if given_settings.get("framework", "keras") == "keras" and "framework" not in axes:
+    # Measures are about accuracy, and about logits of classes.
+    keras = given_settings.get("framework", "keras") == "keras" and "framework" not in axes
+    if keras and not dataset.target:
         study["measures"] = {"inference_modes": ["last"], "order": ["last"]}
     if isinstance(entry.get("tuning"), Mapping):
         entry["tuning"] = study["tuning"] | entry["tuning"]
@@ -97,7 +101,7 @@ def study_entry(
 
 def _default_folds(dataset: InspectedDataset) -> int | None:
     """Return the number of folds if a data set should be cross-validated; None otherwise."""
-    few = sum(dataset.rows_by_class) < _FEW
+    few = sum(dataset.train_and_test()) < _FEW
     return _FOLDS if few and dataset.test_split is not None and not dataset.grouped else None
 
 
@@ -149,10 +153,11 @@ def _settings(
     wide, short = training >= _MANY, training < _SHORT
     epochs, epochs_reason = _epochs(training)
     network, network_reason = _network(dataset, training, wide)
+    validation = _RANDOM if dataset.target else _VALIDATION
     settings: dict[str, Any] = network | {
         "optimizer": "adam",
         "input_scaling": "unit" if dataset.maximum else "standardized",
-        "validation": _VALIDATION.model_dump(exclude_defaults=True),
+        "validation": validation.model_dump(exclude_defaults=True),
         "normalization_momentum": 0.9 if short else 0.99,
         "last_batch": "drop",
         "schedule": "cosine",
@@ -162,14 +167,17 @@ def _settings(
         **dict.fromkeys(network, network_reason),
         "epochs": epochs_reason,
         "input_scaling": "pixels" if dataset.maximum else "features of different units",
-        "validation": "a fifth of the training part, equal shares of each class",
+        "validation": "a fifth of the training part"
+        + ("" if dataset.target else ", equal shares of each class"),
         "normalization_momentum": "training is short, and moving averages must have settled by its "
         "end"
         if short
         else "Keras's default",
-        "schedule": "the learning rate falls to 0, so that accuracy no longer rises at the end",
+        "schedule": "the learning rate falls to 0, so that the curves are flat at the end",
         "last_batch": "the statistics of a few examples would harm batch normalization alone",
     }
+    if dataset.target:
+        settings["loss"], reasons["loss"] = "squared_error", "the target is measured"
     trained = Settings.model_validate({**network, "epochs": epochs})
     seen = training * epochs
     if seen <= _MOST_SEEN and multiplications(dataset, trained) * seen < _MOST:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bnmatrix.config.own_data import OwnDataset
-from bnmatrix.datasets.own.spec import Inspection
+from bnmatrix.datasets.own.spec import Inspection, Measured
 from bnmatrix.errors import UserError
 from bnmatrix.tables.metrics import METRICS, Metric
 
@@ -38,9 +38,9 @@ def primary_metric(declared: OwnDataset, found: Inspection, where: str) -> Choic
     Raises:
         UserError: the declared metric is of another task, or the margin is no margin of it.
     """
-    task = "classification"
-    rare = rare_class(found.classes, found.rows_by_class)
-    default = "balanced_accuracy" if rare else "accuracy"
+    task = "regression" if found.target else "classification"
+    rare = "" if found.target else rare_class(found.classes, found.rows_by_class)
+    default = "rmse" if found.target else "balanced_accuracy" if rare else "accuracy"
     metric = METRICS[declared.metric or default]
     if metric.task != task:
         of_task = ", ".join(name for name, other in METRICS.items() if other.task == task)
@@ -54,6 +54,8 @@ def primary_metric(declared: OwnDataset, found: Inspection, where: str) -> Choic
             "point is 0.01"
         )
     margin = metric.margin if declared.margin is None else declared.margin
+    if found.target:
+        return _of_regression(declared, found.target, metric, margin)
     if metric.name == "accuracy" and not rare:
         return Choice(metric, margin, ())
     reasons = [rare] if rare else []
@@ -65,6 +67,25 @@ def primary_metric(declared: OwnDataset, found: Inspection, where: str) -> Choic
             "their examples that is recognized; `metric` in the entry of the data set chooses "
             "another."
         )
+    if declared.margin is None:
+        reasons.append(f"The margin is {metric.reason}.")
+    return Choice(metric, margin, tuple(reasons))
+
+
+def _of_regression(declared: OwnDataset, target: Measured, metric: Metric, margin: float) -> Choice:
+    """Return the metric of a regression, with its margin in units of the target."""
+    if declared.margin is None and metric.name == "rmse":
+        margin = float(f"{metric.margin * target.deviation:.3g}")
+    chosen = "as `task` says" if declared.task else "because it has many numbers, not all whole"
+    reasons = [
+        f"The target is a measurement (regression), {chosen}: from {target.low:.4g} to "
+        f"{target.high:.4g}, with standard deviation {target.deviation:.4g}. Networks have one "
+        "output and are trained on the squared error of the target, standardized on the training "
+        "examples. What needs classes is left out: accuracy, confusion, recall, calibration, and "
+        "claims about them.",
+        f"The metric is {metric.label}"
+        + (", in units of the target." if metric.name == "rmse" else "."),
+    ]
     if declared.margin is None:
         reasons.append(f"The margin is {metric.reason}.")
     return Choice(metric, margin, tuple(reasons))

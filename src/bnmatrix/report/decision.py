@@ -187,6 +187,9 @@ def _unknown(members: Sequence[Cell], scale: Scale) -> str:
         return "there is no interval, since the pairs are too few or do not differ"
     low, high = min(cell.low for cell in measured), max(cell.high for cell in measured)
     text = f"between {_signed(low, scale)} and {_signed(high, scale, unit=True)}"
+    if scale.of:
+        # Of some metrics, less is better, and tables have the other sign.
+        text += " (plus is better)"
     if low > 0:
         return f"{text}, a gain that may be too small to matter"
     if high < 0:

@@ -13,7 +13,7 @@ from bnmatrix.statistics.comparisons import compare, summarize
 from bnmatrix.statistics.confusions import best_variant, confusion, most_confused
 from bnmatrix.statistics.frameworks import compare_frameworks
 from bnmatrix.statistics.recalls import recalls
-from bnmatrix.statistics.training_length import late_changes
+from bnmatrix.statistics.training_length import late_changes, with_explained
 from bnmatrix.tables.csv import read_runs, write_csv
 
 #: Maximum number of confused test examples in the list.
@@ -37,8 +37,10 @@ def run(study: str, *, config: str | None, runs: Path, results: Path) -> None:
         for variant in variants(project, study)
         if (found := overlap(dataset, variant.settings)) is not None
     }
-    curves = ["variant", "replicate", "step", "validation_accuracy"]
+    curves = ["variant", "replicate", "step", "validation_accuracy", "validation_loss"]
     history = pd.read_parquet(results / "history.parquet", columns=curves)
+    if not dataset.classes:
+        history = with_explained(history)
     late = late_changes(history, table, dataset.margin_of_accuracy)
     correctness = pd.read_parquet(results / "correctness.parquet")
     metric, deviation = dataset.metric.column, dataset.deviation
@@ -49,8 +51,9 @@ def run(study: str, *, config: str | None, runs: Path, results: Path) -> None:
     compared = compare(table, classes, overlaps, correctness, metric, dataset.margin, deviation)
     write_csv(compared, results / "comparisons.csv")
     write_csv(recalls(correctness), results / "recalls.csv")
-    margin = dataset.margin_of_accuracy
-    frameworks = compare_frameworks(table, classes, margin, overlaps, correctness)
+    frameworks = compare_frameworks(
+        table, classes, dataset.margin, overlaps, correctness, metric, deviation
+    )
     write_csv(frameworks, results / "frameworks.csv")
     best = [("variant", "==", best_variant(summary, classes))]
     predictions = pd.read_parquet(results / "predictions.parquet", filters=best)

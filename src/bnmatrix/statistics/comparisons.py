@@ -22,6 +22,8 @@ from bnmatrix.tables.status import DIVERGED
 _EFFECT = ("pairs", "effect", "sd", "ci_low", "ci_high", "p_value", "probability_of_improvement")
 #: The ends of intervals that hold together, and the pairs with which these tell half a margin.
 _JOINT = ("joint_low", "joint_high", "pairs_needed")
+#: What an estimate says beside the number of runs.
+_ESTIMATE = ("mean", "sd", "ci_low", "ci_high")
 _COLUMNS = ("endpoint", *_EFFECT, *_JOINT, "baseline_mean", "variant_mean", "variant", "baseline")
 
 
@@ -49,7 +51,9 @@ def summarize(
         deviation: standard deviation of the target of a regression.
     """
     rows = []
-    primary = dict.fromkeys(("test_accuracy", endpoint))
+    metric = metric_of(endpoint)
+    regression = metric is not None and metric.task == "regression"
+    primary = (endpoint,) if regression else tuple(dict.fromkeys(("test_accuracy", endpoint)))
     by_variant = {
         column: scored_values(runs, column, classes, correctness, deviation) for column in primary
     }
@@ -60,6 +64,9 @@ def summarize(
             for column in primary
             for name, value in _estimated(by_variant[column][variant], group, overlap, column)
         }
+        if regression:
+            estimates |= {f"test_accuracy_{name}": math.nan for name in _ESTIMATE}
+            estimates["test_accuracy_n"] = estimates[f"{endpoint}_n"]
         completed = group[group["status"] != DIVERGED]
         gap = _gap(completed)
         first = group.iloc[0]
@@ -81,7 +88,7 @@ def summarize(
             | {
                 f"{name}_mean": completed[name].mean()
                 for name in COLUMNS
-                if name in runs and name not in (*primary, "test_loss")
+                if name in runs and name not in (*primary, "test_accuracy", "test_loss")
             }
             | {
                 name: first[name]
@@ -230,6 +237,6 @@ def _block_numbers(runs: pd.DataFrame) -> np.ndarray | None:
 
 
 def _gap(completed: pd.DataFrame) -> dict[str, float]:
-    if completed.empty:
+    if completed["test_accuracy"].isna().all():
         return dict.fromkeys(("mean", "ci_low", "ci_high"), math.nan)
     return asdict(estimate(completed["train_accuracy"] - completed["test_accuracy"]))

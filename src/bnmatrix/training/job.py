@@ -159,7 +159,8 @@ def _train_variant(
         rows.history += run.history
         rows.timings += run.timings
         rows.measurements += run.measurements
-        if spec.predictions and not run.diverged and not settings.folds:
+        kept = spec.predictions and not settings.folds and not settings.regression
+        if kept and not run.diverged:
             rows.predictions += _predictions(program.test.y, replicate, logits)
         _log_run(spec, name, run, row)
     if len(spec.variants) > 1:
@@ -296,26 +297,33 @@ def _log_run(spec: JobSpec, name: str, run: Run, row: RunRow) -> None:
             timing["training_seconds"] + timing["evaluation_seconds"],
         )
     log.info(
-        "%s: replicate %d of %d %s, test accuracy %.4f, %.1f s of training",
+        "%s: replicate %d of %d %s, test %s %.4f, %.1f s of training",
         name,
         run.replicate,
         spec.last,
         run.status,
-        row["test_accuracy"],
+        *_final(row),
         sum(timing["training_seconds"] for timing in run.timings),
     )
 
 
 def _log_variant(name: str, runs: list[RunRow]) -> None:
     """Log that a variant is done."""
-    accuracies = [row["test_accuracy"] for row in runs if row["status"] != DIVERGED]
+    finals = [_final(row) for row in runs if row["status"] != DIVERGED]
     log.info(
-        "%s: %d replicates, %d diverged; mean test accuracy of the others %.4f",
+        "%s: %d replicates, %d diverged; mean test %s of the others %.4f",
         name,
         len(runs),
-        len(runs) - len(accuracies),
-        sum(accuracies) / len(accuracies) if accuracies else math.nan,
+        len(runs) - len(finals),
+        finals[0][0] if finals else "accuracy",
+        sum(value for _, value in finals) / len(finals) if finals else math.nan,
     )
+
+
+def _final(row: RunRow) -> tuple[str, float]:
+    """Return the accuracy of a run, or the R² of a regression, with its name."""
+    regression = math.isfinite(row["test_r2"])
+    return ("R²", row["test_r2"]) if regression else ("accuracy", row["test_accuracy"])
 
 
 def processor() -> str:

@@ -9,14 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def scores(logits: NDArray[np.float32], y: NDArray[np.int32]) -> tuple[float, float]:
+def scores(
+    logits: NDArray[np.float32], y: NDArray[np.int32], weights: NDArray[np.float64] | None = None
+) -> tuple[float, float]:
     """Return the mean cross-entropy and the accuracy.
+
+    Of a regression, it is the mean squared error of the standardized target, and NaN.
 
     Args:
         logits: examples × classes; they need not be finite.
-        y: labels, one per example.
+        y: labels, one per example; or standardized targets, float64.
+        weights: of the losses of each class; None: 1.
     """
-    return float(losses(logits, y).mean()), accuracy(logits, y)
+    if y.dtype.kind == "f":
+        with np.errstate(invalid="ignore", over="ignore"):
+            return float(np.mean((logits[:, 0].astype(np.float64) - y) ** 2)), math.nan
+    found = losses(logits, y)
+    if weights is not None:
+        found = found * weights[y]
+    return float(found.mean()), accuracy(logits, y)
 
 
 def losses(logits: NDArray[np.float32], y: NDArray[np.int32]) -> NDArray[np.float64]:

@@ -65,7 +65,11 @@ def tested_on(examples: Examples, outputs: NDArray[np.float32]) -> Tested:
         examples: those of the run.
         outputs: the network's for the test part, examples × classes; × 1 for a regression.
     """
-    return tested_classifier(outputs, examples.y_test, examples.clusters)
+    y, clusters = examples.y_test, examples.clusters
+    if examples.target is None:
+        return tested_classifier(outputs, y, clusters)
+    predicted = examples.target.undo(outputs[:, 0])
+    return tested_regressor(predicted, examples.target.undo(y), clusters)
 
 
 def correctness(examples: Examples, replicate: int, tested: Tested) -> CorrectnessRow:

@@ -18,6 +18,10 @@ _GIVES_AWAY = 0.98
 #: Examples on which columns are tried, and the folds of their cross-validation.
 _TRIED, _FOLDS = 5_000, 5
 
+#: Spearman's correlation from which a column seems to give the target of a regression away, and the
+#: fewest examples for it.
+_TIED, _FEWEST = 0.99, 10
+
 #: Pairs of equal examples that a message names.
 _PAIRS = 3
 
@@ -77,7 +81,8 @@ def duplicates(parts: list[Labelled], tested: list[np.ndarray]) -> list[str]:
         f"{parts[0].rows.path}: {len(copies)} of {len(digests)} examples equal an earlier one in "
         f"all features ({'; '.join(pairs)}{more}). Of a test part of {int(is_test.sum())}, "
         f"{shared} equal one outside of it, which rewards memory. {contradictory} examples equal "
-        "one of another class. If they are copies, remove them from the file; if they belong "
+        f"one of another {'class' if parts[0].targets is None else 'target'}. If they are copies, "
+        "remove them from the file; if they belong "
         "together, put a column that tells which into it and name it with `group`."
     ]
 
@@ -131,6 +136,41 @@ def giveaways(data: Labelled, y: np.ndarray) -> list[str]:
     return [
         f"{data.rows.path}: alone, column {shown} tells the class of nearly all examples (in "
         f"brackets: balanced accuracy of a small tree). If it is known only after the class, "
+        f"{advice}."
+    ]
+
+
+def tied(data: Labelled) -> list[str]:
+    """Return a doubt about each column of numbers that orders examples as the target does.
+
+    Of such a column, Spearman's correlation with the target is close to 1 or −1.
+
+    Args:
+        data: the data of a regression.
+    """
+    from scipy.stats import spearmanr
+
+    if data.maximum is not None or data.targets is None:
+        return []
+    x = data.x.reshape(len(data.x), -1)
+    columns = data.columns or tuple((str(number), 1) for number in range(1, x.shape[1] + 1))
+    found: dict[str, float] = {}
+    start = 0
+    for name, width in columns:
+        values, known = x[:, start], ~np.isnan(x[:, start])
+        start += width
+        if width > 1 or known.sum() < _FEWEST or not np.ptp(values[known]):
+            continue
+        found[name] = float(spearmanr(values[known], data.targets[known]).statistic)
+    close = {name: value for name, value in found.items() if abs(value) >= _TIED}
+    if not close:
+        return []
+    shown = some([f"'{name}' ({value:.3f})" for name, value in close.items()])
+    key = yaml_line("exclude", (*data.rows.source.exclude, *close))
+    advice = f"add {key} to the entry" if data.columns else "leave it out of the file"
+    return [
+        f"{data.rows.path}: column {shown} orders nearly all examples as the target does (in "
+        "brackets: Spearman's correlation). If it is known only after the target, "
         f"{advice}."
     ]
 

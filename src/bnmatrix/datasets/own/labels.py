@@ -24,7 +24,7 @@ class Labelled:
 
     Attributes:
         x: examples × shape; uint8 for pixels, float32 or float64 otherwise, NaN for missing.
-        labels: the class of each example, as text.
+        labels: the class or target of each example, as text.
         where: how an error message about the labels begins.
         rows: names examples in messages.
         groups: one value per example; examples with the same value must stay in one part. None if
@@ -33,6 +33,7 @@ class Labelled:
         columns: the columns of a table, each with its number of features; empty otherwise.
         notes: how the data was interpreted, in sentences for people.
         doubts: what makes the data doubtful, in sentences for people.
+        targets: the target of each example, float64; None for classes.
     """
 
     x: np.ndarray
@@ -44,6 +45,7 @@ class Labelled:
     columns: tuple[tuple[str, int], ...] = ()
     notes: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
+    targets: np.ndarray | None = None
 
 
 def classes_of(labels: list[str]) -> list[str]:
@@ -77,7 +79,10 @@ def label_texts(values: np.ndarray, where: str, rows: Rows) -> list[str]:
     values = np.asarray(values)
     kind = values.dtype.kind
     if kind in "fiu":
-        return [str(int(value)) if value == int(value) else str(value) for value in values.tolist()]
+        return [
+            str(int(value)) if float(value).is_integer() else str(value)
+            for value in values.tolist()
+        ]
     if kind == "S" or any(isinstance(value, bytes) for value in values):
         raise UserError(f"{where}: classes are bytes that are not text; save them as text (UTF-8)")
     return [str(value) for value in values]
@@ -90,7 +95,7 @@ def checked_labels(parts: list[Labelled]) -> list[Labelled]:
         UserError: labels are measurements, or some differ only in case or in spaces around them.
     """
     source = parts[0].rows.source
-    if not source.classes:
+    if not source.classes and source.task is None:
         _check_measurements(parts[0])
     if source.labels == "as_written":
         return parts

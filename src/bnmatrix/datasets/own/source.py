@@ -53,6 +53,9 @@ class OwnSource(Model):
     apart."""
     target: str | None = None
     """Column of a table with the classes."""
+    task: Literal["classification", "regression"] | None = None
+    """`classification` predicts classes, `regression` predicts measurements. By default, numbers
+    that are not all whole are measurements, if more than ten of them differ."""
     classes: bool = False
     """Whether numbers that look like measurements are classes."""
     features: Annotated[tuple[str, ...], Field(min_length=1)] | None = None

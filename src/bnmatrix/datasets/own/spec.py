@@ -6,6 +6,19 @@ from bnmatrix.datasets.splitting import Split
 from bnmatrix.models import Count, Model, Positive
 
 
+class Measured(Model):
+    """The distribution of the target of a regression, the test part included."""
+
+    mean: float
+    """Its mean."""
+    deviation: Positive
+    """Its standard deviation."""
+    low: float
+    """The lowest value."""
+    high: float
+    """The highest value."""
+
+
 class Inspection(Model):
     """What is found in a data set when all of it is read and checked."""
 
@@ -16,7 +29,9 @@ class Inspection(Model):
     shape: list[Count]
     """Shape of one example."""
     classes: list[str]
-    """Names of the classes, by label."""
+    """Names of the classes, by label; none for a regression."""
+    target: Measured | None = None
+    """The target of a regression; None for classes."""
     rows_by_class: list[int]
     """Examples of each class, the test part included."""
     test_rows_by_class: list[int]
@@ -41,7 +56,7 @@ class OwnPreparation(PreparationBase):
     source: OwnSource
     """Where the data is, and how it is read."""
     class_names: tuple[str, ...]
-    """Names of the classes, by label."""
+    """Names of the classes, by label; none for a regression."""
     fingerprint: str
     """SHA-256 of the content: a changed file is prepared again."""
 

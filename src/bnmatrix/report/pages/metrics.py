@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from bnmatrix.config.datasets import Dataset
 from bnmatrix.config.own_data import InspectedDataset
 from bnmatrix.report.labels import VariantLabels, with_labels
 from bnmatrix.report.metric_wording import MetricWording
@@ -87,7 +88,7 @@ def _rarest(dataset: InspectedDataset, table: pd.DataFrame) -> list[str]:
 
     Only of data whose primary metric is not accuracy.
     """
-    if dataset.metric.name == "accuracy":
+    if dataset.metric.name == "accuracy" or not dataset.classes:
         return []
     number = dataset.rows_by_class.index(min(dataset.rows_by_class))
     name, mine = dataset.classes[number], table[table["label"] == number]
@@ -114,6 +115,11 @@ def _rarest(dataset: InspectedDataset, table: pd.DataFrame) -> list[str]:
         f"{every}, which are too few to measure balanced accuracy to {amount}: {moved}. More "
         f"examples of '{name}' would help most.",
     ]
+
+
+def curve_of(dataset: Dataset) -> str:
+    """Return what the validation curves of a data set are curves of."""
+    return "accuracy" if dataset.classes else "R²"
 
 
 def left_out_claims(dataset: InspectedDataset) -> str:

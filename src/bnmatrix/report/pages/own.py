@@ -11,7 +11,7 @@ from bnmatrix.config.project import Project
 from bnmatrix.report.bibliography import Reference, cited
 from bnmatrix.report.decision import Decision, cell_of, decisions, word
 from bnmatrix.report.labels import VariantLabels, study_labels, with_labels
-from bnmatrix.report.pages.metrics import MetricFacts, metric_facts
+from bnmatrix.report.pages.metrics import MetricFacts, curve_of, metric_facts
 from bnmatrix.report.pages.records import Record, records
 from bnmatrix.report.pages.scorecard import scorecard_rows
 from bnmatrix.report.pages.text import OwnFacts, own_facts, training_length
@@ -116,7 +116,7 @@ def own_page(
             *_diverged(summary),
             *facts.telling,
             _tuning(settings),
-            training_length(with_labels(summary, labels)),
+            training_length(with_labels(summary, labels), curve_of(dataset)),
         ],
         facts=facts,
         metrics=metrics,
@@ -161,6 +161,8 @@ def _seconds(timings: pd.DataFrame, comparisons: pd.DataFrame, labels: VariantLa
 
 def _majority(dataset: InspectedDataset, summary: pd.DataFrame) -> list[str]:
     """Return what always answering the most frequent class would achieve."""
+    if not dataset.classes:
+        return []
     rows = dataset.rows_by_class
     share, best = max(rows) / sum(rows), float(summary["test_accuracy_mean"].max())
     label = dataset.classes[rows.index(max(rows))]

@@ -15,7 +15,7 @@ from bnmatrix.plan.sizes import parts
 from bnmatrix.plan.variants import left_out_variants, variants
 from bnmatrix.report.labels import VariantLabels, study_labels, with_labels
 from bnmatrix.report.metric_wording import MetricWording
-from bnmatrix.report.pages.metrics import left_out_claims
+from bnmatrix.report.pages.metrics import curve_of, left_out_claims
 from bnmatrix.report.pages.own import own_page
 from bnmatrix.report.pages.protocol import axis_facts, declaration, setting_facts
 from bnmatrix.report.pages.records import MOST_VARIANTS, Record, records
@@ -70,7 +70,7 @@ def study_page(
             own=own_page(project, name, dataset, tables, [v.settings for v in matrix], claims)
             if isinstance(dataset, InspectedDataset)
             else None,
-            training_length=training_length(with_labels(summary, labels)),
+            training_length=training_length(with_labels(summary, labels), curve_of(dataset)),
             summary=_summary(summary, labels, list(study.axes)),
             sample=parts(dataset, matrix[0].settings.validation, folds)[1],
             modes=_modes(summary, labels),

@@ -96,18 +96,19 @@ def _effect(row: pd.Series, written: MetricWording) -> str:
     return f"{effect}, {written.interval(row['ci_low'], row['ci_high'])}"
 
 
-def training_length(summary: pd.DataFrame) -> str:
+def training_length(summary: pd.DataFrame, of: str = "accuracy") -> str:
     """Return a sentence on whether training lasted until the validation curves were flat.
 
     Args:
         summary: one row per variant, with labels (:func:`bnmatrix.report.labels.with_labels`) and
             the columns of :func:`bnmatrix.statistics.training_length.late_changes`.
+        of: what was measured on the validation part.
     """
     curves = dict(list(summary.groupby("late_curve", sort=False)))
     if set(curves) == {FLAT}:
         most = summary["late_change_mean"].abs().max() * 100
         return (
-            "Training was done: over its last fifth, mean validation accuracy changed by at most "
+            f"Training was done: over its last fifth, mean validation {of} changed by at most "
             f"{most:.2f} points in every variant."
         )
     if set(curves) == {NOT_MEASURED}:
@@ -129,7 +130,7 @@ def training_length(summary: pd.DataFrame) -> str:
         )
         if curve in curves
     ]
-    return f"Over the last fifth of training, mean validation accuracy {'; it '.join(parts)}."
+    return f"Over the last fifth of training, mean validation {of} {'; it '.join(parts)}."
 
 
 def curve_ends(analyses: Sequence[Mapping[str, Any]]) -> str:
@@ -228,6 +229,8 @@ def own_facts(
             if folds
             else _test_part_sentence(dataset, best if by_accuracy else None),
         ]
+    if not dataset.classes:
+        return OwnFacts(dataset.notes, dataset.doubts, [], "", telling)
     tested = dataset.tested_by_class(folds)
     classes = list(zip(dataset.classes, dataset.rows_by_class, tested, strict=True))
     return OwnFacts(dataset.notes, dataset.doubts, classes, majority(dataset, folds), telling)
