@@ -50,6 +50,7 @@ rule compare:
         comparisons="data/results/{study}/comparisons.csv",
         confusion="data/results/{study}/confusion.csv",
         confused="data/results/{study}/confused.csv",
+        recalls="data/results/{study}/recalls.csv",
         frameworks="data/results/{study}/frameworks.csv",
     log:
         "logs/compare/{study}.log",

@@ -77,6 +77,7 @@ rule page:
         provenance="data/results/{study}/provenance.json",
         confusion="data/results/{study}/confusion.csv",
         frameworks="data/results/{study}/frameworks.csv",
+        recalls="data/results/{study}/recalls.csv",
         claims=own_verdicts,
         figures=rules.plot.output,
         time=rules.plot_time.output,

@@ -141,7 +141,7 @@ def dataset_comments(entry: Mapping[str, Any]) -> tuple[dict[str, str], list[str
     kind = OwnSource(path=entry["path"]).kind
     more = [
         _further(key, OwnDataset.model_fields[key].default, _description(OwnDataset, key))
-        for key in (*KEYS_OF_KINDS[kind], *_FURTHER)
+        for key in (*KEYS_OF_KINDS.get(kind, ()), *_FURTHER)
         if key not in entry
     ]
     return notes, more

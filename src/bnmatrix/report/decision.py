@@ -10,8 +10,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from bnmatrix.config.project import Project
+from bnmatrix.report.labels import study_labels, with_labels
 from bnmatrix.report.wording import join, span
 from bnmatrix.statistics.units import Scale
+from bnmatrix.tables.metrics import Metric
 
 YES, NO_MATTER, NO, UNKNOWN = "yes", "no matter", "no", "cannot tell"
 
@@ -70,16 +73,18 @@ class Decision:
         parts: one for each word that applies, in the order of :data:`WORDS`. What cannot be told
             has a part for each kind of effect that is ruled out.
         advice: what to do, in sentences.
+        by: the metric that decides, if it is not accuracy.
     """
 
     arm: str
     parts: tuple[Part, ...]
     advice: tuple[str, ...]
+    by: str = ""
 
     @property
     def question(self) -> str:
         """The question that the verdict answers."""
-        return f"Use {self.arm}?"
+        return f"Use {self.arm} (by {self.by})?" if self.by else f"Use {self.arm}?"
 
     def line(self, emphasis: str = "") -> str:
         """Return the verdict in one line.
@@ -120,6 +125,27 @@ def decisions(comparisons: pd.DataFrame, scale: Scale, sign: int = 1) -> list[De
     ]
 
 
+def study_decisions(project: Project, name: str, comparisons: pd.DataFrame) -> list[Decision]:
+    """Return the verdict on each normalization of a study.
+
+    Args:
+        project: the configuration.
+        name: name of the study.
+        comparisons: the study's table of comparisons.
+    """
+    labelled = with_labels(comparisons, study_labels(project, name))
+    dataset = project.dataset_of(name)
+    metric = dataset.metric
+    of = "" if metric.name == "accuracy" else metric.label
+    scale = Scale(dataset.margin, metric.unit, of)
+    return decisions(labelled, scale, sign_of(metric))
+
+
+def sign_of(metric: Metric) -> int:
+    """Return 1 if more of a metric is better, −1 if less is."""
+    return -1 if metric.lower_is_better else 1
+
+
 def cell_of(row: Mapping[str, object], sign: int = 1) -> Cell:
     """Return the cell of a row of comparisons with labels (:func:`decisions`)."""
     effect, *ends = (float(str(row[key])) * sign for key in ("effect", "joint_low", "joint_high"))
@@ -141,7 +167,7 @@ def decision(arm: str, cells: Sequence[Cell], scale: Scale) -> Decision:
         place = _place(members, cells, first=not parts)
         details = _details(name, members, scale, with_pairs=not parts)
         parts.append(Part(name, f"{place}{details}.", members))
-    return Decision(arm, tuple(parts), tuple(_advice(arm, found, cells)))
+    return Decision(arm, tuple(parts), tuple(_advice(arm, found, cells)), scale.of)
 
 
 def _place(members: Sequence[Cell], cells: Sequence[Cell], first: bool) -> str:

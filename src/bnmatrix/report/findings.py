@@ -7,6 +7,7 @@ from bnmatrix.config.claims import Claim
 from bnmatrix.report.wording import join
 from bnmatrix.statistics import units
 from bnmatrix.statistics.verdicts import CONDITIONAL, NOT_MEASURED, UNTESTABLE
+from bnmatrix.tables.metrics import METRICS
 
 #: A row of claims.csv with the column ``column``: the data set and the kind of network.
 Row = dict[str, object]
@@ -23,11 +24,13 @@ def finding(claim: Claim, rows: Sequence[Row]) -> str:
         rows: its rows of claims.csv with the column ``column``.
     """
     measured = [row for row in rows if row["verdict"] != NOT_MEASURED]
-    groups: dict[str, list[Row]] = {}
+    groups: dict[tuple[str, str], list[Row]] = {}
     for row in measured:
-        groups.setdefault(_kind(row), []).append(row)
+        # Data sets with another metric have sentences of their own.
+        other = str(row["endpoint"]) if _in_another_metric(claim, row) else ""
+        groups.setdefault((_kind(row), other), []).append(row)
     sentences = []
-    for kind, members in groups.items():
+    for (kind, _), members in groups.items():
         named = len(measured) > 1
         if kind == "unknown":
             sentences.append(f"Too close to call: {join([_span(row, named) for row in members])}.")
@@ -60,12 +63,23 @@ def _sentence(claim: Claim, kind: str, rows: Sequence[Row]) -> str:
         return f"Not testable: a precondition is not shown: {rows[0]['condition']}"
     unit = str(rows[0]["unit"])
     effects = [float(str(row["effect"])) for row in rows]
-    if claim.finding is None:
+    if claim.finding is None or _in_another_metric(claim, rows[0]):
         texts = [units.quantity(effect, unit) for effect in effects]
-        return f"{str(rows[0]['endpoint']).capitalize()}: {join(texts)}"
+        within = ", within the margin" if kind == "same" else ""
+        return f"{str(rows[0]['endpoint']).capitalize()}: {join(texts)}{within}"
     amounts, shares = units.size_range(effects, unit), units.share_range(effects, unit)
     template = str(getattr(claim.finding, kind))
     return template.format(amount=amounts, share=shares)
+
+
+def _in_another_metric(claim: Claim, row: Row) -> bool:
+    """Return whether an analysis of a user's own data has a metric that the claim is not about.
+
+    The sentences of the claim, which are about accuracy, do not fit it then.
+    """
+    words = [metric.column.replace("_", " ") for metric in METRICS.values()]
+    declared = str(claim.primary.arguments.get("column", "test_accuracy")).replace("_", " ")
+    return any(word in str(row["endpoint"]) for word in words if word != declared)
 
 
 def _span(row: Row, named: bool) -> str:

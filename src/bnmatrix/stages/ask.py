@@ -340,8 +340,7 @@ def _conclude(
     cores: int,
 ) -> None:
     """Print the verdict, what to do, what more time would buy, and where the page is."""
-    from bnmatrix.report.decision import UNKNOWN, more_pairs
-    from bnmatrix.report.pages.own import study_decisions
+    from bnmatrix.report.decision import UNKNOWN, more_pairs, study_decisions
     from bnmatrix.tables.csv import read_runs
 
     comparisons = read_runs(Path("data/results") / name / "comparisons.csv")

@@ -48,6 +48,8 @@ def run(
         confused=read_runs(results / "confused.csv"),
         classes=dataset.classes,
         printed=declared.source.printed if declared.source else [],
+        metric=dataset.metric,
+        deviation=dataset.deviation,
         images=images,
     )
     draw_all(output, tables)

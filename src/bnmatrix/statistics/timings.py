@@ -47,11 +47,11 @@ def step_seconds(timings: pd.DataFrame, quantile: float = 0.5) -> pd.Series:
 
 
 def time_and_accuracy(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return the medians of time and accuracy over runs, with the index (arm, cell).
+    """Return the medians of time and a metric over runs, with the index (arm, cell).
 
     Medians, since the first run of a program includes its compilation.
 
     Args:
-        runs: runs with the columns ``arm``, ``cell``, ``seconds`` and ``test_accuracy``.
+        runs: runs with the columns ``arm``, ``cell``, ``seconds`` and ``value``, the metric.
     """
-    return runs.groupby(["arm", "cell"], sort=False)[["seconds", "test_accuracy"]].median()
+    return runs.groupby(["arm", "cell"], sort=False)[["seconds", "value"]].median()

@@ -3,21 +3,50 @@
 Compiling these few operations would take longer than a whole job spends in them.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 
-def scores(logits: NDArray[np.float32], y: NDArray[np.int32]) -> tuple[float, float]:
+def scores(
+    logits: NDArray[np.float32], y: NDArray[np.int32], weights: NDArray[np.float64] | None = None
+) -> tuple[float, float]:
     """Return the mean cross-entropy and the accuracy.
+
+    Of a regression, it is the mean squared error of the standardized target, and NaN.
 
     Args:
         logits: examples × classes; they need not be finite.
-        y: labels, one per example.
+        y: labels, one per example; or standardized targets, float64.
+        weights: of the losses of each class; None: 1.
     """
+    if y.dtype.kind == "f":
+        with np.errstate(invalid="ignore", over="ignore"):
+            return float(np.mean((logits[:, 0].astype(np.float64) - y) ** 2)), math.nan
+    found = losses(logits, y)
+    if weights is not None:
+        found = found * weights[y]
+    return float(found.mean()), accuracy(logits, y)
+
+
+def losses(logits: NDArray[np.float32], y: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Return the cross-entropy of each example in nats; NaN or infinite where a logit is."""
     exponents = _below_largest(logits)
     with np.errstate(invalid="ignore", divide="ignore"):
-        losses = np.log(np.exp(exponents).sum(axis=1)) - exponents[np.arange(len(y)), y]
-    return float(losses.mean()), accuracy(logits, y)
+        every: NDArray[np.float64] = (
+            np.log(np.exp(exponents).sum(axis=1)) - exponents[np.arange(len(y)), y]
+        )
+    return every
+
+
+def guessed_loss(classes: int) -> float:
+    """Return the loss of a network that has learned nothing.
+
+    It gives all classes the same probability; of a regression (one output), it predicts the mean,
+    and the standardized target has the variance 1.
+    """
+    return math.log(classes) if classes > 1 else 1.0
 
 
 def accuracy(logits: NDArray[np.float32], y: NDArray[np.int32]) -> float:

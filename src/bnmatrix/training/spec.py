@@ -41,9 +41,10 @@ class Tuning(Model):
     """Number of consecutive replicates that share a tuned learning rate; the next ones have the
     rate tuned afresh, with other seeds and on their own examples. With `folds`, these replicates
     are tested on the same fold."""
-    objective: Literal["final", "average"] = "final"
+    objective: Literal["final", "average", "loss"] = "final"
     """Maximized validation accuracy: at the end of training (`final`), or as a mean over all
-    evaluations (`average`, for studies of speed)."""
+    evaluations (`average`, for studies of speed). `loss`: the validation loss at the end, which is
+    minimized."""
     widen: Annotated[int, Field(strict=True, ge=0)] = 8
     """Maximum number of rates by which an end of the grid moves while the best rate is there."""
 

@@ -9,14 +9,14 @@ import pandas as pd
 from bnmatrix.config.own_data import InspectedDataset
 from bnmatrix.config.project import Project
 from bnmatrix.report.bibliography import Reference, cited
-from bnmatrix.report.decision import Decision, cell_of, decisions, word
+from bnmatrix.report.decision import Decision, cell_of, sign_of, study_decisions, word
 from bnmatrix.report.labels import VariantLabels, study_labels, with_labels
+from bnmatrix.report.pages.metrics import MetricFacts, curve_of, metric_facts
 from bnmatrix.report.pages.records import Record, records
 from bnmatrix.report.pages.scorecard import scorecard_rows
 from bnmatrix.report.pages.text import OwnFacts, own_facts, training_length
 from bnmatrix.report.wording import join, percent
 from bnmatrix.statistics.timings import step_seconds
-from bnmatrix.statistics.units import Scale
 from bnmatrix.statistics.verdicts import NOT_MEASURED
 from bnmatrix.tables.csv import read_runs
 from bnmatrix.training.settings import Settings
@@ -37,6 +37,7 @@ class OwnPage:
             unknown.
         doubts: what a reader must know before relying on the verdict, in sentences.
         facts: the data, in words.
+        metrics: all metrics of the test part.
         claims: the claims that were judged, with question and reasons.
         references: what the claims cite.
     """
@@ -47,20 +48,9 @@ class OwnPage:
     seconds: str
     doubts: list[str]
     facts: OwnFacts
+    metrics: MetricFacts
     claims: list[Record]
     references: list[Reference]
-
-
-def study_decisions(project: Project, name: str, comparisons: pd.DataFrame) -> list[Decision]:
-    """Return the verdict on each normalization of a study.
-
-    Args:
-        project: the configuration.
-        name: name of the study.
-        comparisons: the study's table of comparisons.
-    """
-    labelled = with_labels(comparisons, study_labels(project, name))
-    return decisions(labelled, Scale(project.dataset_of(name).margin))
 
 
 def own_page(
@@ -87,22 +77,26 @@ def own_page(
     tuned = any(item.tuned for item in settings)
     facts = own_facts(dataset, comparisons, summary, settings[0].folds, tuned)
     judged = _claims(project, claims)
+    metrics = metric_facts(dataset, summary, read_runs(tables / "recalls.csv"), labels)
     return OwnPage(
         decisions=study_decisions(project, name, comparisons),
         rows=[
-            row | {"word": word(cell_of(row), dataset.margin)}
+            row | {"word": word(cell_of(row, sign_of(dataset.metric)), dataset.margin)}
             for row in records(comparisons, labels)
         ],
         parameters=_parameters(summary, comparisons),
         seconds=_seconds(timings, comparisons, labels),
         doubts=[
+            *metrics.reasons,
+            *metrics.rare,
             *_majority(dataset, summary),
             *_diverged(summary),
             *facts.telling,
             _tuning(settings),
-            training_length(with_labels(summary, labels)),
+            training_length(with_labels(summary, labels), curve_of(dataset)),
         ],
         facts=facts,
+        metrics=metrics,
         claims=judged,
         references=cited(text for row in judged for text in (row["literature"], row["reason"])),
     )
@@ -144,6 +138,8 @@ def _seconds(timings: pd.DataFrame, comparisons: pd.DataFrame, labels: VariantLa
 
 def _majority(dataset: InspectedDataset, summary: pd.DataFrame) -> list[str]:
     """Return what always answering the most frequent class would achieve."""
+    if not dataset.classes:
+        return []
     rows = dataset.rows_by_class
     share, best = max(rows) / sum(rows), float(summary["test_accuracy_mean"].max())
     label = dataset.classes[rows.index(max(rows))]
@@ -151,7 +147,7 @@ def _majority(dataset: InspectedDataset, summary: pd.DataFrame) -> list[str]:
         f"Always answering '{label}', the most frequent class, would be right in "
         f"{percent(share, 1)} of the examples; the best variant is right in {percent(best, 1)}."
     )
-    if best - share > dataset.margin:
+    if best - share > dataset.margin_of_accuracy or dataset.metric.name != "accuracy":
         return [text]
     return [
         f"{text} No variant is better than that by more than the margin: what the verdict "

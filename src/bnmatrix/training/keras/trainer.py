@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bnmatrix.datasets.scaling import FITTED_SCALINGS, Scaling
 from bnmatrix.training.augmentation import augmented
+from bnmatrix.training.class_weights import balanced_weights
 from bnmatrix.training.framework import Part, Placed
 from bnmatrix.training.keras.network import (
     build_network,
@@ -114,7 +115,13 @@ class Trainer:
         #: The learning rate of the run's first step is a variable: one program serves all rates.
         self.optimizer, self.rate = build_optimizer(settings, total_steps(settings, len(x)))
         self.optimizer.build(self.network.trainable_variables)
-        self._loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
+        self._weighted = settings.class_weights == "balanced"
+        reduction = "none" if self._weighted else "sum"
+        self._loss = keras.losses.SparseCategoricalCrossentropy(
+            from_logits=True, reduction=reduction
+        )
+        #: The weights of classes: a variable, because each draw of examples has its own.
+        self._weights = tf.Variable(tf.ones(classes)) if self._weighted else None
         self._compiled_scaling = scaling
         # A scaling that is fitted on each draw of examples would be compiled anew for each.
         refitted = settings.draws and settings.input_scaling in FITTED_SCALINGS
@@ -142,7 +149,9 @@ class Trainer:
         self._scaling = scaling
         self._changing = x if self.settings.augmentation != "none" else None
         self.x = tf.constant(self._features(x))
-        self.y = tf.constant(y.astype(np.int32))
+        if self._weights is not None:
+            self._weights.assign(balanced_weights(y, self._classes).astype(np.float32))
+        self.y = tf.constant(y.astype(np.float32 if self.settings.regression else np.int32))
 
     def start(self, settings: Settings, learning_rate: float, streams: Streams) -> None:
         """Go back to before the first step, with the initial weights of a run.
@@ -187,8 +196,9 @@ class Trainer:
 
         Returns:
             For each segment the sum of the loss over its examples, and the number of examples
-            classified correctly: in training mode, each mini-batch before its update. Training ends
-            after a segment whose loss is not finite; what follows is left out.
+            classified correctly (NaN for a regression): in training mode, each mini-batch before
+            its update. Training ends after a segment whose loss is not finite; what follows is left
+            out.
         """
         rows = np.concatenate([segment.rows(self.batch_size) for segment in segments])
         self._room = self._room.with_room_for(segments, len(rows))
@@ -279,15 +289,22 @@ class Trainer:
             mean_loss = loss / y.shape[0]
         weights = self.network.trainable_variables
         self.optimizer.apply(tape.gradient(mean_loss, weights), weights)
+        if self.settings.regression:
+            return loss, tf.constant(math.nan)
         predicted = tf.argmax(logits, axis=-1, output_type=tf.int32)
         return loss, tf.reduce_sum(tf.cast(predicted == y, tf.float32))
 
     def _training_loss(self, y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        if self.settings.regression:
+            return tf.reduce_sum((logits[:, 0] - y) ** 2)
         if self.settings.loss == "softmax_twice":
             # Keras's loss would recognize the softmax, and undo it.
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, tf.nn.softmax(logits))
-            return tf.reduce_sum(losses)
-        return self._loss(y, logits)
+        else:
+            losses = self._loss(y, logits)
+        if self._weights is not None:
+            losses *= tf.gather(self._weights, y)
+        return tf.reduce_sum(losses)
 
     def logits(self, placed: Placed) -> NDArray[np.float32]:
         """Return the logits of placed examples, examples × classes, in inference mode."""
