@@ -79,7 +79,7 @@ def test_two_entries_are_written_plainly(calls, capsys):
     assert entry("studies") == {"axes": {"batch_size": [4, 16]}}
     text = Path("config/datasets.yaml").read_text(encoding="utf-8")
     assert "    target: kind # Column of a table with the classes\n" in text
-    assert "    # margin: 0.01 # " in text
+    assert "    # margin: … # The largest difference in the primary metric that" in text
     # The packaged declarations apply beside them.
     assert {"own", "iris-64-32"} <= set(load_project().studies)
     printed = capsys.readouterr().out.splitlines()[-1].removeprefix("$ ")
@@ -92,8 +92,20 @@ def test_options_become_keys(calls):
     table = GOOD.replace("kind\n", "kind,who\n").replace("p\n", "p,a\n").replace("n\n", "n,b\n")
     lines = [f"{line[:-1]}{n % 9}" if n else line for n, line in enumerate(table.splitlines())]
     Path("own.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    ask("--network", "my.py:build", "--group", "who", "--data", "margin=0.02", "--name", "mine")
+    ask(
+        "--network",
+        "my.py:build",
+        "--group",
+        "who",
+        "--data",
+        "margin=0.02",
+        "--name",
+        "mine",
+        "--metric",
+        "log_loss",
+    )
     wanted = {"path": "own.csv", "target": "kind", "group": "who", "margin": 0.02}
+    wanted["metric"] = "log_loss"
     assert entry("datasets", "mine") == wanted
     assert entry("studies", "mine") == {"settings": {"network": {"own": "my.py:build"}}}
     assert calls[0][-1] == "reports/mine.html"
@@ -115,7 +127,7 @@ def test_edits_are_kept(calls, capsys):
     ask()
     for kind, old, new in (
         ("studies", "    # replicates", "    settings: {epochs: 7}\n    # replicates"),
-        ("datasets", "# margin: 0.01", "margin: 0.05"),
+        ("datasets", "# margin: …", "margin: 0.05"),
     ):
         path = Path(f"config/{kind}.yaml")
         path.write_text(path.read_text("utf-8").replace(old, new), encoding="utf-8")
@@ -211,9 +223,11 @@ def test_names_of_files_become_names_of_studies(file, name):
         (["--network", "my.py:build"], "network: own: there is no file my.py"),
         (["--framework", "pytorch"], "framework: must be one of keras, torch"),
         (["--group", "patient"], "group: there is no column 'patient'"),
-        (["--labels", "y.npy"], "labels: is for arrays, but 'own.csv' is table"),
+        (["--labels", "y.npy"], "labels: is strip_case or as_written (it is 'y.npy')"),
         (["--data", "margn=0.1"], "--data margn=0.1: give KEY=VALUE with a key of datasets.yaml"),
-        (["--data", "margin=2"], "margin: Input should be less than 1 (it is 2)"),
+        (["--data", "margin=2"], "margin: 2 must be below 1"),
+        (["--metric", "acuracy"], "metric: must be one of accuracy, "),
+        (["--task", "regresion"], "task: "),
         (["--name", "iris"], "--name iris: bnmatrix uses this name itself"),
         (["--name", "a b"], "a folder gets this name"),
         (["--minutes", "0.2"], "--minutes 0.2: too short: the shortest run that tells something"),

@@ -19,7 +19,7 @@ from bnmatrix.errors import UserError, suggestion
 from bnmatrix.plan.loading import packaged
 
 #: Keys of a data set that an entry shows as comments, if they are not given.
-_FURTHER = ("test_path", "margin")
+_FURTHER = ("test_path", "metric", "margin")
 #: Keys of a study, and settings, of which an entry shows the chosen values as comments.
 _CHOSEN, _CHOSEN_SETTINGS = ("replicates",), ("network", "hidden_layers", "epochs")
 #: Names that mean something else on Snakemake's command line.
@@ -182,4 +182,4 @@ def _further(key: str, value: Any, text: str) -> str:
 def _description(model: type[BaseModel], key: str) -> str:
     """Return the first sentence that describes a key, in one line and without a full stop."""
     text = " ".join((model.model_fields[key].description or "").split())
-    return re.split(r"(?<=[a-z`)])[.;](?: |$)", text)[0].rstrip(".")
+    return re.split(r"(?<=[a-z`)])[.;:](?: |$)", text)[0].rstrip(".")
