@@ -261,6 +261,17 @@ def test_values_that_are_no_numbers_are_named(capsys, option, value, expected):
     assert expected in capsys.readouterr().err
 
 
+def test_a_proposed_line_of_yaml_is_an_option_too(calls, capsys):
+    rows = [f"{n % 37},{n * n % 101},{17 * n % 400 / 4}" for n in range(300)]
+    Path("own.csv").write_text("\n".join(["a,b,kind", *rows]), encoding="utf-8")
+    message = refused(capsys)
+    assert "add `task: regression`" in message
+    (option,) = re.findall(r"(--data task=\w+)", message)
+    ask(*option.split())
+    assert entry("datasets")["task"] == "regression"
+    assert len(calls) == 1
+
+
 def test_without_the_workflow_it_says_where_it_is(monkeypatch, capsys, folder):
     monkeypatch.setattr(engine, "PACKAGE", folder / "site-packages/bnmatrix")
     assert "the workflow is not here" in refused(capsys)

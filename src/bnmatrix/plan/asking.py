@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -132,6 +133,20 @@ def given(text: str) -> tuple[str, Any]:
         return key, yaml.safe_load(value)
     except yaml.YAMLError:
         return key, value
+
+
+def as_options(message: str) -> str:
+    """Return the keys that a message proposes as options, after its end; "" if there are none.
+
+    A message proposes a line of YAML between backticks.
+    """
+    proposed = re.findall(r"`(\w+): ([^`]+)`", message)
+    options = [
+        f"--data {shlex.quote(f'{key}={value}')}"
+        for key, value in dict.fromkeys(proposed)
+        if key in keys_of(OwnDataset)
+    ]
+    return f".\nAs options of this command: {', or '.join(options)}" if options else ""
 
 
 def dataset_comments(entry: Mapping[str, Any]) -> tuple[dict[str, str], list[str]]:

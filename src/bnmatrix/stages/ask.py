@@ -20,6 +20,7 @@ from bnmatrix.errors import UserError
 from bnmatrix.files import write_json, write_text
 from bnmatrix.plan.asking import (
     Question,
+    as_options,
     check_file,
     dataset_comments,
     given,
@@ -208,7 +209,10 @@ def _checked(name: str, dataset: Mapping[str, Any], study: Mapping[str, Any]) ->
     Raises:
         UserError: an entry is wrong, the data cannot be used, or a framework is missing.
     """
-    project = study_project(name, dict(dataset), dict(study) or None)
+    try:
+        project = study_project(name, dict(dataset), dict(study) or None)
+    except UserError as error:
+        raise UserError(f"{error}{as_options(str(error))}") from None
     if not variants(project, name):
         raise UserError(f"--framework: {NO_TORCH}")
     return project
