@@ -61,18 +61,18 @@ def test_all_words_have_their_order_and_numbers():
         "Use batch normalization? **Yes** at batch 32: it gains 3.0 points [2.0, 4.0] (40 pairs). "
         "**No matter** at 16 (within 1 point). "
         "**No** at 4 and 8: it costs 3.0 to 4.0 points (at least 2.0). "
-        "**Cannot tell** at 2: between −3.0 and +3.0 points."
+        "**Cannot tell** at 2: between a loss of 3.0 and a gain of 3.0 points."
     )
 
 
 @pytest.mark.parametrize(
     ("effect", "half", "ending"),
     [
-        (0.015, 0.012, "between +0.3 and +2.7 points, a gain that may be too small to matter"),
-        (-0.015, 0.012, "between −2.7 and −0.3 points, a loss that may be too small to matter"),
-        (0.01, 0.018, "+2.8 points, so that a loss that matters is ruled out"),
-        (-0.01, 0.018, "+0.8 points, so that a gain that matters is ruled out"),
-        (0.0, 0.018, "between −1.8 and +1.8 points"),
+        (0.015, 0.012, "it gains 0.3 to 2.7 points, which may be too little to matter"),
+        (-0.015, 0.012, "it costs 0.3 to 2.7 points, which may be too little to matter"),
+        (0.01, 0.018, "a gain of 2.8 points, so that a loss that matters is ruled out"),
+        (-0.01, 0.018, "a gain of 0.8 points, so that a gain that matters is ruled out"),
+        (0.0, 0.018, "between a loss of 1.8 and a gain of 1.8 points"),
         (0.0, math.nan, "there is no interval, since the pairs are too few or do not differ"),
     ],
 )
@@ -85,9 +85,9 @@ def test_what_cannot_be_told_says_what_is_ruled_out(effect, half, ending):
 def test_cells_of_which_others_are_ruled_out_are_told_apart():
     cells = [cell(4, -0.015, 0.0244), cell(16, -0.0088, 0.0253), cell(64, 0.0022, 0.0178)]
     assert line(*cells) == (
-        "Use batch normalization? **Cannot tell** at batch 4: between −3.9 and +0.9 points, so "
-        "that a gain that matters is ruled out (40 pairs). "
-        "**Cannot tell** at 16 and 64: between −3.4 and +2.0 points."
+        "Use batch normalization? **Cannot tell** at batch 4: between a loss of 3.9 and a gain of "
+        "0.9 points, so that a gain that matters is ruled out (40 pairs). "
+        "**Cannot tell** at 16 and 64: between a loss of 3.4 and a gain of 2.0 points."
     )
 
 

@@ -212,10 +212,8 @@ def _ruled_out(cell: Cell, margin: float) -> str:
     """Return what the interval of a cell says, although it is not beyond or within the margin."""
     if math.isnan(cell.low):
         return _NO_INTERVAL
-    if cell.low > 0:
-        return ", a gain that may be too small to matter"
-    if cell.high < 0:
-        return ", a loss that may be too small to matter"
+    if cell.low > 0 or cell.high < 0:
+        return ", which may be too little to matter"
     if cell.low > -margin:
         return ", so that a loss that matters is ruled out"
     return ", so that a gain that matters is ruled out" if cell.high < margin else ""
@@ -223,9 +221,9 @@ def _ruled_out(cell: Cell, margin: float) -> str:
 
 def _alike(members: Sequence[Cell], margin: float) -> list[tuple[Cell, ...]]:
     """Return cells in groups of which the intervals rule out the same."""
-    groups: dict[str, list[Cell]] = {}
+    groups: dict[tuple[str, bool], list[Cell]] = {}
     for cell in members:
-        groups.setdefault(_ruled_out(cell, margin), []).append(cell)
+        groups.setdefault((_ruled_out(cell, margin), cell.low > 0), []).append(cell)
     return [tuple(group) for group in groups.values()]
 
 
@@ -235,12 +233,10 @@ def _unknown(members: Sequence[Cell], scale: Scale) -> str:
     if said == _NO_INTERVAL:
         return said
     low, high = min(cell.low for cell in members), max(cell.high for cell in members)
-    return f"between {_signed(low, scale)} and {_signed(high, scale, unit=True)}{said}"
-
-
-def _signed(value: float, scale: Scale, unit: bool = False) -> str:
-    text = scale.amount(value) if unit else scale.number(value)
-    return f"+{text}" if value > 0 and float(scale.number(value)) > 0 else text
+    if low < 0 < high:
+        return f"between a loss of {scale.number(-low)} and a gain of {scale.amount(high)}{said}"
+    verb, least, most = ("gains", low, high) if high > 0 else ("costs", -high, -low)
+    return f"it {verb} {scale.number(least)} to {scale.amount(most)}{said}"
 
 
 def _advice(arm: str, found: dict[str, tuple[Cell, ...]], cells: Sequence[Cell]) -> list[str]:

@@ -129,7 +129,7 @@ def _seconds(timings: pd.DataFrame, comparisons: pd.DataFrame, labels: VariantLa
     if largest["variant"] in ratios:
         new, old = (seconds[largest[key]] * 1000 for key in ("variant", "baseline"))
         cell = labels[largest["variant"]].cell()
-        example = f" ({new:.2f} ms instead of {old:.2f} ms at {cell})"
+        example = f" ({new:.3g} ms instead of {old:.3g} ms at {cell})"
     return (
         f"A training step took {times} times as long with it{example}. These are the times of the "
         "least disturbed steps of these runs."

@@ -272,10 +272,7 @@ def _resolution_sentences(
                 f"with the square root of the number of examples: about {about} might be enough."
             )
         else:
-            sentences.append(
-                f"In {where} these runs cannot tell: {reach} More replicates narrow them, and more "
-                "examples narrow them further."
-            )
+            sentences.append(f"In {where} these runs cannot tell: {reach}")
     return sentences
 
 
@@ -318,5 +315,5 @@ def _share(number: int, every: int) -> str:
     if every == 1:
         return "the one comparison"
     if number == every:
-        return f"all {count(every)} comparisons"
+        return "both comparisons" if every == 2 else f"all {count(every)} comparisons"
     return f"{count(number)} of {count(every)} comparisons"
