@@ -185,7 +185,8 @@ def study_comments(entry: Mapping[str, Any], chosen: Study) -> tuple[dict[str, s
         sizes = {"batch_size": chosen.axes["batch_size"]}
         more.append(_further("axes", sizes, "Settings that vary"))
     if settings:
-        more.append(_further("settings", settings, "Any setting of config/README.md"))
+        key = "further settings" if "settings" in entry else "settings"
+        more.append(_further(key, settings, "Any setting of config/README.md"))
     return notes, more
 
 

@@ -15,11 +15,11 @@ from bnmatrix.plan.jobs import jobs
 _AROUND = ("prepare", "aggregate", "compare", "judge_study", "plot", "page")
 _START_SECONDS = 8.0
 
-#: Fewest replicates that are of use, and the most that are considered.
-_FEWEST, _MOST = 5, 200
-
-#: Shares of the usual length of training to try, if not even the fewest replicates fit.
-_SHARES = (1.0, 0.5, 0.25)
+#: What is tried in turn: the share of the usual length of training, and the fewest replicates. With
+#: ten pairs an interval is half as wide as with five.
+_TRIALS = ((1.0, 10), (0.5, 10), (0.5, 5), (0.25, 5))
+#: The most replicates that are considered.
+_MOST = 200
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,10 @@ def fitted(
     """
     usual = with_keys({})
     least = 0.0
-    for share in _SHARES:
+    for share, fewest in _TRIALS:
         found = None
         length = _length(usual.study(name), share)
-        for replicates in _numbers(usual.study(name)):
+        for replicates in _numbers(usual.study(name), fewest):
             keys = replicates | length
             seconds = run_seconds(with_keys(keys), name, cores)
             if seconds > 60 * minutes:
@@ -82,10 +82,10 @@ def fitted(
 
 def replicates_for(study: Study, pairs: int) -> dict[str, Any] | None:
     """Return keys that give at least so many pairs; None if these are more than are considered."""
-    return next((keys for keys in _numbers(study) if keys["replicates"] >= pairs), None)
+    return next(_numbers(study, pairs), None)
 
 
-def _numbers(study: Study) -> Iterator[dict[str, Any]]:
+def _numbers(study: Study, fewest: int) -> Iterator[dict[str, Any]]:
     """Yield the keys for more and more replicates, in complete tuning blocks and rounds of folds.
 
     Fewer replicates share a tuned rate only where folds ask for as many blocks.
@@ -95,7 +95,7 @@ def _numbers(study: Study) -> Iterator[dict[str, Any]]:
     sizes = [(folds * few, few) for few in range(1, shared)] if folds > 1 else []
     sizes += [(folds * shared * rounds, shared) for rounds in range(1, _MOST + 1)]
     for replicates, shared_by in sizes:
-        if _FEWEST <= replicates <= _MOST:
+        if fewest <= replicates <= _MOST:
             tuning = {"tuning": {"shared_by": shared_by}} if study.tunes else {}
             yield {"replicates": replicates} | tuning
 
