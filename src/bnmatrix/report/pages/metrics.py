@@ -113,7 +113,8 @@ def _rarest(dataset: InspectedDataset, table: pd.DataFrame) -> list[str]:
     return [
         *sentences,
         f"{every}, which are too few to measure balanced accuracy to {amount}: {moved}. More "
-        f"examples of '{name}' would help most.",
+        f"examples of '{name}' would help most; the setting `class_weights: balanced` gives those "
+        "that there are more weight.",
     ]
 
 
