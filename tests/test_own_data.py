@@ -231,9 +231,9 @@ REFUSED = {
         "column 'day': holds date32[day], neither numbers nor categories",
     ),
     "measurements as a target": (
-        "a,kind\n" + "".join(f"{row % 9},{row * 1.37}\n" for row in range(80)),
+        "a,kind\n" + "".join(f"{row % 9},{row * 137}\n" for row in range(80)),
         {},
-        "80 different numbers (0, 1.37, …) in 80 rows look like measurements.",
+        "80 different numbers (0, 137, …) in 80 rows look like measurements.",
     ),
     "too few rows for the classes": (
         "a,kind\n" + "".join(f"{row % 5},{row % 8}\n" for row in range(24)),

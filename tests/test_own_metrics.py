@@ -161,6 +161,16 @@ def test_the_summary_has_the_metric_and_the_means_of_the_others():
     assert "test_auc_mean" not in summary
 
 
+def test_diverged_runs_count_in_the_mean_of_the_metric_alone():
+    runs = runs_table(test_ece=0.1)
+    runs.loc[0, ["status", "test_loss", "test_ece", "test_accuracy"]] = "diverged", *[np.nan] * 3
+    first = summarize(runs, 4, endpoint="test_loss").iloc[0]
+    assert first["test_loss_mean"] == pytest.approx((math.log(4) + 0.5 + 0.5) / 3)
+    assert first["test_loss_ci_high"] > first["test_loss_mean"]
+    assert first["test_ece_mean"] == pytest.approx(0.1)
+    assert summarize(runs, 4).iloc[0]["test_loss_mean"] == pytest.approx(0.5)
+
+
 # ----------------------------------------------------------------------------------- words
 
 

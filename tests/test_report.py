@@ -43,6 +43,7 @@ from bnmatrix.report.pages.theory import theory_page
 from bnmatrix.statistics.comparisons import compare, summarize
 from bnmatrix.statistics.confusions import best_variant, confusion, most_confused
 from bnmatrix.statistics.frameworks import compare_frameworks
+from bnmatrix.statistics.recalls import RECALL_COLUMNS
 from bnmatrix.statistics.resolution import examples_needed, resolution, sampling_error
 from bnmatrix.statistics.timings import evaluation_seconds, run_seconds, step_seconds
 from bnmatrix.statistics.training_length import late_changes
@@ -306,6 +307,7 @@ def results(tmp_path):
     write_csv(confusion(found, 3), tables / "confusion.csv")
     write_csv(compare_frameworks(runs, 3, 0.01), tables / "frameworks.csv")
     write_csv(most_confused(found, 18), tables / "confused.csv")
+    write_csv(pd.DataFrame(columns=RECALL_COLUMNS), tables / "recalls.csv")
     write_csv(timings_of(runs), tables / "timings.csv")
     history_of(runs).to_parquet(tables / "history.parquet")
     facts = {

@@ -22,6 +22,16 @@ from bnmatrix.tables.status import DIVERGED
 _EFFECT = ("pairs", "effect", "sd", "ci_low", "ci_high", "p_value", "probability_of_improvement")
 #: The ends of intervals that hold together, and the pairs with which these tell half a margin.
 _JOINT = ("joint_low", "joint_high", "pairs_needed")
+#: Columns of runs whose means over the completed runs the summary has, beside metrics.
+_MEANS = (
+    "test_loss",
+    "train_accuracy",
+    "train_accuracy_as_trained",
+    "validation_accuracy",
+    "validation_loss",
+)
+#: Columns of which the runs of a variant have one value, or the first one is taken.
+_SAME = ("learning_rate_used", "steps", "parameters", "variant")
 #: What an estimate says beside the number of runs.
 _ESTIMATE = ("mean", "sd", "ci_low", "ci_high")
 _COLUMNS = ("endpoint", *_EFFECT, *_JOINT, "baseline_mean", "variant_mean", "variant", "baseline")
@@ -67,33 +77,18 @@ def summarize(
         if regression:
             estimates |= {f"test_accuracy_{name}": math.nan for name in _ESTIMATE}
             estimates["test_accuracy_n"] = estimates[f"{endpoint}_n"]
-        completed = group[group["status"] != DIVERGED]
-        gap = _gap(completed)
-        first = group.iloc[0]
+        completed, first = group[group["status"] != DIVERGED], group.iloc[0]
         rows.append(
             {name: first[name] for name in axes_of(runs)}
             | {"diverged": int((group["status"] == DIVERGED).sum())}
             | estimates
-            | {f"gap_{name}": gap[name] for name in ("mean", "ci_low", "ci_high")}
+            | _gap(completed)
             | {
                 f"{name}_mean": completed[name].mean()
-                for name in (
-                    "test_loss",
-                    "train_accuracy",
-                    "train_accuracy_as_trained",
-                    "validation_accuracy",
-                    "validation_loss",
-                )
+                for name in (*_MEANS, *COLUMNS)
+                if name in runs and f"{name}_mean" not in estimates
             }
-            | {
-                f"{name}_mean": completed[name].mean()
-                for name in COLUMNS
-                if name in runs and name not in (*primary, "test_accuracy", "test_loss")
-            }
-            | {
-                name: first[name]
-                for name in ("learning_rate_used", "steps", "parameters", "variant")
-            }
+            | {name: first[name] for name in _SAME}
         )
     return pd.DataFrame(rows)
 
@@ -111,17 +106,15 @@ def compare(
 
     The intervals from ``joint_low`` to ``joint_high`` hold together with 95 %, for all rows of one
     normalization. ``pairs_needed`` is the number of pairs with which such an interval would be half
-    a margin to either side (:func:`bnmatrix.statistics.paired.pairs_needed`).
-
-    Replicates that only one of the two has make no pair.
+    a margin to either side (:func:`bnmatrix.statistics.paired.pairs_needed`). Replicates that only
+    one of the two has make no pair.
 
     Args:
         runs: a study's runs (see :mod:`bnmatrix.tables.schema`).
         classes: number of classes, for chance.
-        overlaps, correctness: see :func:`summarize`.
+        overlaps, correctness, deviation: see :func:`summarize`.
         endpoint: the accuracy or metric to compare, a column of ``runs``.
         margin: differences up to this do not matter; None: ``pairs_needed`` is NaN.
-        deviation: standard deviation of the target of a regression.
     """
     by_variant = scored_values(runs, endpoint, classes, correctness, deviation)
     rows = []
@@ -237,6 +230,9 @@ def _block_numbers(runs: pd.DataFrame) -> np.ndarray | None:
 
 
 def _gap(completed: pd.DataFrame) -> dict[str, float]:
+    """Return the generalization gap of the runs that completed, as columns of the summary."""
+    names = ("mean", "ci_low", "ci_high")
     if completed["test_accuracy"].isna().all():
-        return dict.fromkeys(("mean", "ci_low", "ci_high"), math.nan)
-    return asdict(estimate(completed["train_accuracy"] - completed["test_accuracy"]))
+        return dict.fromkeys((f"gap_{name}" for name in names), math.nan)
+    found = estimate(completed["train_accuracy"] - completed["test_accuracy"])
+    return {f"gap_{name}": getattr(found, name) for name in names}

@@ -19,7 +19,8 @@ from bnmatrix.training.examples import Examples
 from bnmatrix.training.rows import CorrectnessRow, TestedRow
 from bnmatrix.training.scores import losses, probabilities
 
-#: Bins of confidence of the calibration error, of equal width (Guo et al. 2017).
+#: Bins of confidence of the calibration error, of equal width (Guo, Pleiss, Sun & Weinberger 2017:
+#: On Calibration of Modern Neural Networks, ICML).
 BINS = 15
 
 Floats = NDArray[np.float64]

@@ -66,10 +66,8 @@ def accuracy(
     column = written.metric.column
     table = _with_panels(runs, labels)
     table["value"] = scored(table, column, classes, deviation)
-    means = _with_panels(summary, labels)
-    means[["mean", "low", "high"]] = means[
-        [f"{column}_{name}" for name in ("mean", "ci_low", "ci_high")]
-    ]
+    ends = {f"{column}_ci_low": "low", f"{column}_ci_high": "high"}
+    means = _with_panels(summary, labels).rename(columns={f"{column}_mean": "mean"} | ends)
     names = list(dict.fromkeys(table["panel"]))
     shown = names[:MOST_CELLS]
     columns = min(3, len(shown))

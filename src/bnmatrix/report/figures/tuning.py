@@ -87,14 +87,19 @@ def tuning_curves(
         loc="outside upper center",
         ncols=2,
     )
+    return Drawing(
+        figure,
+        table[["arm", "cell", "block", "rate", "tuning_objective", "chosen"]],
+        _description(table, loss),
+    )
+
+
+def _description(table: pd.DataFrame, loss: bool) -> str:
+    """Return the chosen rates in words."""
     chosen = table[table["chosen"]].groupby(["arm", "panel"], sort=False)["rate"]
     words = [
         f"{arm}, {cell}: {', '.join(f'{rate:g}' for rate in sorted(set(rates)))}"
         for (arm, cell), rates in chosen
     ]
-    return Drawing(
-        figure,
-        table[["arm", "cell", "block", "rate", "tuning_objective", "chosen"]],
-        f"Validation {'loss' if loss else 'accuracy'} against learning rate. Chosen rates: "
-        f"{'; '.join(words)}.",
-    )
+    name = "loss" if loss else "accuracy"
+    return f"Validation {name} against learning rate. Chosen rates: {'; '.join(words)}."

@@ -53,7 +53,11 @@ def metric_facts(
     """
     task = dataset.metric.task
     metrics = [dataset.metric, *(item for item in METRICS.values() if item.task == task)]
-    written = [MetricWording(metric) for metric in dict.fromkeys(metrics)]
+    written = [
+        MetricWording(metric)
+        for metric in dict.fromkeys(metrics)
+        if f"{metric.column}_mean" in summary
+    ]
     rows = [
         row | {"values": [_cell(row[f"{item.metric.column}_mean"], item) for item in written]}
         for row in records(summary, labels)
@@ -113,7 +117,8 @@ def _rarest(dataset: InspectedDataset, table: pd.DataFrame) -> list[str]:
     return [
         *sentences,
         f"{every}, which are too few to measure balanced accuracy to {amount}: {moved}. More "
-        f"examples of '{name}' would help most.",
+        f"examples of '{name}' would help most; the setting `class_weights: balanced` gives those "
+        "that there are more weight.",
     ]
 
 
