@@ -280,6 +280,12 @@ def test_without_the_workflow_it_says_where_it_is(monkeypatch, capsys, folder):
     assert engine.workflow_options() == []
 
 
+def test_the_checkout_needs_no_option(monkeypatch):
+    assert engine.workflow_options() == ["--snakefile", str(ROOT / "Snakefile")]
+    monkeypatch.chdir(ROOT)
+    assert engine.workflow_options() == []
+
+
 def test_a_dry_run_writes_nothing(calls, capsys):
     assert main(["ask", "own.csv", "--target", "kind", "--dry-run"]) == 0
     printed = capsys.readouterr().out
@@ -310,11 +316,12 @@ def test_minutes_choose_replicates_and_length():
     assert sorted(epochs) == list(epochs)
 
 
-def test_a_number_of_replicates_and_minutes_exclude_each_other(capsys):
+@pytest.mark.parametrize("line", ["replicates: 3", "effort: thorough"])
+def test_a_number_of_replicates_and_minutes_exclude_each_other(capsys, line):
     Path("config").mkdir()
-    Path("config/config.yaml").write_text("replicates: 3\n", encoding="utf-8")
+    Path("config/config.yaml").write_text(f"{line}\n", encoding="utf-8")
     message = refused(capsys, "--minutes", "9")
-    assert "config/config.yaml sets `replicates: 3`, which --minutes chooses" in message
+    assert f"config/config.yaml sets `{line}`, but --minutes chooses" in message
 
 
 def test_the_time_of_an_own_network_is_unknown(capsys):
