@@ -95,11 +95,11 @@ def test_the_loop_equals_keras_fit(digits):
     [("batch", (0, 1, 2)), ("layer", (1, 2, 3, 4)), ("group", (1, 2, 4))],
 )
 def test_normalizations_of_maps_have_the_axes_of_the_literature(normalization, axes):
-    from bnmatrix.training.keras.network import _normalization
+    from bnmatrix.training.keras.normalization import normalizations
 
     x = np.random.default_rng(0).normal(3, 2, (5, 4, 3, 8)).astype(np.float32)
     own = settings(normalization=normalization, normalization_groups=2)
-    (layer,) = _normalization(own, maps=True)
+    (layer,) = normalizations(own, maps=True)
     found = np.asarray(layer(x, training=True))
     values = x if normalization == "batch" else x.reshape(5, 4, 3, 2, 4)
     mean, variance = values.mean(axes, keepdims=True), values.var(axes, keepdims=True)
@@ -111,7 +111,7 @@ def test_normalizations_of_maps_have_the_axes_of_the_literature(normalization, a
 
 @pytest.mark.parametrize("network", [PLAIN, RESIDUAL], ids=["plain", "residual"])
 def test_arms_start_from_the_same_kernels(digits, network):
-    from bnmatrix.training.keras.network import weighted_layers
+    from bnmatrix.training.keras.layers import weighted_layers
 
     kernels = []
     for normalization, placement in (("none", "before"), ("batch", "before"), ("batch", "after")):
@@ -151,7 +151,8 @@ def test_a_residual_block_adds_its_input():
 
 def test_sizes_of_layers_are_those_of_the_network():
     """The sum of weights that the sizes imply is what Keras counts."""
-    from bnmatrix.training.keras.network import build_network, weighted_layers
+    from bnmatrix.training.keras.layers import weighted_layers
+    from bnmatrix.training.keras.network import build_network
 
     for network in (PLAIN, RESIDUAL, "dense"):
         own = settings(network=network, epochs=1)
