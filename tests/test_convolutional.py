@@ -109,6 +109,17 @@ def test_normalizations_of_maps_have_the_axes_of_the_literature(normalization, a
     assert [tuple(weight.shape) for weight in layer.trainable_weights] == [(8,), (8,)]
 
 
+def test_rms_normalization_of_maps_is_over_the_channels_of_a_pixel():
+    """Zhang & Sennrich 2019, equation 4: x / √(mean of x² + ε), here of each pixel."""
+    from bnmatrix.training.keras.normalization import normalizations
+
+    x = np.random.default_rng(0).normal(3, 2, (5, 4, 3, 8)).astype(np.float32)
+    (layer,) = normalizations(settings(normalization="rms"), maps=True)
+    expected = x / np.sqrt(np.square(x).mean(axis=-1, keepdims=True) + 1e-3)
+    np.testing.assert_allclose(np.asarray(layer(x)), expected, atol=2e-5)
+    assert [tuple(weight.shape) for weight in layer.trainable_weights] == [(8,)]
+
+
 @pytest.mark.parametrize("network", [PLAIN, RESIDUAL], ids=["plain", "residual"])
 def test_arms_start_from_the_same_kernels(digits, network):
     from bnmatrix.training.keras.layers import weighted_layers
