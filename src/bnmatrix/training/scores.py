@@ -65,8 +65,20 @@ def probabilities(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     return shares
 
 
+#: Bins of confidence of the calibration error, of equal width (Guo, Pleiss, Sun & Weinberger 2017:
+#: On Calibration of Modern Neural Networks, ICML).
+BINS = 15
+
+
+def confidence_bins(confidence: NDArray[np.float64], bins: int = BINS) -> NDArray[np.int64]:
+    """Return the bin of each confidence, from 0; bin m is from m / bins to (m + 1) / bins, which it
+    includes.
+    """
+    return np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+
+
 def expected_calibration_error(
-    shares: NDArray[np.float64], y: NDArray[np.int32], bins: int = 15
+    shares: NDArray[np.float64], y: NDArray[np.int32], bins: int = BINS
 ) -> float:
     """Return the expected calibration error (Guo et al. 2017, equation 3).
 
@@ -80,7 +92,7 @@ def expected_calibration_error(
     """
     confidence = shares.max(axis=1)
     gaps = (shares.argmax(axis=1) == y) - confidence
-    places = np.minimum((confidence * bins).astype(int), bins - 1)
+    places = confidence_bins(confidence, bins)
     return float(np.abs(np.bincount(places, gaps, bins)).sum() / len(y))
 
 
