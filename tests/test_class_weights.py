@@ -95,7 +95,7 @@ def test_each_draw_of_examples_has_its_own_weights(rare):
     found = []
     for replicate in (1, 2):
         program.start(chosen, chosen.learning_rate, replicate)
-        found.append(program.trainer._weights.numpy())
+        found.append(program.trainer._class_weights.numpy())
         expected = balanced_weights(program.current.y_train, 2)
         assert found[-1] == pytest.approx(expected, rel=1e-6)
     assert found[0][1] != found[1][1]
@@ -106,7 +106,7 @@ def test_without_weights_nothing_is_added(rare):
     from bnmatrix.training.program import Program
 
     program = Program(settings(**USUAL, epochs=1), rare, SEED, configured("keras"))
-    assert program.trainer._weights is None
+    assert program.trainer._class_weights is None
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "softmax_twice"])

@@ -9,7 +9,7 @@ from sklearn import metrics as known
 from bnmatrix.tables.example_groups import GROUPS, groups_of
 from bnmatrix.tables.metrics import BY_GROUP, METRICS
 from bnmatrix.training import testing
-from bnmatrix.training.scores import probabilities
+from bnmatrix.training.scores import expected_calibration_error, probabilities
 
 NONE = np.zeros(0, np.int64)
 
@@ -71,6 +71,13 @@ def test_metrics_without_each_group_are_those_of_the_other_examples(drawn):
             if column in expected:
                 got = found.without[place, number]
                 assert got == pytest.approx(expected[column], abs=1e-12), (column, number)
+
+
+@pytest.mark.parametrize("classes", [2, 10])
+def test_the_calibration_error_is_that_of_the_measure(classes):
+    logits, y = classified(classes)
+    found = testing.tested_classifier(logits, y, NONE).metrics["test_ece"]
+    assert found == pytest.approx(expected_calibration_error(probabilities(logits), y))
 
 
 def test_calibration_error_by_hand():

@@ -8,7 +8,7 @@ from bnmatrix.config.project import Project
 from bnmatrix.plan.loading import load_project
 from bnmatrix.plan.sizes import overlap
 from bnmatrix.plan.variants import variants
-from bnmatrix.statistics.averages import starting_share
+from bnmatrix.statistics.averages import accuracy_by_mode, starting_share
 from bnmatrix.statistics.comparisons import compare, summarize
 from bnmatrix.statistics.confusions import best_variant, confusion, most_confused
 from bnmatrix.statistics.frameworks import compare_frameworks
@@ -47,6 +47,8 @@ def run(study: str, *, config: str | None, runs: Path, results: Path) -> None:
     summary = summarize(table, classes, overlaps, correctness, metric, deviation)
     summary = summary.merge(late, on="variant")
     summary = summary.assign(starting_share=_starting_shares(project, study, summary))
+    modes = accuracy_by_mode(pd.read_parquet(results / "measurements.parquet"))
+    summary = summary.merge(modes, on="variant", how="left")
     write_csv(summary, results / "summary.csv")
     compared = compare(table, classes, overlaps, correctness, metric, dataset.margin, deviation)
     write_csv(compared, results / "comparisons.csv")
@@ -70,5 +72,5 @@ def _starting_shares(project: Project, study: str, summary: pd.DataFrame) -> lis
     momenta = [settings[name].value("normalization_momentum") for name in summary["variant"]]
     return [
         None if momentum is None else starting_share(momentum, int(steps))
-        for momentum, steps in zip(momenta, summary["steps"], strict=True)
+        for momentum, steps in zip(momenta, summary["steps_taken"], strict=True)
     ]

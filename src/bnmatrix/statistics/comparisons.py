@@ -31,7 +31,7 @@ _MEANS = (
     "validation_loss",
 )
 #: Columns of which the runs of a variant have one value, or the first one is taken.
-_SAME = ("learning_rate_used", "steps", "parameters", "variant")
+_SAME = ("learning_rate_used", "steps_taken", "parameters", "variant")
 #: What an estimate says beside the number of runs.
 _ESTIMATE = ("mean", "sd", "ci_low", "ci_high")
 _COLUMNS = ("endpoint", *_EFFECT, *_JOINT, "baseline_mean", "variant_mean", "variant", "baseline")

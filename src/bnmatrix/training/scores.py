@@ -24,10 +24,14 @@ def scores(
     if y.dtype.kind == "f":
         with np.errstate(invalid="ignore", over="ignore"):
             return float(np.mean((logits[:, 0].astype(np.float64) - y) ** 2)), math.nan
-    found = losses(logits, y)
-    if weights is not None:
-        found = found * weights[y]
-    return float(found.mean()), accuracy(logits, y)
+    if weights is None:
+        return log_loss(logits, y), accuracy(logits, y)
+    return float((losses(logits, y) * weights[y]).mean()), accuracy(logits, y)
+
+
+def log_loss(logits: NDArray[np.float32], y: NDArray[np.int32]) -> float:
+    """Return the mean negative log likelihood of the labels: the mean cross-entropy."""
+    return float(losses(logits, y).mean())
 
 
 def losses(logits: NDArray[np.float32], y: NDArray[np.int32]) -> NDArray[np.float64]:
@@ -59,6 +63,37 @@ def probabilities(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     powers = np.exp(_below_largest(logits))
     shares: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
     return shares
+
+
+#: Bins of confidence of the calibration error, of equal width (Guo, Pleiss, Sun & Weinberger 2017:
+#: On Calibration of Modern Neural Networks, ICML).
+BINS = 15
+
+
+def confidence_bins(confidence: NDArray[np.float64], bins: int = BINS) -> NDArray[np.int64]:
+    """Return the bin of each confidence, from 0; bin m is from m / bins to (m + 1) / bins, which it
+    includes.
+    """
+    return np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+
+
+def expected_calibration_error(
+    shares: NDArray[np.float64], y: NDArray[np.int32], bins: int = BINS
+) -> float:
+    """Return the expected calibration error (Guo et al. 2017, equation 3).
+
+    The mean absolute difference between confidence and accuracy, over bins of equal width of the
+    confidence, weighted by their numbers of examples.
+
+    Args:
+        shares: probabilities, examples × classes.
+        y: labels, one per example.
+        bins: number of bins.
+    """
+    confidence = shares.max(axis=1)
+    gaps = (shares.argmax(axis=1) == y) - confidence
+    places = confidence_bins(confidence, bins)
+    return float(np.abs(np.bincount(places, gaps, bins)).sum() / len(y))
 
 
 def _below_largest(logits: NDArray[np.float32]) -> NDArray[np.float64]:

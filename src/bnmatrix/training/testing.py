@@ -17,11 +17,7 @@ from bnmatrix.tables.example_groups import GROUPS, groups_of
 from bnmatrix.tables.metrics import BY_GROUP, METRICS
 from bnmatrix.training.examples import Examples
 from bnmatrix.training.rows import CorrectnessRow, TestedRow
-from bnmatrix.training.scores import losses, probabilities
-
-#: Bins of confidence of the calibration error, of equal width (Guo, Pleiss, Sun & Weinberger 2017:
-#: On Calibration of Modern Neural Networks, ICML).
-BINS = 15
+from bnmatrix.training.scores import BINS, confidence_bins, losses, probabilities
 
 Floats = NDArray[np.float64]
 
@@ -111,7 +107,7 @@ def tested_classifier(
     predicted = logits.argmax(axis=1)
     right = predicted == y
     confidence = shares.max(axis=1)
-    bins = np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
+    bins = confidence_bins(confidence)
     squares = (shares**2).sum(axis=1) - 2 * shares[np.arange(len(y)), y] + 1
     sums = {
         "tested": _sums(group, y, classes),
