@@ -107,6 +107,14 @@ def test_numbers_as_target_are_classes_only_if_they_look_like_it(case):
         assert len(classes) == len({target(row) for row in range(3000)})
 
 
+def test_folders_of_images_are_classes_whatever_their_names():
+    for label in range(12):
+        Path(f"photos/{label * 7}").mkdir(parents=True)
+        for place in range(6):
+            Image.new("L", (8, 8), 30 * place).save(f"photos/{label * 7}/{place}.png")
+    assert len(look(None, "photos/", target=None).classes) == 12
+
+
 def test_decimal_numbers_are_classes_if_the_entry_says_so():
     content = table({"a": lambda row: row % 7, "kind": lambda row: [0.5, 1, 2.5][row % 3]})
     assert "3 different numbers (0.5, 1, …) in 60 rows look like measurements" in refused(content)
@@ -257,6 +265,7 @@ def test_keys_that_contradict_each_other_are_refused():
         ({"exclude": ["kind"]}, "exclude: 'kind' is also named by `target`"),
         ({"exclude": ["width"], "features": ["width"]}, "is also named by `features`"),
         ({"numeric": ["width"], "categorical": ["width"]}, "also named by `categorical`"),
+        ({"numeric": ["colour"]}, "column 'colour': numeric: holds texts"),
         ({"exclude": ["widht"]}, "exclude: there is no column 'widht' (did you mean 'width'?)"),
     ):
         assert message in refused(GOOD, **entry)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from bnmatrix.datasets.own.columns import Column, identifier, marks
 from bnmatrix.datasets.own.csv_files import check_separator, read_csv
-from bnmatrix.datasets.own.doubts import placeholder
+from bnmatrix.datasets.own.doubts import placeholder, spellings
 from bnmatrix.datasets.own.labels import Labelled, label_texts
 from bnmatrix.datasets.own.rows import Rows, some, yaml_line
 from bnmatrix.datasets.own.source import OwnSource
@@ -69,7 +69,11 @@ def read_tables(source: OwnSource, paths: list[Path]) -> list[Labelled]:
     notes = _Notes(source)
     blocks = {name: _encoded(name, columns, paths, notes) for name, columns in parsed.items()}
     widths = tuple((name, block[0].shape[1]) for name, block in blocks.items())
-    doubts = [placeholder(tables[0][name], columns[0]) for name, columns in parsed.items()]
+    doubts = [
+        doubt(tables[0][name], columns[0])
+        for name, columns in parsed.items()
+        for doubt in (placeholder, spellings)
+    ]
     target = source.target or ""
     return [
         Labelled(
@@ -107,6 +111,9 @@ def _feature_names(
 
 def _check_identifiers(table: dict[str, Column], parsed: dict[str, np.ndarray]) -> None:
     """Check that no column looks like an identifier; a message names all that do."""
+    for name, values in parsed.items():
+        if name in table[name].source.numeric and values.dtype == object:
+            raise UserError(f"{table[name].where}: numeric: holds texts; leave it out of `numeric`")
     reasons = {
         name: reason
         for name, values in parsed.items()
