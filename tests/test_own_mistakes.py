@@ -266,7 +266,7 @@ def test_keys_that_contradict_each_other_are_refused():
         ({"exclude": ["width"], "features": ["width"]}, "is also named by `features`"),
         ({"numeric": ["width"], "categorical": ["width"]}, "also named by `categorical`"),
         ({"numeric": ["colour"]}, "column 'colour': numeric: holds texts"),
-        ({"exclude": ["widht"]}, "exclude: there is no column 'widht' (did you mean 'width'?)"),
+        ({"exclude": ["widths"]}, "exclude: there is no column 'widths' (did you mean 'width'?)"),
     ):
         assert message in refused(GOOD, **entry)
     message = refused(None, "own.npz", target=None, exclude=["a"])
