@@ -240,6 +240,12 @@ def test_identifiers_are_refused_and_can_be_excluded(case):
         assert mended(message, "numeric").shape == [2]
 
 
+def test_a_test_part_may_lack_what_is_left_out():
+    columns = {"id": lambda row: row, "a": lambda row: row % 7, "kind": lambda row: row % 2}
+    Path("test.csv").write_text(table({"a": columns["a"], "kind": columns["kind"]}, 10))
+    assert look(table(columns), test_path="test.csv", exclude=["id"]).shape == [1]
+
+
 def test_measurements_are_no_identifiers():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(
@@ -288,6 +294,7 @@ def test_signs_of_missing_values_are_named_and_their_rows_kept():
     assert np.isfinite(np.delete(x, [3, 5], axis=0)).all()
     # Of a category, missing is another one: blue, red, (missing).
     assert x[3, 2:].tolist() == [0, 0, 1]
+    assert "Missing texts ('colour' 1) are a category of their own." in dataset.notes
     assert any(
         "'?' in 3 cells, '-999' in 2 cells, 'none' in 0 cells. Their rows are kept" in note
         for note in dataset.notes
