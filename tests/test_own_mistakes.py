@@ -115,6 +115,12 @@ def test_folders_of_images_are_classes_whatever_their_names():
     assert len(look(None, "photos/", target=None).classes) == 12
 
 
+def test_an_infinite_target_is_refused():
+    content = table({"a": lambda row: row % 7, "kind": lambda row: row % 2})
+    message = refused(content.replace("\n5,1\n", "\n5,inf\n", 1))
+    assert "target 'kind', row 6 (line 7): infinite or beyond 1e30" in message
+
+
 def test_decimal_numbers_are_classes_if_the_entry_says_so():
     content = table({"a": lambda row: row % 7, "kind": lambda row: [0.5, 1, 2.5][row % 3]})
     assert "3 different numbers (0.5, 1, …) in 60 rows look like measurements" in refused(content)

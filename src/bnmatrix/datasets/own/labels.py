@@ -79,7 +79,10 @@ def label_texts(values: np.ndarray, where: str, rows: Rows) -> list[str]:
     values = np.asarray(values)
     kind = values.dtype.kind
     if kind in "fiu":
-        return [str(int(value)) if value == int(value) else str(value) for value in values.tolist()]
+        return [
+            str(int(value)) if float(value).is_integer() else str(value)
+            for value in values.tolist()
+        ]
     if kind == "S" or any(isinstance(value, bytes) for value in values):
         raise UserError(f"{where}: classes are bytes that are not text; save them as text (UTF-8)")
     return [str(value) for value in values]
