@@ -70,7 +70,7 @@ def long_experiment(replicates: int, folder: Path, cores: int) -> tuple[Measured
     runs = read_arms(trained, [study], folder)[study]
     analysis = analysis.model_copy(update={"studies": [study]})
     found = measure(trained, study, analysis, runs, copies_without_groups(runs), study)
-    return found, tail(analysis.direction, family_sizes(project)[DATASET])
+    return found, tail(analysis.direction, family_sizes(project)[DATASET, "sources"])
 
 
 def only(found: Measured, replicates: pd.Index) -> Measured:

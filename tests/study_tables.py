@@ -33,7 +33,7 @@ def runs_table(**columns: Any) -> pd.DataFrame:
                         "validation_loss": 0.6,
                         "train_accuracy": 0.9,
                         "train_accuracy_as_trained": 0.85,
-                        "steps": 30,
+                        "steps_taken": 30,
                         "learning_rate_used": 0.001,
                         "tuning_block": 0,
                         "parameters": 10,

@@ -3,6 +3,7 @@
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from conftest import settings
 
@@ -97,3 +98,40 @@ def program_for(prepared: Prepared, **changes: Any) -> tuple[Any, Settings]:
 
     chosen = settings(**{"hidden_layers": LAYERS, **changes})
     return Program(chosen, prepared, SEED, configured("keras")), chosen
+
+
+def keras_weights(trainer: Any) -> dict[str, np.ndarray]:
+    """Return the weights of a network by name and number, in Keras's layout."""
+    import keras
+
+    found: dict[str, np.ndarray] = {}
+
+    def add(name: str, value: np.ndarray) -> None:
+        number = sum(key.split()[0] == name for key in found)
+        found[f"{name} {number}"] = value
+
+    if isinstance(trainer.network, keras.Model):
+        for layer in trainer.network.layers:
+            for variable in layer.weights:
+                if "seed" not in variable.path:
+                    # Keras calls the scale of RMS normalization so, and that of others `gamma`.
+                    add(variable.name.replace("scale", "gamma"), variable.numpy().copy())
+        return found
+    names = {
+        "weight": "gamma",
+        "bias": "beta",
+        "running_mean": "moving_mean",
+        "running_var": "moving_variance",
+    }
+    for layer in trainer.network.modules():
+        weighted = type(layer).__name__ in ("Dense", "Convolution")
+        for name, value in layer.named_parameters(recurse=False):
+            array = value.detach().numpy().copy()
+            if weighted and name == "weight":
+                add("kernel", np.moveaxis(array, [0, 1], [-1, -2]))
+            else:
+                add("bias" if weighted else names[name], array)
+        for name, value in layer.named_buffers(recurse=False):
+            if name in names:
+                add(names[name], value.numpy().copy())
+    return found

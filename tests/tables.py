@@ -38,7 +38,7 @@ def runs_of(sizes=(8, 16), normalizations=("none", "batch"), replicates=3):
             "validation_loss": 0.6,
             "train_accuracy": 0.9,
             "train_accuracy_as_trained": 0.85,
-            "steps": 30,
+            "steps_taken": 30,
             "learning_rate_used": 0.001,
             "tuning_block": 0,
             "parameters": 10,

@@ -8,6 +8,7 @@ import yaml
 from conftest import ROOT
 
 from bnmatrix.errors import UserError
+from bnmatrix.plan.claim_checks import check_full_batches
 from bnmatrix.plan.loading import load_project
 from bnmatrix.tables.schema import HISTORY_COLUMNS, RUN_COLUMNS
 
@@ -295,6 +296,17 @@ def test_a_short_last_mini_batch_decides_no_claim_of_accuracy(folder):
         "epoch's last mini-batch, of 20, would decide about accuracies. Set `last_batch: drop` in "
         "the settings of the study in config/studies.yaml, or `training_examples: 480`"
     ) in str(error.value)
+
+
+def test_a_short_last_mini_batch_may_be_what_a_claim_is_about():
+    """The arms of ``last-batch`` differ in it; they are not mistaken for others."""
+    project = load_project(root=ROOT)
+    claim = project.claims["last-batch"]
+    assert claim.primary.treatment["last_batch"] == "keep"
+    other = claim.primary.model_copy(update={"treatment": {"normalization": "batch"}})
+    other = other.model_copy(update={"control": {"normalization": "batch"}})
+    with pytest.raises(UserError, match="does not divide 481 training examples"):
+        check_full_batches(project, "digits-remainders", other, "x")
 
 
 def test_a_short_last_mini_batch_may_be_in_studies_of_other_claims(folder):

@@ -20,7 +20,7 @@ from claim_tables import (
 from scipy import stats
 from study_tables import arm_of
 
-from bnmatrix.claims.analyses import ANALYSIS_COLUMNS, analyse
+from bnmatrix.claims.analyses import ANALYSIS_COLUMNS, analyse, family_sizes
 from bnmatrix.claims.effects import copies_without_groups, measure
 from bnmatrix.claims.verdicts import CLAIM_COLUMNS, judge
 from bnmatrix.config.claims import Claim
@@ -251,6 +251,13 @@ def test_exploratory_analyses_do_not_affect_verdicts():
     assert verdicts["ci_low"][0] == alone["ci_low"][0]
     explored = analyses[(analyses["role"] == "exploratory") & (analyses["dataset"] == "a")]
     assert set(explored["verdict"]) == {"contradicted"}
+
+
+def test_questions_of_practitioners_are_a_family_of_their_own():
+    claims = {name: claim() for name in ("one", "two", "asked")}
+    claims["asked"]["group"] = "practice"
+    sizes = family_sizes(project_of(claims))
+    assert (sizes["a", "sources"], sizes["a", "practice"]) == (2, 1)
 
 
 def test_primary_analyses_of_a_data_set_are_one_family():

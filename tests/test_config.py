@@ -61,7 +61,13 @@ ERRORS = {
     ),
     "unknown normalization": (
         lambda c: study(c)["axes"].update(normalization=["none", "bach"]),
-        ["iris-64-32", "normalization", "'bach'", "none, batch, layer", "did you mean 'batch'?"],
+        [
+            "iris-64-32",
+            "normalization",
+            "'bach'",
+            "none, batch, renorm, layer",
+            "did you mean 'batch'?",
+        ],
     ),
     "batch larger than the training set": (
         lambda c: study(c)["axes"].update(batch_size=[8, 109]),

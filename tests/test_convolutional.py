@@ -95,11 +95,11 @@ def test_the_loop_equals_keras_fit(digits):
     [("batch", (0, 1, 2)), ("layer", (1, 2, 3, 4)), ("group", (1, 2, 4))],
 )
 def test_normalizations_of_maps_have_the_axes_of_the_literature(normalization, axes):
-    from bnmatrix.training.keras.network import _normalization
+    from bnmatrix.training.keras.normalization import normalizations
 
     x = np.random.default_rng(0).normal(3, 2, (5, 4, 3, 8)).astype(np.float32)
     own = settings(normalization=normalization, normalization_groups=2)
-    (layer,) = _normalization(own, maps=True)
+    (layer,) = normalizations(own, maps=True)
     found = np.asarray(layer(x, training=True))
     values = x if normalization == "batch" else x.reshape(5, 4, 3, 2, 4)
     mean, variance = values.mean(axes, keepdims=True), values.var(axes, keepdims=True)
@@ -109,9 +109,20 @@ def test_normalizations_of_maps_have_the_axes_of_the_literature(normalization, a
     assert [tuple(weight.shape) for weight in layer.trainable_weights] == [(8,), (8,)]
 
 
+def test_rms_normalization_of_maps_is_over_the_channels_of_a_pixel():
+    """Zhang & Sennrich 2019, equation 4: x / √(mean of x² + ε), here of each pixel."""
+    from bnmatrix.training.keras.normalization import normalizations
+
+    x = np.random.default_rng(0).normal(3, 2, (5, 4, 3, 8)).astype(np.float32)
+    (layer,) = normalizations(settings(normalization="rms"), maps=True)
+    expected = x / np.sqrt(np.square(x).mean(axis=-1, keepdims=True) + 1e-3)
+    np.testing.assert_allclose(np.asarray(layer(x)), expected, atol=2e-5)
+    assert [tuple(weight.shape) for weight in layer.trainable_weights] == [(8,)]
+
+
 @pytest.mark.parametrize("network", [PLAIN, RESIDUAL], ids=["plain", "residual"])
 def test_arms_start_from_the_same_kernels(digits, network):
-    from bnmatrix.training.keras.network import weighted_layers
+    from bnmatrix.training.keras.layers import weighted_layers
 
     kernels = []
     for normalization, placement in (("none", "before"), ("batch", "before"), ("batch", "after")):
@@ -151,7 +162,8 @@ def test_a_residual_block_adds_its_input():
 
 def test_sizes_of_layers_are_those_of_the_network():
     """The sum of weights that the sizes imply is what Keras counts."""
-    from bnmatrix.training.keras.network import build_network, weighted_layers
+    from bnmatrix.training.keras.layers import weighted_layers
+    from bnmatrix.training.keras.network import build_network
 
     for network in (PLAIN, RESIDUAL, "dense"):
         own = settings(network=network, epochs=1)

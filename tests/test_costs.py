@@ -20,8 +20,8 @@ def table(project):
 def test_larger_data_and_networks_cost_more(table):
     small, large = table.loc["iris-64-32"], table.loc["cifar10-512-256-128"]
     assert large["core_minutes"] > 10 * small["core_minutes"]
-    # Two copies of 60 000 pictures with 3 072 numbers take 1.5 GB.
-    assert 1400 <= large["asked_mb"] - small["asked_mb"] <= 1600
+    # Two copies of 60 000 pictures with 3 072 numbers take 1.5 GB, and measures 0.8 GB.
+    assert 2200 <= large["asked_mb"] - small["asked_mb"] <= 2400
 
 
 def test_jobs_are_those_of_the_workflow(project, table):

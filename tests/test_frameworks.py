@@ -3,13 +3,12 @@
 import importlib.util
 import subprocess
 import sys
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT, settings
-from support import SEED, configured, job_spec, small_digits
+from support import SEED, configured, job_spec, keras_weights, small_digits
 
 from bnmatrix.config.project import Project
 from bnmatrix.datasets.data import Prepared, save
@@ -54,43 +53,6 @@ def digits() -> Prepared:
     )
 
 
-def weights(trainer: Any) -> dict[str, np.ndarray]:
-    """Return the weights of a network by name and number, in Keras's layout."""
-    import keras
-
-    found: dict[str, np.ndarray] = {}
-
-    def add(name: str, value: np.ndarray) -> None:
-        number = sum(key.split()[0] == name for key in found)
-        found[f"{name} {number}"] = value
-
-    if isinstance(trainer.network, keras.Model):
-        for layer in trainer.network.layers:
-            for variable in layer.weights:
-                if "seed" not in variable.path:
-                    # Keras calls the scale of RMS normalization so, and that of others `gamma`.
-                    add(variable.name.replace("scale", "gamma"), variable.numpy().copy())
-        return found
-    names = {
-        "weight": "gamma",
-        "bias": "beta",
-        "running_mean": "moving_mean",
-        "running_var": "moving_variance",
-    }
-    for layer in trainer.network.modules():
-        weighted = type(layer).__name__ in ("Dense", "Convolution")
-        for name, value in layer.named_parameters(recurse=False):
-            array = value.detach().numpy().copy()
-            if weighted and name == "weight":
-                add("kernel", np.moveaxis(array, [0, 1], [-1, -2]))
-            else:
-                add("bias" if weighted else names[name], array)
-        for name, value in layer.named_buffers(recurse=False):
-            if name in names:
-                add(names[name], value.numpy().copy())
-    return found
-
-
 def program_for(own, prepared):
     from bnmatrix.training.program import Program
 
@@ -112,7 +74,7 @@ def trained(prepared, framework, change=None, **chosen):
     for steps in STEPS:
         segment = Segment(order, at, steps, tail=False, evaluate=False, changes=changes)
         (sums,) = program.trainer.train([segment])
-        found.append((sums, weights(program.trainer), program.evaluate(program.validation)))
+        found.append((sums, keras_weights(program.trainer), program.evaluate(program.validation)))
         at = steps
     return found
 
@@ -147,6 +109,29 @@ CASES = {
     "standardized": {"input_scaling": "standardized", "initializer": "he_normal"},
     # Training of just these steps, so that the rate is near zero at their end.
     "cosine, adam": {"normalization": "batch", "schedule": "cosine"} | HUNDRED_STEPS,
+    "ghost batches, sgd": {
+        "normalization": "batch",
+        "ghost_batch_size": 8,
+        "optimizer": "sgd",
+        "learning_rate": 0.1,
+        "last_batch": "drop",
+    },
+    "accumulation, adam": {"accumulation": 4, "last_batch": "drop"},
+    "accumulation, batch": {
+        "normalization": "batch",
+        "accumulation": 4,
+        "optimizer": "sgd",
+        "learning_rate": 0.1,
+        "last_batch": "drop",
+    },
+    "decay of all, cosine": {"weight_decay": 0.1, "schedule": "cosine"} | HUNDRED_STEPS,
+    "decay of kernels, sgd": {
+        "normalization": "batch",
+        "weight_decay": 0.1,
+        "decayed": "kernels",
+        "optimizer": "momentum",
+        "learning_rate": 0.03,
+    },
     "cosine, sgd": {"optimizer": "sgd", "learning_rate": 0.1, "schedule": "cosine"} | HUNDRED_STEPS,
 }
 
@@ -178,6 +163,12 @@ CONVOLUTIONAL_CASES = {
     },
     "residual": {"network": RESIDUAL, "normalization": "batch"},
     "residual, after": {"network": RESIDUAL, "normalization": "batch", "placement": "after"},
+    "ghost batches": {
+        "network": SMALL,
+        "normalization": "batch",
+        "ghost_batch_size": 8,
+        "last_batch": "drop",
+    },
     "augmented": {"network": SMALL, "augmentation": {"shift": 2, "flip": True}},
 }
 CASES |= {

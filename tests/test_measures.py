@@ -81,7 +81,7 @@ def begun(program, replicate=1, learning_rate=RATE):
     streams = program.start(program.trainer.settings, learning_rate, replicate)
     probe = Probe(program.trainer)
     order = streams.generator(Purpose.PROBE).permutation(program.examples)
-    probe.begin(program.test, order)
+    probe.begin({"test": program.test, "validation": program.validation}, order)
     return probe
 
 

@@ -22,7 +22,7 @@ def job(variants, groups, tuning=True):
                 **dict.fromkeys(columns, 0.25 + number),
                 **{"replicate": 1 + number % 2, "status": "completed", "step": number},
                 **{"measure": "m", "part": "p", "widened": False, "chosen": True},
-                **{"parameters": 3, "state": 4, "steps": 2, "example": 1, "label": 0},
+                **{"parameters": 3, "state": 4, "steps_taken": 2, "example": 1, "label": 0},
                 **{"tuning_block": 1, "block": 1, "tested": b"\xff", "correct": b"\x0f"},
                 **{"predicted": 1, "variant": name, "baseline": None},
             }

@@ -404,7 +404,8 @@ def results_of(name, title, comparisons, labels):
     rows = records(comparisons, labels)
     trained = {"train_accuracy_as_trained_mean": 0.93, "train_accuracy_mean": 0.83}
     summary = [
-        {"variant": row["variant"], "steps": 1050, "starting_share": 0.6, **trained} for row in rows
+        {"variant": row["variant"], "steps_taken": 1050, "starting_share": 0.6, **trained}
+        for row in rows
     ]
     dataset = SimpleNamespace(margin=0.01)
     return StudyResults(name, study, dataset, labels, comparisons, rows, summary)

@@ -14,7 +14,7 @@ from bnmatrix.config.claims import Claim
 from bnmatrix.config.validation import validated
 from bnmatrix.errors import UserError
 from bnmatrix.report.bibliography import REFERENCES, cite, cited
-from bnmatrix.report.findings import finding
+from bnmatrix.report.findings import advice, finding
 from bnmatrix.report.pages.pairs import pair_table
 from bnmatrix.report.pages.rendering import table
 from bnmatrix.report.pages.scorecard import scorecard, scorecard_rows
@@ -60,6 +60,33 @@ def row(effect, half, column="A", **changes):
 )
 def test_a_finding_follows_sign_and_interval(rows, expected):
     assert finding(entry(), rows) == expected
+
+
+ADVICE = {"higher": "Do it: {amount}", "lower": "Leave it: {amount}", "same": "As you like"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([row(0.05, 0.01)], "Do it: 5.00 points."),
+        ([row(-0.05, 0.01)], "Leave it: 5.00 points."),
+        ([row(0.004, 0.003)], "As you like."),
+        ([row(0.01, 0.02)], "The runs cannot tell what to do."),
+        (
+            [row(0.05, 0.01), row(0.01, 0.02, "B")],
+            "Do it: 5.00 points (A). The runs cannot tell what to do (B).",
+        ),
+        ([row(0.05, 0.01, verdict="not measured")], ""),
+    ],
+)
+def test_advice_follows_sign_and_interval(rows, expected):
+    assert advice(entry(advice=ADVICE), rows) == expected
+    assert advice(entry(), rows) == ""
+
+
+def test_a_thread_has_a_repository_and_a_number():
+    with pytest.raises(UserError, match="asked"):
+        entry(asked=["https://example.org/3949"])
 
 
 def test_sizes_of_effects():
@@ -120,7 +147,12 @@ def test_citations_lead_to_their_entries():
     text = "Wu & He 2018 <b>; Santurkar and others (2018); Ioffe 2017; Ioffe & Szegedy 2015."
     linked = cite(text)
     anchors = re.findall(r'href="#([^"]+)"', linked)
-    assert anchors == ["ref-wu-2018", "ref-santurkar-2018", "ref-ioffe-2017", "ref-ioffe-2015"]
+    assert anchors == [
+        "ref-wu-he-2018",
+        "ref-santurkar-et-al-2018",
+        "ref-ioffe-2017",
+        "ref-ioffe-szegedy-2015",
+    ]
     assert "&lt;b&gt;" in linked
     assert {reference.anchor for reference in cited([text])} == set(anchors)
     assert len({reference.anchor for reference in REFERENCES}) == len(REFERENCES)

@@ -48,8 +48,8 @@ def test_history_and_runs_agree(digits):
     runs = outcome["runs"].set_index("replicate")
     for column in ("validation_loss", "train_accuracy", "train_loss_as_trained"):
         assert (last[column] == runs[column]).all()
-    assert (runs["epochs"] == 4).all()
-    assert (runs["steps"] == 40).all()
+    assert (runs["epochs_taken"] == 4).all()
+    assert (runs["steps_taken"] == 40).all()
     # 64·16+16 + 16·8+8 + 8·10+10, and four values per unit with BN.
     assert (runs["parameters"] == 1040 + 136 + 90 + 4 * (16 + 8)).all()
     assert len(outcome["timings"]) == len(outcome["history"])
@@ -61,7 +61,7 @@ def test_divergence_is_an_outcome(digits):
     )
     assert list(outcome["runs"]["status"]) == ["diverged", "diverged"]
     assert outcome["runs"][["test_accuracy", "test_loss"]].isna().all(axis=None)
-    assert (outcome["runs"]["epochs"] < 5).all()
+    assert (outcome["runs"]["epochs_taken"] < 5).all()
 
 
 def test_replicates_are_trained_on_their_folds(digits):

@@ -533,6 +533,10 @@ def test_dropout_equals_that_of_keras(tensorflow):
     np.testing.assert_array_equal(layer(ones, training=False), ones)
 
 
+#: What streams of examples are for; they do not depend on tuning.
+OF_EXAMPLES = {Purpose.SUBSET, Purpose.FOLDS, Purpose.DRAW, Purpose.SPLIT, Purpose.SOURCE}
+
+
 def test_streams_are_independent():
     """Weights, orders and masks differ between replicates and tuning runs; examples, only between
     replicates."""
@@ -542,11 +546,10 @@ def test_streams_are_independent():
         for purpose in Purpose
         for key in (0, 1)
     }
-    of_examples = {Purpose.SUBSET, Purpose.FOLDS, Purpose.DRAW, Purpose.SPLIT}
     for (_, attempt, purpose, key), value in draws.items():
-        if attempt and purpose in of_examples:
+        if attempt and purpose in OF_EXAMPLES:
             assert value == draws[1, 0, purpose, key]
-    draws = {key: v for key, v in draws.items() if not (key[1] and key[2] in of_examples)}
+    draws = {key: v for key, v in draws.items() if not (key[1] and key[2] in OF_EXAMPLES)}
     assert len(set(draws.values())) == len(draws)
 
 
@@ -576,7 +579,7 @@ def test_one_source_of_variance_alone(varied):
     sources = {
         "weights": {Purpose.WEIGHTS},
         "order": {Purpose.ORDER, Purpose.DROPOUT, Purpose.PROBE, Purpose.AUGMENTATION},
-        "examples": {Purpose.DRAW, Purpose.SPLIT, Purpose.FOLDS, Purpose.SUBSET},
+        "examples": OF_EXAMPLES,
         "tuning": set(),
         "all": set(Purpose),
     }

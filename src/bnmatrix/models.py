@@ -34,6 +34,12 @@ Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+AtLeastOne = Annotated[float, Field(ge=1, allow_inf_nan=False)]
+
+
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 

@@ -45,6 +45,7 @@ rule compare:
         history="data/results/{study}/history.parquet",
         correctness="data/results/{study}/correctness.parquet",
         predictions="data/results/{study}/predictions.parquet",
+        measurements="data/results/{study}/measurements.parquet",
     output:
         summary="data/results/{study}/summary.csv",
         comparisons="data/results/{study}/comparisons.csv",

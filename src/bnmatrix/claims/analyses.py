@@ -85,8 +85,9 @@ def analyse(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Make all analyses for which there are runs.
 
-    All intervals of a data set have the level of one family: that of its primary analyses, of
-    facts apart, whether they were run or not. Who runs fewer analyses cannot prove more.
+    All intervals of a data set have the level of a family: that of the analyses that decide, of
+    facts apart, whether they were run or not. The claims of the sources are one family, and the
+    questions of practitioners another. Who runs fewer analyses cannot prove more.
 
     Args:
         project: the configuration.
@@ -115,7 +116,9 @@ def analyse(
                     where = f"{project.run.claims_file}: claims → {name}"
                     where = f"{where} ({analysis.label}, {study})"
                     found = measure(project, study, analysis, tables[study], copies[study], where)
-                    row |= _effect(found, analysis, row["margin"], families.get(dataset, 1))
+                    row |= _effect(
+                        found, analysis, row["margin"], families.get((dataset, claim.family), 1)
+                    )
                     row |= _curves(found, analysis, project.datasets[dataset], row["margin"])
                     row |= _thorough(found, tables[study], project.thorough_replicates_of(study))
                     if role == "primary":
@@ -130,11 +133,11 @@ def analyse(
     return table, paired[PAIR_COLUMNS]
 
 
-def family_sizes(project: Project) -> dict[str, int]:
-    """Return the number of analyses that are judged together, by data set."""
+def family_sizes(project: Project) -> dict[tuple[str, str], int]:
+    """Return the number of analyses that are judged together, by data set and family of claims."""
     return dict(
         Counter(
-            project.study(study).dataset
+            (project.study(study).dataset, claim.family)
             for claim in project.claims.values()
             for role, analysis in claim.analyses
             if role in DECIDING and not analysis.fact

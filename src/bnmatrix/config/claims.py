@@ -4,7 +4,7 @@ import string
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from bnmatrix.config import selections
@@ -95,6 +95,9 @@ class Plot(Model):
     """Scale of the vertical axis."""
 
 
+#: A thread on GitHub.
+THREAD = r"^[\w.-]+/[\w.-]+#\d+$"
+
 #: Roles of the analyses that decide about a data set and a kind of network. They are one family.
 DECIDING = ("primary", "convolutional")
 
@@ -105,11 +108,13 @@ GROUPS = {
     "generalization": "Generalization",
     "batch size": "Batch size",
     "mechanics": "Mechanics and cost",
+    "practice": "Asked in practice",
 }
 
 
 class Finding(Model):
-    """Sentences without a full stop that say what was found, chosen by the sign of the effect.
+    """Sentences without a full stop that say what was found, or what to do, chosen by the sign of
+    the effect.
 
     `{amount}` stands for the size of the effect ("1.2 points", "4.8 times"), and `{share}`, where
     the endpoint is a factor, for its inverse ("21 %").
@@ -151,6 +156,10 @@ class Claim(Model):
     """The group of the scorecard that the claim belongs to."""
     finding: Finding | None = None
     """Sentences for the scorecard that say what was found."""
+    advice: Finding | None = None
+    """Sentences that say what to do."""
+    asked: list[Annotated[str, Field(pattern=THREAD)]] = []
+    """Threads on GitHub that ask it: `owner/repository#number`."""
     primary: Analysis
     """The analysis that decides about the claim."""
     convolutional: Analysis | None = None
@@ -216,6 +225,12 @@ class Claim(Model):
                 "analysed in a user's own data; leave one of the two out"
             )
         return self
+
+    @property
+    def family(self) -> str:
+        """The family of the claims that are judged together: the sources' claims, or the questions
+        of practitioners."""
+        return "practice" if self.group == "practice" else "sources"
 
     @property
     def analyses(self) -> list[tuple[str, Analysis]]:

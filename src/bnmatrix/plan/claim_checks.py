@@ -119,12 +119,14 @@ def _check_analysis(project: Project, study_name: str, analysis: Analysis, where
 def check_full_batches(project: Project, study_name: str, analysis: Analysis, where: str) -> None:
     """Check that no smaller mini-batch at the end of an epoch decides an analysis of accuracies.
 
-    The statistics of a few examples harm batch normalization, and no other arm.
+    The statistics of a few examples harm batch normalization, and no other arm. An analysis whose
+    arms differ in `last_batch` is about just that.
 
     Raises:
         UserError: a variant of either arm trains on such a mini-batch.
     """
-    if not analysis.of_accuracies:
+    about_it = "last_batch" in {**analysis.treatment, **(analysis.control or {})}
+    if about_it or not analysis.of_accuracies:
         return
     arms = [
         {key: value for key, value in (analysis.where | arm).items() if key != "part"}

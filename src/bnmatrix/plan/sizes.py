@@ -9,8 +9,15 @@ from bnmatrix.datasets.splitting import Split
 from bnmatrix.errors import UserError
 from bnmatrix.statistics.overlaps import Overlap
 from bnmatrix.training.minibatches import steps_per_epoch, total_steps
-from bnmatrix.training.networks import LayerSize, OwnNetwork, image_shape, layer_sizes
+from bnmatrix.training.networks import (
+    ConvolutionalNetwork,
+    LayerSize,
+    OwnNetwork,
+    image_shape,
+    layer_sizes,
+)
 from bnmatrix.training.own_network import check_function
+from bnmatrix.training.pretraining import Pretraining
 from bnmatrix.training.settings import Settings
 
 
@@ -44,6 +51,9 @@ def overlap(dataset: Dataset, settings: Settings) -> Overlap | None:
     training, validation = parts(dataset, settings.validation, settings.folds)
     drawn = settings.training_examples or training
     available, test = dataset.train_and_test()
+    if isinstance(settings.pretraining, Pretraining):
+        # Replicates draw from the half that pre-training leaves.
+        training, available = training // 2, available // 2
     if settings.folds:
         test = math.ceil((available + test) / settings.folds)
         share = drawn / training
@@ -133,6 +143,35 @@ def _check_network(dataset: Dataset, settings: Settings, where: str) -> None:
         )
 
 
+def _left_by_pretraining(
+    pretraining: Pretraining, training: int, validation: int, where: str
+) -> int:
+    """Return the number of training examples that pre-training leaves to the run itself."""
+    half = (training + validation) // 2
+    if pretraining.examples > half:
+        raise UserError(
+            f"{where}: pretraining: examples: {pretraining.examples} is more than the {half} that "
+            "are there, half of all; use fewer"
+        )
+    return half - validation
+
+
+def _check_measures(project: Project, study: str, settings: Settings, where: str) -> None:
+    """Check that the networks of a variant can be measured as a study asks."""
+    measures = project.study(study).measures
+    if settings.framework == "torch" and measures:
+        raise UserError(
+            f"{where}: measures: {', '.join(measures)}: need `framework: keras`, not `torch`"
+        )
+    if "folding" in measures:
+        network = settings.network
+        blocks = network.convolutional if isinstance(network, ConvolutionalNetwork) else ()
+        if isinstance(network, OwnNetwork) or any(block.residual for block in blocks):
+            raise UserError(f"{where}: measures: folding: needs a network without branches")
+        if not settings.biases:
+            raise UserError(f"{where}: measures: folding: needs `biases: true`")
+
+
 def check_sizes(project: Project, study: str, settings: Settings, where: str) -> None:
     """Check that a variant's settings fit its data set.
 
@@ -140,11 +179,7 @@ def check_sizes(project: Project, study: str, settings: Settings, where: str) ->
         UserError: a setting does not fit. The message begins with ``where``.
     """
     dataset = project.dataset_of(study)
-    measures = project.study(study).measures
-    if settings.framework == "torch" and measures:
-        raise UserError(
-            f"{where}: measures: {', '.join(measures)}: need `framework: keras`, not `torch`"
-        )
+    _check_measures(project, study, settings, where)
     _check_network(dataset, settings, where)
     _check_own(dataset, settings, where)
     training, validation = parts(dataset, settings.validation, settings.folds)
@@ -153,6 +188,8 @@ def check_sizes(project: Project, study: str, settings: Settings, where: str) ->
             f"{where}: validation: {validation} examples are all that {dataset.title} has for "
             "training"
         )
+    if isinstance(settings.pretraining, Pretraining):
+        training = _left_by_pretraining(settings.pretraining, training, validation, where)
     limit = settings.training_examples
     if limit is not None and limit > training:
         raise UserError(

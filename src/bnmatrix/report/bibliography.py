@@ -28,7 +28,8 @@ class Reference:
     @property
     def anchor(self) -> str:
         """The id of its entry on a page."""
-        return f"ref-{re.split('[^A-Za-z]', self.names)[0].lower()}-{self.year}"
+        names = re.findall("[a-z]+", self.names.lower())
+        return f"ref-{'-'.join(names)}-{self.year}"
 
     @property
     def pattern(self) -> re.Pattern[str]:
@@ -84,6 +85,23 @@ REFERENCES = (
         "10.48550/arXiv.1709.08145",
     ),
     Reference(
+        "Guo et al.",
+        2017,
+        "C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger",
+        "On Calibration of Modern Neural Networks",
+        "ICML 2017",
+        "10.48550/arXiv.1706.04599",
+    ),
+    Reference(
+        "Hoffer, Hubara & Soudry",
+        2017,
+        "E. Hoffer, I. Hubara, D. Soudry",
+        "Train Longer, Generalize Better: Closing the Generalization Gap in Large Batch Training "
+        "of Neural Networks",
+        "NeurIPS 2017",
+        "10.48550/arXiv.1705.08741",
+    ),
+    Reference(
         "Ioffe",
         2017,
         "S. Ioffe",
@@ -108,12 +126,37 @@ REFERENCES = (
         "10.1016/j.cviu.2017.05.007",
     ),
     Reference(
+        "van Laarhoven",
+        2017,
+        "T. van Laarhoven",
+        "L2 Regularization versus Batch and Weight Normalization",
+        "arXiv",
+        "10.48550/arXiv.1706.05350",
+    ),
+    Reference(
         "Bjorck et al.",
         2018,
         "J. Bjorck, C. Gomes, B. Selman, K. Q. Weinberger",
         "Understanding Batch Normalization",
         "NeurIPS 2018",
         "10.48550/arXiv.1806.02375",
+    ),
+    Reference(
+        "Izmailov et al.",
+        2018,
+        "P. Izmailov, D. Podoprikhin, T. Garipov, D. Vetrov, A. G. Wilson",
+        "Averaging Weights Leads to Wider Optima and Better Generalization",
+        "UAI 2018",
+        "10.48550/arXiv.1803.05407",
+    ),
+    Reference(
+        "Jacob et al.",
+        2018,
+        "B. Jacob, S. Kligys, B. Chen, M. Zhu, M. Tang, A. Howard, H. Adam, D. Kalenichenko",
+        "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only "
+        "Inference",
+        "CVPR 2018",
+        "10.48550/arXiv.1712.05877",
     ),
     Reference(
         "Li et al.",
@@ -156,6 +199,14 @@ REFERENCES = (
         "10.48550/arXiv.1812.03981",
     ),
     Reference(
+        "Loshchilov & Hutter",
+        2019,
+        "I. Loshchilov, F. Hutter",
+        "Decoupled Weight Decay Regularization",
+        "ICLR 2019",
+        "10.48550/arXiv.1711.05101",
+    ),
+    Reference(
         "Luo et al.",
         2019,
         "P. Luo, X. Wang, W. Shao, Z. Peng",
@@ -178,6 +229,14 @@ REFERENCES = (
         "A Mean Field Theory of Batch Normalization",
         "ICLR 2019",
         "10.48550/arXiv.1902.08129",
+    ),
+    Reference(
+        "Zhang et al.",
+        2019,
+        "G. Zhang, C. Wang, B. Xu, R. Grosse",
+        "Three Mechanisms of Weight Decay Regularization",
+        "ICLR 2019",
+        "10.48550/arXiv.1810.12281",
     ),
     Reference(
         "Zhang, Dauphin & Ma",

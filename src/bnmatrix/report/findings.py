@@ -22,12 +22,9 @@ def finding(claim: Claim, rows: Sequence[Row]) -> str:
         claim: the claim.
         rows: its rows of claims.csv with the column ``column``.
     """
-    measured = [row for row in rows if row["verdict"] != NOT_MEASURED]
-    groups: dict[str, list[Row]] = {}
-    for row in measured:
-        groups.setdefault(_kind(row), []).append(row)
+    measured = _measured(rows)
     sentences = []
-    for kind, members in groups.items():
+    for kind, members in _by_kind(measured).items():
         named = len(measured) > 1
         if kind == "unknown":
             sentences.append(f"Too close to call: {join([_span(row, named) for row in members])}.")
@@ -35,6 +32,38 @@ def finding(claim: Claim, rows: Sequence[Row]) -> str:
         names = f" ({join([str(row['column']) for row in members])})" if named else ""
         sentences.append(f"{_sentence(claim, kind, members)}{names}.")
     return " ".join([*sentences, *_conditions(measured)])
+
+
+def advice(claim: Claim, rows: Sequence[Row]) -> str:
+    """Return what to do, one sentence for each kind of finding; "" if the claim has no advice.
+
+    Where an interval does not tell the sign of an effect or whether it matters, there is no advice.
+
+    Args: as :func:`finding`.
+    """
+    measured = _measured(rows)
+    if claim.advice is None or not measured:
+        return ""
+    sentences = []
+    for kind, members in _by_kind(measured).items():
+        names = f" ({join([str(row['column']) for row in members])})" if len(measured) > 1 else ""
+        if kind in ("higher", "lower", "same"):
+            said = _filled(str(getattr(claim.advice, kind)), members)
+        else:
+            said = "The runs cannot tell what to do"
+        sentences.append(f"{said}{names}.")
+    return " ".join(sentences)
+
+
+def _measured(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if row["verdict"] != NOT_MEASURED]
+
+
+def _by_kind(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(_kind(row), []).append(row)
+    return groups
 
 
 def _kind(row: Row) -> str:
@@ -63,8 +92,14 @@ def _sentence(claim: Claim, kind: str, rows: Sequence[Row]) -> str:
     if claim.finding is None:
         texts = [units.quantity(effect, unit) for effect in effects]
         return f"{str(rows[0]['endpoint']).capitalize()}: {join(texts)}"
+    return _filled(str(getattr(claim.finding, kind)), rows)
+
+
+def _filled(template: str, rows: Sequence[Row]) -> str:
+    """Return a sentence with the size of the effects of some rows."""
+    unit = str(rows[0]["unit"])
+    effects = [float(str(row["effect"])) for row in rows]
     amounts, shares = units.size_range(effects, unit), units.share_range(effects, unit)
-    template = str(getattr(claim.finding, kind))
     return template.format(amount=amounts, share=shares)
 
 

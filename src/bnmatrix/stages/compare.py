@@ -8,7 +8,7 @@ from bnmatrix.config.project import Project
 from bnmatrix.plan.loading import load_project
 from bnmatrix.plan.sizes import overlap
 from bnmatrix.plan.variants import variants
-from bnmatrix.statistics.averages import starting_share
+from bnmatrix.statistics.averages import accuracy_by_mode, starting_share
 from bnmatrix.statistics.comparisons import compare, summarize
 from bnmatrix.statistics.confusions import best_variant, confusion, most_confused
 from bnmatrix.statistics.frameworks import compare_frameworks
@@ -42,6 +42,8 @@ def run(study: str, *, config: str | None, runs: Path, results: Path) -> None:
     correctness = pd.read_parquet(results / "correctness.parquet")
     summary = summarize(table, classes, overlaps, correctness).merge(late, on="variant")
     summary = summary.assign(starting_share=_starting_shares(project, study, summary))
+    modes = accuracy_by_mode(pd.read_parquet(results / "measurements.parquet"))
+    summary = summary.merge(modes, on="variant", how="left")
     write_csv(summary, results / "summary.csv")
     write_csv(compare(table, classes, overlaps, correctness), results / "comparisons.csv")
     frameworks = compare_frameworks(table, classes, dataset.margin, overlaps, correctness)
@@ -61,5 +63,5 @@ def _starting_shares(project: Project, study: str, summary: pd.DataFrame) -> lis
     momenta = [settings[name].value("normalization_momentum") for name in summary["variant"]]
     return [
         None if momentum is None else starting_share(momentum, int(steps))
-        for momentum, steps in zip(momenta, summary["steps"], strict=True)
+        for momentum, steps in zip(momenta, summary["steps_taken"], strict=True)
     ]

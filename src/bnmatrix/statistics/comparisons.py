@@ -72,7 +72,7 @@ def summarize(
             }
             | {
                 name: first[name]
-                for name in ("learning_rate_used", "steps", "parameters", "variant")
+                for name in ("learning_rate_used", "steps_taken", "parameters", "variant")
             }
         )
     return pd.DataFrame(rows)

@@ -1,6 +1,7 @@
 """The examples that a replicate of a variant is trained, validated and tested on."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 from bnmatrix.datasets.data import Prepared
 from bnmatrix.datasets.scaling import Scaling, fit_scaling
 from bnmatrix.datasets.splitting import split
+from bnmatrix.errors import UserError
+from bnmatrix.training.pretraining import Pretraining
 from bnmatrix.training.seeds import Purpose, Streams
 from bnmatrix.training.settings import Settings
 
@@ -24,6 +27,7 @@ class Examples:
         tested: the positions of the test examples among all examples that can be tested.
         testable: how many examples can be tested: the test part, or all examples with folds.
         clusters: the group of each example that can be tested, int64; empty if there are no groups.
+        source: features and labels of the examples of pre-training; None without it.
     """
 
     x_train: NDArray[Any]
@@ -36,6 +40,7 @@ class Examples:
     tested: NDArray[np.int64]
     testable: int
     clusters: NDArray[np.int64]
+    source: tuple[NDArray[Any], NDArray[np.int32]] | None = None
 
 
 def examples_of(
@@ -56,6 +61,7 @@ def examples_of(
     x_test, y_test = prepared.x_test, prepared.y_test
     tested, testable = np.arange(len(y_test)), len(y_test)
     x_validation, y_validation = prepared.x_validation, prepared.y_validation
+    source, change = None, _unchanged
     if not settings.draws:
         train: NDArray[np.int64] | slice = _fixed(len(x), settings)
     else:
@@ -66,21 +72,33 @@ def examples_of(
             x, y = np.concatenate([x, x_test]), np.concatenate([y, y_test])
             pool, tested = _fold(y, settings.folds, streams, shared_by)
             x_test, y_test, testable = x[tested], y[tested], len(y)
+        if isinstance(settings.pretraining, Pretraining):
+            before = settings.pretraining
+            ours = ~before.is_source(y_test, prepared.classes)
+            tested, x_test, y_test = tested[ours], x_test[ours], y_test[ours]
+            drawn, pool = _source(y, pool, before, prepared.classes, settings, streams)
+            source = x[drawn], y[drawn]
+            change = partial(before.target, maximum=prepared.maximum)
         train, validation = _drawn(y, pool, settings, streams)
         x_validation, y_validation = x[validation], y[validation]
-    x_train = x[train]
+    x_train = change(x[train])
     return Examples(
         x_train=x_train,
         y_train=y[train],
-        x_validation=x_validation,
+        x_validation=change(x_validation),
         y_validation=y_validation,
-        x_test=x_test,
+        x_test=change(x_test),
         y_test=y_test,
         scaling=fit_scaling(settings.input_scaling, x_train, prepared.maximum),
         tested=tested,
         testable=testable,
         clusters=prepared.groups_test,
+        source=source,
     )
+
+
+def _unchanged(x: NDArray[Any]) -> NDArray[Any]:
+    return x
 
 
 def _fixed(examples: int, settings: Settings) -> NDArray[np.int64] | slice:
@@ -131,11 +149,44 @@ def _drawn(
         part = settings.validation.model_copy(update={"seed": seed})
         train, validation = split(y[pool], part)
         return pool[train], pool[validation]
-    size = count + apart
+    chosen = _part(pool, count + apart, settings, streams, Purpose.DRAW)
+    return chosen[:count], chosen[count:]
+
+
+def _part(
+    pool: NDArray[np.int64], size: int, settings: Settings, streams: Streams, purpose: Purpose
+) -> NDArray[np.int64]:
+    """Return the part of a pool, in random order, that a replicate takes.
+
+    Raises:
+        UserError: the pool is too small.
+    """
+    if size > len(pool):
+        raise UserError(
+            f"training_examples: a replicate needs {size} examples, and only {len(pool)} are there"
+        )
     if settings.folds:
         round_, place = streams.draw, 0
     else:
         round_, place = divmod(streams.draw - 1, len(pool) // size)
-    order = Streams(streams.seed, round_).generator(Purpose.DRAW).permutation(len(pool))
-    chosen = pool[order[place * size : (place + 1) * size]]
-    return chosen[:count], chosen[count:]
+    order = Streams(streams.seed, round_).generator(purpose).permutation(len(pool))
+    return pool[order[place * size : (place + 1) * size]]
+
+
+def _source(
+    y: NDArray[np.int32],
+    pool: NDArray[np.int64],
+    pretraining: Pretraining,
+    classes: int,
+    settings: Settings,
+    streams: Streams,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the examples of pre-training, and the pool that is left to the run itself."""
+    only = pretraining.is_source(y[pool], classes)
+    if pretraining.source == "other_classes":
+        first, second = pool[only], pool[~only]
+    else:
+        # All replicates have the same two halves: draws of one never meet those of another.
+        halves = Streams(streams.seed, 0).generator(Purpose.SOURCE).permutation(len(pool))
+        first, second = np.array_split(pool[halves], 2)
+    return _part(first, pretraining.examples, settings, streams, Purpose.SOURCE), second

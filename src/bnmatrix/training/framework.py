@@ -1,6 +1,6 @@
 """What a framework gives to training; the rest of training knows no framework."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -67,6 +67,19 @@ class Trainer(Protocol):
     def start(self, settings: Settings, learning_rate: float, streams: Streams) -> None:
         """Go back to before the first step, with the initial weights of a run."""
 
+    def weights(self) -> list[NDArray[Any]]:
+        """Return all numbers of the network, moving averages included."""
+
+    def fine_tune(self, weights: list[NDArray[Any]], frozen: str) -> None:
+        """Start from a pre-trained network, after :meth:`start`; see the setting ``frozen``."""
+
+    def finish(self) -> None:
+        """Give the network the weights and statistics that it has after training.
+
+        These are averages of weights, and statistics that are recomputed over training examples,
+        if the settings say so.
+        """
+
     def place(self, parts: Sequence[Part]) -> list[Placed]:
         """Put all parts that are evaluated on the device."""
 
@@ -85,8 +98,8 @@ class Trainer(Protocol):
 class Observer(Protocol):
     """Measures the network of one trainer, run after run."""
 
-    def begin(self, test: Placed, order: NDArray[np.int64]) -> None:
-        """Get ready for a run: its placed test examples, and its order of training examples."""
+    def begin(self, parts: Mapping[str, Placed], order: NDArray[np.int64]) -> None:
+        """Get ready for a run: placed examples by part, and its order of training examples."""
 
     def measure(self, name: str) -> Iterator[Value]:
         """Yield the values of a measure; leave the network and its optimizer as they were."""

@@ -92,6 +92,7 @@ def segments(
     examples: int,
     streams: Streams,
     pauses: Collection[int] = (),
+    labels: NDArray[np.int32] | None = None,
 ) -> Iterator[Segment]:
     """Yield the segments of one run: each ends at an epoch's end, an evaluation or a pause.
 
@@ -100,6 +101,7 @@ def segments(
         examples: number of training examples.
         streams: the run's random streams.
         pauses: further steps after which a segment ends, without an evaluation.
+        labels: those of the training examples, for orders that depend on them.
     """
     batch_size = settings.batch_size
     per_epoch = steps_per_epoch(settings, examples)
@@ -107,7 +109,9 @@ def segments(
     interval = settings.evaluate_every or per_epoch
     step = 0
     for epoch in itertools.count():
-        order = _order(settings, examples, per_epoch, streams.generator(Purpose.ORDER, epoch))
+        drawn = 0 if settings.minibatches == "fixed" else epoch
+        rng = streams.generator(Purpose.ORDER, drawn)
+        order = _order(settings, examples, per_epoch, rng, labels)
         changes = None
         if isinstance(settings.augmentation, Augmentation):
             rng = streams.generator(Purpose.AUGMENTATION, epoch)
@@ -158,11 +162,24 @@ def together(
 
 
 def _order(
-    settings: Settings, examples: int, per_epoch: int, rng: np.random.Generator
+    settings: Settings,
+    examples: int,
+    per_epoch: int,
+    rng: np.random.Generator,
+    labels: NDArray[np.int32] | None,
 ) -> NDArray[np.int32]:
     """Return the indices of an epoch's examples, in the order of training."""
+    size = settings.batch_size
     if settings.minibatches == "with_replacement":
-        drawn = rng.integers(examples, size=per_epoch * settings.batch_size)
-    else:
-        drawn = rng.permutation(examples)
-    return drawn.astype(np.int32)
+        return rng.integers(examples, size=per_epoch * size).astype(np.int32)
+    order = rng.permutation(examples).astype(np.int32)
+    if settings.minibatches not in ("sorted", "blocks"):
+        return order
+    if labels is None:
+        raise ValueError(f"minibatches: {settings.minibatches} needs the labels")
+    by_class = order[np.argsort(labels[order], kind="stable")]
+    if settings.minibatches == "sorted":
+        return by_class
+    full = examples // size
+    blocks = by_class[: full * size].reshape(full, size)
+    return np.concatenate([*rng.permutation(blocks), by_class[full * size :]])

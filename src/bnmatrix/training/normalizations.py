@@ -31,8 +31,22 @@ NORMALIZATIONS: dict[str, Normalization] = {
     "batch": Normalization(
         "batch normalization",
         "BatchNormalization",
-        {"normalization_momentum": "momentum", "normalization_epsilon": "epsilon"},
+        {
+            "normalization_momentum": "momentum",
+            "normalization_epsilon": "epsilon",
+            "ghost_batch_size": "ghost_batch_size",
+        },
         torch=True,
+    ),
+    # Ioffe 2017
+    "renorm": Normalization(
+        "batch renormalization",
+        "BatchNormalization",
+        {
+            "normalization_momentum": "momentum",
+            "normalization_epsilon": "epsilon",
+            "renormalization_limits": "limits",
+        },
     ),
     # Ba, Kiros & Hinton 2016
     "layer": Normalization(

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
+from typing import Any
+
+from numpy.typing import NDArray
 
 from bnmatrix.datasets.data import Prepared
 from bnmatrix.tables.schema import COMPLETED, DIVERGED
@@ -18,6 +21,7 @@ from bnmatrix.training.minibatches import (
     together,
     total_steps,
 )
+from bnmatrix.training.pretraining import Pretraining
 from bnmatrix.training.rows import EvaluationRow, MeasurementRow, TimingRow
 from bnmatrix.training.scores import scores
 from bnmatrix.training.seeds import Purpose, Streams
@@ -26,6 +30,9 @@ from bnmatrix.training.spec import Step
 
 #: Bytes of training examples of several replicates that are kept in memory.
 _MOST_KEPT = 2**28
+
+#: Pre-trained networks that are kept: those of the replicates of a tuning block, usually.
+_MOST_PRETRAINED = 8
 
 
 class Evaluations(Enum):
@@ -105,6 +112,8 @@ class Program:
         self.examples = len(x_train)
         self.per_epoch = steps_per_epoch(settings, self.examples)
         self._place()
+        #: Pre-trained networks of the latest replicates, by number.
+        self._pretrained: dict[int, list[NDArray[Any]]] = {}
         # The runs that tune a rate use the examples of few replicates, again and again.
         kept = min(8, max(1, _MOST_KEPT // x_train.nbytes))
         self._examples = lru_cache(maxsize=kept)(
@@ -141,8 +150,35 @@ class Program:
                 self.current = examples
                 self.trainer.use(examples.x_train, examples.y_train, examples.scaling)
                 self._place()
-        self.trainer.start(settings, learning_rate, streams)
+        if isinstance(settings.pretraining, Pretraining):
+            weights = self._pretrain(settings, settings.pretraining, replicate)
+            self.trainer.start(settings, learning_rate, streams)
+            self.trainer.fine_tune(weights, settings.frozen)
+        else:
+            self.trainer.start(settings, learning_rate, streams)
         return streams
+
+    def _pretrain(
+        self, settings: Settings, pretraining: Pretraining, replicate: int
+    ) -> list[NDArray[Any]]:
+        """Return the weights of a replicate's pre-trained network.
+
+        Tuning runs get the same ones as the measured run.
+        """
+        if replicate not in self._pretrained:
+            examples, streams = self.current, Streams(self._seed, replicate, 0, settings.varied)
+            assert examples.source is not None
+            x, y = examples.source
+            self.trainer.use(x, y, examples.scaling)
+            self.trainer.start(settings, pretraining.learning_rate, streams)
+            found = segments(settings, len(y), streams, labels=y)
+            for group in together(found, settings.batch_size, ()):
+                self.trainer.train(group)
+            while len(self._pretrained) >= _MOST_PRETRAINED:
+                self._pretrained.pop(next(iter(self._pretrained)))
+            self._pretrained[replicate] = self.trainer.weights()
+            self.trainer.use(examples.x_train, examples.y_train, examples.scaling)
+        return self._pretrained[replicate]
 
     def run(
         self,
@@ -177,12 +213,15 @@ class Program:
         self._measure(run, measured_at)
         pauses = frozenset[int]().union(*measured_at.values())
         interval = _Interval()
-        found = segments(settings, self.examples, streams, pauses)
+        labels = self.current.y_train
+        found = segments(settings, self.examples, streams, pauses, labels)
         for group in together(found, settings.batch_size, pauses):
             self._train(group, run, interval, settings.batch_size)
             if run.steps in pauses:
                 interval.began += self._measure(run, measured_at)
             last = run.steps == total
+            if last and not run.diverged:
+                self.trainer.finish()
             wanted = group[-1].evaluate and (evaluations is not Evaluations.LAST_VALIDATION or last)
             if wanted or run.diverged:
                 self._evaluate(run, interval, evaluations)
@@ -205,7 +244,7 @@ class Program:
         if self._observer is None:
             raise ValueError("the program was given nothing that measures")
         order = streams.generator(Purpose.PROBE).permutation(self.examples)
-        self._observer.begin(self.test, order)
+        self._observer.begin({"test": self.test, "validation": self.validation}, order)
 
     def _measure(self, run: Run, measured_at: Mapping[str, set[int]]) -> float:
         """Add the values that are measured after this step; return the seconds taken."""

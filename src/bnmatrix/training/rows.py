@@ -53,8 +53,8 @@ class RunRow(TypedDict):
     train_loss: float
     train_accuracy_as_trained: float
     train_loss_as_trained: float
-    epochs: float
-    steps: int
+    epochs_taken: float
+    steps_taken: int
     learning_rate_used: float
     tuning_block: int
     parameters: int

@@ -31,6 +31,7 @@ class Purpose(IntEnum):
     DRAW = 6
     SPLIT = 7
     AUGMENTATION = 8
+    SOURCE = 9
 
 
 #: The source of variance that a stream belongs to. Streams of examples do not depend on tuning.

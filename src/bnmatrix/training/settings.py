@@ -9,9 +9,18 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from bnmatrix.datasets.scaling import INPUT_SCALINGS, ShiftedScaling
+from bnmatrix.datasets.scaling import FITTED_SCALINGS, INPUT_SCALINGS, ShiftedScaling
 from bnmatrix.datasets.splitting import Split
-from bnmatrix.models import BelowOne, Count, Model, Positive, name_or, one_of
+from bnmatrix.models import (
+    AtLeastOne,
+    BelowOne,
+    Count,
+    Model,
+    NotNegative,
+    Positive,
+    name_or,
+    one_of,
+)
 from bnmatrix.training.activations import ACTIVATIONS
 from bnmatrix.training.augmentation import Augmentation
 from bnmatrix.training.conventions import FRAMEWORKS, TORCH_KNOWS
@@ -19,6 +28,7 @@ from bnmatrix.training.initializers import INITIALIZERS, NormalInitializer
 from bnmatrix.training.networks import ConvolutionalNetwork, Network, OwnNetwork
 from bnmatrix.training.normalizations import NORMALIZATION_SETTINGS, NORMALIZATIONS
 from bnmatrix.training.optimizers import OPTIMIZERS
+from bnmatrix.training.pretraining import Pretraining
 from bnmatrix.training.seeds import SOURCES
 
 #: Settings of the networks that this package builds. A user's own network decides about them.
@@ -33,7 +43,10 @@ LOSSES = ("cross_entropy", "softmax_twice")
 RUN_TIME_SETTINGS = ("learning_rate", "tuned", "initializer", "varied")
 
 #: How mini-batches are drawn; see :func:`bnmatrix.training.minibatches.segments`.
-MINIBATCHES = ("shuffled", "with_replacement")
+MINIBATCHES = ("shuffled", "with_replacement", "fixed", "blocks", "sorted")
+
+#: Orders of the same mini-batches as if they were shuffled: one program trains them all.
+_SHUFFLED = ("fixed", "blocks", "sorted")
 
 #: How the learning rate develops; see :attr:`Settings.schedule`.
 SCHEDULES = ("constant", "cosine")
@@ -76,6 +89,13 @@ class Settings(Model):
     normalization_groups: Count = 8
     """Number of groups of group normalization; it must divide the units or filters of each hidden
     layer."""
+    renormalization_limits: tuple[AtLeastOne, NotNegative] = (3.0, 5.0)
+    """Limits of batch renormalization: the correction of the scale is within [1 / r, r], and that
+    of the shift within [−d, d] (Ioffe 2017). [1, 0] makes it batch normalization."""
+    ghost_batch_size: Count | None = None
+    """Number of examples over which batch normalization takes statistics in training, a part of the
+    mini-batch (Hoffer, Hubara & Soudry 2017); by default, the whole mini-batch. Moving averages
+    average the statistics of all parts."""
     dropout: BelowOne = 0.0
     """Share of activations that dropout removes in each hidden layer."""
     dropout_order: Literal["after", "before"] = "after"
@@ -95,6 +115,31 @@ class Settings(Model):
     """`constant`; `cosine`: the learning rate falls to 0 over the training, along half a cosine. In
     step s of S, counted from 0, it is learning_rate · (1 + cos(π s / S)) / 2 (Loshchilov and Hutter
     2017, without restarts)."""
+    weight_decay: NotNegative = 0.0
+    """Share of the learning rate by which each step shrinks weights, before the optimizer's update
+    (Loshchilov & Hutter 2019: weights become (1 − learning rate · weight_decay) times as large)."""
+    decayed: Literal["all", "kernels"] = "all"
+    """What weight decay shrinks: `all` trained numbers, or only `kernels`, the weight matrices, so
+    that biases, γ and β are spared."""
+    accumulation: Count = 1
+    """Number of parts in which a mini-batch passes the network, one after another. Their gradients
+    are averaged, and one update follows. Batch normalization sees one part at a time."""
+    weight_averaging: Literal["none", "ema", "swa"] = "none"
+    """Weights at the end: those of the last step (`none`), an exponential moving average
+    over steps with momentum 0.99 (`ema`), or the mean over the last half of the steps (`swa`,
+    Izmailov et al. 2018). Moving averages of batch normalization stay those of the last step."""
+    recalibrated: bool = False
+    """Whether the statistics that batch normalization uses in inference are recomputed over
+    training examples at the end of training ("precise BN", Wu & Johnson 2021)."""
+    pretraining: Annotated[str | Pretraining, name_or(("none",), Pretraining, "{source: …}")] = (
+        "none"
+    )
+    """A run on other data before the run itself: `none`, or `{source: other_classes, learning_rate:
+    0.1}`. The run is then fine-tuning; see :class:`bnmatrix.training.pretraining.Pretraining`."""
+    frozen: Literal["nothing", "statistics", "normalization"] = "nothing"
+    """What of batch normalization fine-tuning leaves as pre-training left it: `nothing`;
+    `statistics`: moving averages normalize, γ and β are trained; `normalization`: γ and β are not
+    trained, either."""
     tuned: bool = False
     """Whether the learning rate is tuned for each variant, with the study's `tuning`."""
     input_scaling: Annotated[
@@ -130,7 +175,9 @@ class Settings(Model):
     examples (and the masks of dropout), the `examples` that are drawn, or the `tuning` runs."""
     minibatches: Annotated[str, one_of(MINIBATCHES)] = "shuffled"
     """`shuffled`: each epoch has a new random order; `with_replacement`: each mini-batch is drawn
-    independently."""
+    independently; `fixed`: all epochs have the same random order; `sorted`: each epoch goes through
+    the classes one after another; `blocks`: each mini-batch is a part of that order, so that most
+    have examples of one class, and mini-batches are in random order."""
     last_batch: Annotated[str, one_of(LAST_BATCHES)] = "keep"
     """If the batch size does not divide the number of training examples, each epoch ends with a
     smaller mini-batch: `keep` trains on it, as Keras's `fit` does; `drop` leaves it out, as
@@ -146,6 +193,8 @@ class Settings(Model):
     def _framework(self) -> Self:
         if self.conventions != "keras" and self.framework == "keras":
             raise ValueError("conventions: `torch` needs `framework: torch`")
+        if self.conventions != "keras" and self.ghost_batch_size:
+            raise ValueError("ghost_batch_size: needs `conventions: keras`")
         for setting, known in TORCH_KNOWS.items():
             value = getattr(self, setting)
             if self.framework == "torch" and value not in known:
@@ -191,6 +240,47 @@ class Settings(Model):
             raise ValueError("varied: `tuning` needs `tuned: true`")
         return self
 
+    @model_validator(mode="after")
+    def _parts_of_minibatches(self) -> Self:
+        parts = {"accumulation": self.accumulation}
+        if self.ghost_batch_size:
+            parts["ghost_batch_size"] = self.accumulation * self.ghost_batch_size
+        for name, divisor in parts.items():
+            if self.batch_size % divisor:
+                raise ValueError(
+                    f"{name}: mini-batches of {self.batch_size} cannot be divided equally by "
+                    f"{getattr(self, name)}"
+                    + (f", in {self.accumulation} parts" if divisor > getattr(self, name) else "")
+                )
+            if divisor > 1 and self.last_batch == "keep" and self.minibatches != "with_replacement":
+                raise ValueError(
+                    f"{name}: a smaller mini-batch at the end of an epoch may not be divisible; "
+                    "use `last_batch: drop`"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _fine_tuning(self) -> Self:
+        if not isinstance(self.pretraining, Pretraining):
+            return self
+        if not self.draws or self.training_examples is None or self.validation.examples is None:
+            raise ValueError(
+                "pretraining: replicates draw two sets of examples: use `folds` or `redraw`, and "
+                "give `training_examples` and `validation: {examples: …}`"
+            )
+        if self.steps is None or self.last_batch == "keep":
+            raise ValueError(
+                "pretraining: give the length of training in `steps`, and use `last_batch: drop`"
+            )
+        if self.input_scaling in FITTED_SCALINGS:
+            raise ValueError(
+                f"pretraining: input_scaling: `{self.input_scaling}` is fitted on one of the two "
+                "data sets; use `unit` or `raw`"
+            )
+        if isinstance(self.network, OwnNetwork):
+            raise ValueError("pretraining: is for `dense` and `convolutional` networks")
+        return self
+
     @property
     def draws(self) -> bool:
         """Whether each replicate draws its own examples."""
@@ -205,6 +295,10 @@ class Settings(Model):
             if self.dropout:
                 used.add("dropout_order")
         unused = set(NORMALIZATION_SETTINGS) - used
+        if not self.weight_decay:
+            unused.add("decayed")
+        if self.pretraining == "none" or not used.intersection(("normalization_momentum",)):
+            unused.add("frozen")
         if self.network != "dense":
             unused.add("hidden_layers")
         if isinstance(self.network, OwnNetwork):
@@ -226,7 +320,10 @@ class Settings(Model):
 
     def program(self) -> "Settings":
         """Return the settings of the compiled program, which variants with equal ones share."""
-        return self.canonical()._with_defaults(RUN_TIME_SETTINGS)
+        shared = self.canonical()._with_defaults(RUN_TIME_SETTINGS)
+        if shared.minibatches in _SHUFFLED:
+            shared = shared._with_defaults(["minibatches"])
+        return shared
 
     def _with_defaults(self, names: Iterable[str]) -> "Settings":
         fields = type(self).model_fields
@@ -256,7 +353,7 @@ def label(value: Any) -> Label:
         return f"mean-{_number(value.mean)}-deviation-{_number(value.deviation)}"
     if isinstance(value, NormalInitializer):
         return f"normal-{value.normal}"
-    if isinstance(value, ConvolutionalNetwork | OwnNetwork | Augmentation):
+    if isinstance(value, ConvolutionalNetwork | OwnNetwork | Augmentation | Pretraining):
         return value.label
     scalar: Label = value
     return scalar

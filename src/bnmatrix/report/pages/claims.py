@@ -9,7 +9,7 @@ from bnmatrix.config.claims import GROUPS
 from bnmatrix.config.project import Project
 from bnmatrix.installed import package_version
 from bnmatrix.report.bibliography import bibtex, cited
-from bnmatrix.report.findings import finding
+from bnmatrix.report.findings import advice, finding
 from bnmatrix.report.labels import study_labels
 from bnmatrix.report.pages.pairs import pair_table
 from bnmatrix.report.pages.records import Record
@@ -50,6 +50,8 @@ def claims_page(project: Project, studies: Sequence[str], root: Path, links: Seq
                 "verdicts": measured,
                 "missing": [row["column"] for row in rows if row["verdict"] == NOT_MEASURED],
                 "finding": finding(claim, measured),
+                "advice": advice(claim, measured),
+                "asked": [(thread, _address(thread)) for thread in claim.asked],
                 "pairs": [pair_table(row, pairs) for row in measured],
                 "curves": _curves(decided, project),
                 "analyses": analysis_rows(decided, project),
@@ -75,6 +77,12 @@ def claims_page(project: Project, studies: Sequence[str], root: Path, links: Seq
             timed=timed_entries,
         )
     )
+
+
+def _address(thread: str) -> str:
+    """Return the address of a thread; GitHub leads numbers of pull requests on to them."""
+    repository, _, number = thread.partition("#")
+    return f"https://github.com/{repository}/issues/{number}"
 
 
 def _curves(analyses: pd.DataFrame, project: Project) -> list[str]:

@@ -13,10 +13,10 @@ from bnmatrix.config.project import Project
 from bnmatrix.config.studies import Study
 from bnmatrix.report.answer import Line, answer_lines, with_titles
 from bnmatrix.report.labels import VariantLabels, study_labels, with_labels
+from bnmatrix.report.losses import losses
 from bnmatrix.report.pages.records import MOST_VARIANTS, Record, records
 from bnmatrix.report.pages.rendering import environment, svg
 from bnmatrix.report.pages.scorecard import scorecard
-from bnmatrix.report.wording import percent, points
 from bnmatrix.statistics.averages import UNSETTLED
 from bnmatrix.tables.csv import read_runs
 from bnmatrix.training.normalizations import NORMALIZATIONS
@@ -162,39 +162,15 @@ def heat_map(studies: Sequence[StudyResults]) -> dict[str, Any]:
         "sizes": sorted(sizes),
         "rows": shown,
         "more": more,
-        "losses": [sentence for entry in studies for sentence in _losses(entry)],
+        "losses": [
+            f"{entry.study.title}, {sentence}"
+            for entry in studies
+            for sentence in losses(
+                entry.comparisons, entry.summary, entry.labels, entry.dataset.margin
+            )
+        ],
         "unsettled": UNSETTLED if marked else None,
     }
-
-
-def _losses(entry: StudyResults) -> list[str]:
-    """Return a sentence for each cell that loses more than the margin of the data set."""
-    if not entry.comparisons:
-        return []
-    summary = {row["variant"]: row for row in entry.summary}
-    sentences = []
-    for row in entry.comparisons:
-        if row["effect"] >= -entry.dataset.margin:
-            continue
-        found = summary[row["variant"]]
-        label = entry.labels[row["variant"]]
-        text = f"{entry.study.title}, {label.arm}, {label.cell()}: {points(row['effect'])} points"
-        text += " after " + f"{found['steps']:,}".replace(",", "\u202f") + " steps."
-        share = found["starting_share"]
-        if share > UNSETTLED:
-            text += (
-                f" The moving averages still hold {percent(share, 0)} of their starting values "
-                f"(momentum {label.variant.settings.normalization_momentum:g} to the power of the "
-                "steps)."
-            )
-        trained, inferred = found["train_accuracy_as_trained_mean"], found["train_accuracy_mean"]
-        if trained == trained and inferred == inferred:
-            text += (
-                f" On training examples it reaches {percent(trained, 1)} as trained, with the "
-                f"statistics of mini-batches, and {percent(inferred, 1)} in inference mode."
-            )
-        sentences.append(text)
-    return sentences
 
 
 def _heat_map_rows(entry: StudyResults) -> list[Record]:

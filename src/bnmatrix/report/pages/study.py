@@ -14,6 +14,7 @@ from bnmatrix.config.studies import Study
 from bnmatrix.plan.sizes import parts
 from bnmatrix.plan.variants import left_out_variants, variants
 from bnmatrix.report.labels import VariantLabels, study_labels, with_labels
+from bnmatrix.report.losses import losses
 from bnmatrix.report.pages.protocol import axis_facts, declaration, setting_facts
 from bnmatrix.report.pages.records import MOST_VARIANTS, Record, records
 from bnmatrix.report.pages.rendering import environment, svg
@@ -67,7 +68,7 @@ def study_page(
             training_length=training_length(with_labels(summary, labels)),
             summary=_summary(summary, labels, list(study.axes)),
             sample=parts(dataset, matrix[0].settings.validation, folds)[1],
-            modes=_modes(summary, labels),
+            modes=_modes(summary, comparisons, labels, dataset.margin),
             comparisons=records(comparisons, labels),
             frameworks=_frameworks(read_runs(tables / "frameworks.csv"), labels),
             conventions=CONVENTIONS,
@@ -111,11 +112,14 @@ def _summary(summary: pd.DataFrame, labels: VariantLabels, axes: list[str]) -> l
     ]
 
 
-def _modes(summary: pd.DataFrame, labels: VariantLabels) -> Record:
+def _modes(
+    summary: pd.DataFrame, comparisons: pd.DataFrame, labels: VariantLabels, margin: float
+) -> Record:
     """Return the variants with moving averages: accuracy in both modes, with a picture.
 
     Returns:
-        ``rows``, and the ends of the scale of their pictures, ``low`` and ``high``.
+        ``rows``; the ends of the scale of their pictures, ``low`` and ``high``; whether the study
+        measures test accuracy in both modes, ``measured``; and why variants lose, ``losses``.
     """
     table = summary[summary["starting_share"].notna() & summary["train_accuracy_mean"].notna()]
     rows = records(table, labels)
@@ -133,7 +137,9 @@ def _modes(summary: pd.DataFrame, labels: VariantLabels) -> Record:
             f'<circle class="open" cx="{place(trained):.1f}" cy="9" r="4"/>'
             f'<circle class="dot" cx="{place(inferred):.1f}" cy="9" r="4"/></svg>'
         )
-    return {"rows": rows, "low": low, "high": high}
+    measured = "accuracy_moving" in table and bool(table["accuracy_moving"].notna().any())
+    lost = losses(records(comparisons, labels), summary.to_dict("records"), labels, margin)
+    return {"rows": rows, "low": low, "high": high, "measured": measured, "losses": lost}
 
 
 def _reach(rows: list[Record]) -> tuple[float, float]:

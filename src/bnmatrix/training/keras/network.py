@@ -1,8 +1,7 @@
 """From settings to a Keras network and optimizer, and a replicate's initial weights."""
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -10,6 +9,8 @@ import tensorflow as tf
 
 from bnmatrix.errors import UserError
 from bnmatrix.training.initializers import initial_weights
+from bnmatrix.training.keras.layers import flat_layers, weighted_layers
+from bnmatrix.training.keras.normalization import normalizations
 from bnmatrix.training.networks import (
     Block,
     ConvolutionalNetwork,
@@ -18,7 +19,6 @@ from bnmatrix.training.networks import (
     own_shape,
     projected,
 )
-from bnmatrix.training.normalizations import NORMALIZATIONS
 from bnmatrix.training.optimizers import OPTIMIZERS
 from bnmatrix.training.own_network import build_own, check_logits
 from bnmatrix.training.seeds import Purpose, Streams
@@ -117,7 +117,7 @@ def _block(settings: Settings, block: Block, x: Any) -> Any:
         if block.residual and number == block.repeats - 1:
             if projected(block, channels):
                 projection = _convolution(settings, block, block.stride, kernel=1)
-                shortcut = _chain([projection, *_normalization(settings, maps=True)], shortcut)
+                shortcut = _chain([projection, *normalizations(settings, maps=True)], shortcut)
             x = keras.layers.Add()([x, shortcut])
         x = _chain(after, x)
     return keras.layers.MaxPooling2D(block.pooling)(x) if block.pooling > 1 else x
@@ -142,28 +142,10 @@ def _hidden(
     if settings.dropout_order == "before":
         first, dropout = [*first, *dropout], []
     activation = keras.layers.Activation(settings.activation)
-    normalization = _normalization(settings, maps)
+    normalization = normalizations(settings, maps)
     if settings.placement == "before" or not normalization:
         return [*first, *normalization], [activation, *dropout]
     return [*first, activation, *normalization], dropout
-
-
-def _normalization(settings: Settings, maps: bool) -> list[keras.Layer]:
-    """Return the normalization as a list of one layer, or of none.
-
-    Args:
-        settings: the variant's settings.
-        maps: whether it normalizes maps, and not units. Layer normalization of maps is over
-            channels, height and width, with a scale and a shift per channel: group normalization
-            with one group (Wu & He 2018). Keras's own would be over channels alone.
-    """
-    entry = NORMALIZATIONS[settings.normalization]
-    if entry.keras_layer is None:
-        return []
-    arguments = {argument: getattr(settings, name) for name, argument in entry.settings.items()}
-    if maps and settings.normalization == "layer":
-        return [keras.layers.GroupNormalization(groups=1, **arguments)]
-    return [getattr(keras.layers, entry.keras_layer)(**arguments)]
 
 
 def _chain(layers: Sequence[keras.Layer], x: Any) -> Any:
@@ -178,7 +160,7 @@ def _own(
     """Return a user's own network."""
 
     def normalization(_units: int) -> keras.Layer:
-        found = _normalization(settings, maps=len(shape) > 1)
+        found = normalizations(settings, maps=len(shape) > 1)
         return found[0] if found else keras.layers.Identity()
 
     built = build_own(network, shape, classes, normalization)
@@ -194,40 +176,6 @@ def _own(
     return built
 
 
-def flat_layers(network: keras.Model) -> list[keras.Layer]:
-    """Return all layers that have no layers in them, from the input on."""
-    found = network._flatten_layers(include_self=False, recursive=True)
-    return [layer for layer in found if not list(layer._flatten_layers(include_self=False))]
-
-
-def weighted_layers(network: keras.Model) -> list[keras.Layer]:
-    """Return the layers that have a weight matrix: dense layers and convolutions."""
-    return [layer for layer in flat_layers(network) if getattr(layer, "kernel", None) is not None]
-
-
-@contextmanager
-def nothing_dropped(network: keras.Model) -> Iterator[None]:
-    """Let the network drop nothing where it is traced until the block ends."""
-    layers = [layer for layer in flat_layers(network) if getattr(layer, "rate", None)]
-    rates = [layer.rate for layer in layers]
-    for layer in layers:
-        layer.rate = 0.0
-    try:
-        yield
-    finally:
-        for layer, rate in zip(layers, rates, strict=True):
-            layer.rate = rate
-
-
-def with_batch_statistics(network: keras.Model, x: Any) -> Any:
-    """Return the output of a network under the statistics of the mini-batch, with nothing dropped.
-
-    Moving averages change, as they do in training.
-    """
-    with nothing_dropped(network):
-        return network(x, training=True)
-
-
 def build_optimizer(settings: Settings, steps: int) -> tuple[keras.Optimizer, keras.Variable]:
     """Return the optimizer, with Keras's defaults except for the learning rate, and its rate.
 
@@ -241,12 +189,15 @@ def build_optimizer(settings: Settings, steps: int) -> tuple[keras.Optimizer, ke
     """
     entry = OPTIMIZERS[settings.optimizer]
     optimizer = getattr(keras.optimizers, entry.keras_class)
+    arguments: dict[str, Any] = dict(entry.arguments)
+    if settings.weight_decay:
+        arguments["weight_decay"] = settings.weight_decay
     if settings.schedule == "constant":
-        built = optimizer(settings.learning_rate, **entry.arguments)
+        built = optimizer(settings.learning_rate, **arguments)
         return built, built.learning_rate
     rate = keras.Variable(settings.learning_rate, trainable=False, name="learning_rate")
     schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
-    return optimizer(schedule, **entry.arguments), rate
+    return optimizer(schedule, **arguments), rate
 
 
 def initialize(

@@ -2,7 +2,7 @@
 :class:`bnmatrix.training.measures.probe.Probe`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,17 +12,16 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from bnmatrix.training.framework import Placed
-from bnmatrix.training.keras.network import (
+from bnmatrix.training.keras.folding import fold
+from bnmatrix.training.keras.layers import (
     flat_layers,
+    set_population_statistics,
     weighted_layers,
     with_batch_statistics,
 )
 from bnmatrix.training.keras.trainer import Trainer
 from bnmatrix.training.measures.probe import Gradients, Moments
 from bnmatrix.training.scores import accuracy
-
-#: Images that pass a network at once, at most: activations of a layer can take a megabyte each.
-_MOST_IMAGES = 1_000
 
 
 @contextmanager
@@ -72,10 +71,10 @@ class Probe:
         self._in_kernels = self._gradients_in(kernels)
         self._in_weights = self._gradients_in(self._weights)
 
-    def begin(self, test: Placed, order: NDArray[np.int64]) -> None:
-        """Get ready for a run: its placed test examples, and its order of training examples."""
-        self._test = test
-        self.test_examples = len(test)
+    def begin(self, parts: Mapping[str, Placed], order: NDArray[np.int64]) -> None:
+        """Get ready for a run: placed examples by part, and its order of training examples."""
+        self._parts, self._test = parts, parts["test"]
+        self.test_examples = len(self._test)
         self.order = tf.constant(order)
         self.moments = None
         batch = self.order[: self.batch_size]
@@ -185,20 +184,21 @@ class Probe:
 
     def set_population_statistics(self, examples: int) -> None:
         """Set moving averages to the statistics of the first training examples of the order."""
-        layers = [
-            layer
-            for layer in flat_layers(self.network)
-            if isinstance(layer, keras.layers.BatchNormalization)
-        ]
-        for layer in layers:
-            layer.moving_mean.assign(tf.zeros_like(layer.moving_mean.value))
-            layer.moving_variance.assign(tf.zeros_like(layer.moving_variance.value))
-        if self.trainer.settings.network != "dense":
-            examples = min(examples, _MOST_IMAGES)
         x = tf.gather(self.trainer.x, self.order[:examples])
-        with_batch_statistics(self.network, self.trainer.scaled(x))
-        for layer in layers:
-            # The update left (1 − momentum) of the statistic.
-            share = 1 - layer.momentum
-            layer.moving_mean.assign(layer.moving_mean.value / share)
-            layer.moving_variance.assign(layer.moving_variance.value / share)
+        set_population_statistics(self.network, self.trainer.recomputed_on(x))
+
+    def set_averaged_weights(self) -> bool:
+        """Give the network the averages of its weights; return whether there are any."""
+        return self.trainer.set_averaged_weights()
+
+    def logits(self, part: str) -> NDArray[np.float32]:
+        """Return the logits of the examples of a part, by moving averages."""
+        return self.trainer.logits(self._parts[part])
+
+    def labels(self, part: str) -> NDArray[np.int32]:
+        """Return the labels of a part."""
+        return self._parts[part].y
+
+    def fold(self) -> None:
+        """Fold batch normalization into the layers with weights."""
+        fold(self.network, self.trainer.settings.placement)

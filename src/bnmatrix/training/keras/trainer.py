@@ -17,14 +17,15 @@ from numpy.typing import NDArray
 from bnmatrix.datasets.scaling import FITTED_SCALINGS, Scaling
 from bnmatrix.training.augmentation import augmented
 from bnmatrix.training.framework import Part, Placed
+from bnmatrix.training.keras.layers import set_population_statistics, with_batch_statistics
 from bnmatrix.training.keras.network import (
     build_network,
     build_optimizer,
     compiled_by_xla,
     initialize,
     input_shape,
-    with_batch_statistics,
 )
+from bnmatrix.training.keras.step import Step
 from bnmatrix.training.minibatches import MOST_ROWS, Segment, steps_per_epoch, total_steps
 from bnmatrix.training.seeds import Streams
 from bnmatrix.training.settings import Settings
@@ -44,6 +45,10 @@ _EVALUATION_BATCH_OF_IMAGES = 100
 #: Fewer examples than that are filled up to a multiple of this number, so that parts of folds,
 #: whose lengths differ by one, need one program.
 _ROWS = 16
+
+#: Examples that statistics are recomputed on, at most: as many as fit in one pass. Activations of a
+#: layer of an image can take a megabyte.
+_RECOMPUTED, _RECOMPUTED_IMAGES = 10_000, 1_000
 
 Sums = tuple[float, float]
 
@@ -110,11 +115,12 @@ class Trainer:
         self.network = build_network(settings, shape, classes)
         self._input_shape = input_shape(settings, shape)
         dense = settings.network == "dense"
+        self._frozen = "nothing"
         self._evaluation_batch = EVALUATION_BATCH if dense else _EVALUATION_BATCH_OF_IMAGES
         #: The learning rate of the run's first step is a variable: one program serves all rates.
-        self.optimizer, self.rate = build_optimizer(settings, total_steps(settings, len(x)))
-        self.optimizer.build(self.network.trainable_variables)
-        self._loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
+        total = total_steps(settings, len(x))
+        self.optimizer, self.rate = build_optimizer(settings, total)
+        self._step = Step(self.network, self.optimizer, settings, total)
         self._compiled_scaling = scaling
         # A scaling that is fitted on each draw of examples would be compiled anew for each.
         refitted = settings.draws and settings.input_scaling in FITTED_SCALINGS
@@ -155,6 +161,30 @@ class Trainer:
         self.restore(self._initial)
         self.rate.assign(learning_rate)
         initialize(self.network, settings, streams, self._shape, self._classes)
+        self._frozen = "nothing"
+
+    def fine_tune(self, weights: list[NDArray[Any]], frozen: str) -> None:
+        """Start from the weights of a pre-trained network, after :meth:`start`.
+
+        Args:
+            weights: what :meth:`weights` returned.
+            frozen: what batch normalization keeps as it is
+                (:attr:`bnmatrix.training.settings.Settings.frozen`).
+        """
+        for variable, value in zip(self.network.variables, weights, strict=True):
+            if variable.dtype == "float32":  # not the seeds of dropout
+                variable.assign(value)
+        self._frozen = frozen
+
+    def weights(self) -> list[NDArray[Any]]:
+        """Return all numbers of the network, moving averages included."""
+        return [variable.numpy() for variable in self.network.variables]
+
+    def finish(self) -> None:
+        """Give the network the weights and statistics that it has after training."""
+        self.set_averaged_weights()
+        if self.settings.recalibrated:
+            set_population_statistics(self.network, self.recomputed_on(self.x))
 
     def state(self) -> list[NDArray[Any]]:
         """Return all that training changes: weights, moving averages, the optimizer's state."""
@@ -164,6 +194,18 @@ class Trainer:
         """Go back to what :meth:`state` returned."""
         for variable, value in zip(self._variables, state, strict=True):
             variable.assign(value, read_value=False)
+
+    def set_averaged_weights(self) -> bool:
+        """Give the network the averages of its weights; return whether there are any."""
+        for average, weight in zip(self._step.averages, self._step.weights, strict=False):
+            weight.assign(average)
+        return bool(self._step.averages)
+
+    def recomputed_on(self, x: tf.Tensor) -> tf.Tensor:
+        """Return the network's input for the first of some placed examples, to recompute
+        statistics on: as many as fit in one pass."""
+        dense = self.settings.network == "dense"
+        return self.scaled(x[: _RECOMPUTED if dense else _RECOMPUTED_IMAGES])
 
     def place(self, parts: Sequence[Part]) -> list[Placed]:
         """Put all parts that are evaluated on the device, with rows of zeros up to equal lengths.
@@ -203,6 +245,7 @@ class Trainer:
             tf.constant(steps),
             tf.constant(len(segments)),
             self._room.tails,
+            self._frozen,
         )
         # Sums of full mini-batches and of the last, smaller one are added as 64-bit numbers.
         totals = sums.numpy().astype(np.float64).reshape(-1, 2, 2).sum(axis=1)[: int(done)]
@@ -217,7 +260,13 @@ class Trainer:
         return tf.constant(self._features(augmented(self._changing[rows], changes, self._shape)))
 
     def _train_segments(
-        self, x: tf.Tensor, y: tf.Tensor, steps: tf.Tensor, segments: tf.Tensor, tails: bool
+        self,
+        x: tf.Tensor,
+        y: tf.Tensor,
+        steps: tf.Tensor,
+        segments: tf.Tensor,
+        tails: bool,
+        frozen: str,
     ) -> Any:
         """Train on segments whose examples follow each other.
 
@@ -226,6 +275,7 @@ class Trainer:
             steps: of each segment, the number of full mini-batches, and of smaller ones (0 or 1).
             segments: number of segments: a tensor, as ``steps``, so that one program serves all.
             tails: whether there are smaller mini-batches.
+            frozen: what batch normalization keeps as it is.
 
         Returns:
             Loss and correct predictions of full and of smaller mini-batches, segments × 4, and the
@@ -237,7 +287,7 @@ class Trainer:
             sums = [tf.zeros(())] * 4
             for kind, size in enumerate(sizes):
                 row, *sums[2 * kind : 2 * kind + 2] = self._steps(
-                    x, y, row, steps[number, kind], size
+                    x, y, row, steps[number, kind], size, frozen
                 )
             finite = tf.math.is_finite(sums[0]) & tf.math.is_finite(sums[2])
             return number + 1, row, finite, found.write(number, tf.stack(sums))
@@ -251,7 +301,9 @@ class Trainer:
         )
         return found.stack(), done
 
-    def _steps(self, x: tf.Tensor, y: tf.Tensor, row: Any, steps: tf.Tensor, size: int) -> Any:
+    def _steps(
+        self, x: tf.Tensor, y: tf.Tensor, row: Any, steps: tf.Tensor, size: int, frozen: str
+    ) -> Any:
         """Train on ``steps`` mini-batches of ``size`` examples, from a row on.
 
         Returns:
@@ -259,9 +311,8 @@ class Trainer:
         """
 
         def step(number: tf.Tensor, row: tf.Tensor, loss: tf.Tensor, correct: tf.Tensor) -> Any:
-            batch_loss, batch_correct = self._step(
-                tf.slice(x, [row, 0], [size, x.shape[1]]), tf.slice(y, [row], [size])
-            )
+            features = self.scaled(tf.slice(x, [row, 0], [size, x.shape[1]]))
+            batch_loss, batch_correct = self._step(features, tf.slice(y, [row], [size]), frozen)
             return number + 1, row + size, loss + batch_loss, correct + batch_correct
 
         initial = (tf.constant(0), row, tf.zeros(()), tf.zeros(()))
@@ -269,25 +320,6 @@ class Trainer:
         return tf.while_loop(
             lambda number, *_: number < steps, step, initial, parallel_iterations=1
         )[1:]
-
-    def _step(self, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Train on one mini-batch; return its summed loss and number of correct predictions."""
-        features = self.scaled(x)
-        with tf.GradientTape() as tape:
-            logits = self.network(features, training=True)
-            loss = self._training_loss(y, logits)
-            mean_loss = loss / y.shape[0]
-        weights = self.network.trainable_variables
-        self.optimizer.apply(tape.gradient(mean_loss, weights), weights)
-        predicted = tf.argmax(logits, axis=-1, output_type=tf.int32)
-        return loss, tf.reduce_sum(tf.cast(predicted == y, tf.float32))
-
-    def _training_loss(self, y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        if self.settings.loss == "softmax_twice":
-            # Keras's loss would recognize the softmax, and undo it.
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, tf.nn.softmax(logits))
-            return tf.reduce_sum(losses)
-        return self._loss(y, logits)
 
     def logits(self, placed: Placed) -> NDArray[np.float32]:
         """Return the logits of placed examples, examples × classes, in inference mode."""

@@ -12,11 +12,13 @@ _SINGLE = 2_000
 
 @measure("accuracy_by_mode")
 def inference_modes(probe: Probe) -> Values:
-    """Yield the test accuracy of the same weights under four kinds of statistics.
+    """Yield the test accuracy of the same weights under several kinds of statistics.
 
     ``moving``: moving averages, as in inference. ``batch``: those of each mini-batch of the
     training size. ``population``: mean and variance recomputed over training examples, all at
     once. ``single``: those of mini-batches of one example, which leave nothing but β.
+    If training averages weights, also the averaged weights: ``averaged`` under the moving averages
+    of training, and ``averaged_population`` under recomputed statistics.
     All on the test examples that fill mini-batches (``single``: the first 2 000 of them), so that
     networks without statistics have the same accuracy in all.
     """
@@ -30,4 +32,9 @@ def inference_modes(probe: Probe) -> Values:
     probe.restore(state)
     probe.set_population_statistics(_POPULATION)
     yield "accuracy_by_mode", "population", probe.test_accuracy(used)
+    probe.restore(state)
+    if probe.set_averaged_weights():
+        yield "accuracy_by_mode", "averaged", probe.test_accuracy(used)
+        probe.set_population_statistics(_POPULATION)
+        yield "accuracy_by_mode", "averaged_population", probe.test_accuracy(used)
     probe.restore(state)

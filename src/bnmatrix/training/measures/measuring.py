@@ -1,6 +1,6 @@
 """How a job's networks are measured: measures that see them through a framework's probe."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,8 +20,8 @@ from bnmatrix.training.spec import JobSpec
 class FrameworkProbe(Probe, Protocol):
     """A probe of one trainer's network, run after run."""
 
-    def begin(self, test: Placed, order: NDArray[np.int64]) -> None:
-        """Get ready for a run: its placed test examples, and its order of training examples."""
+    def begin(self, parts: Mapping[str, Placed], order: NDArray[np.int64]) -> None:
+        """Get ready for a run: placed examples by part, and its order of training examples."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Observer:
 
     probe: FrameworkProbe
 
-    def begin(self, test: Placed, order: NDArray[np.int64]) -> None:
+    def begin(self, parts: Mapping[str, Placed], order: NDArray[np.int64]) -> None:
         """Get ready for a run."""
-        self.probe.begin(test, order)
+        self.probe.begin(parts, order)
 
     def measure(self, name: str) -> Iterator[Value]:
         """Yield the values of a measure that is taken in runs."""

@@ -79,6 +79,24 @@ class Probe(Protocol):
     def set_population_statistics(self, examples: int) -> None:
         """Set moving averages to the statistics of the first training examples of the order.
 
-        At most so many examples are used, in one pass, in which each layer normalizes by just these
-        statistics. Variances are biased: divided by the number of examples.
+        At most so many examples are used, and fewer images, in one pass, in which each layer
+        normalizes by just these statistics. Variances are biased: divided by the number of
+        examples.
         """
+
+    def set_averaged_weights(self) -> bool:
+        """Give the network the averages of its weights, if training keeps any.
+
+        Returns:
+            Whether there are any.
+        """
+
+    def logits(self, part: str) -> NDArray[np.float32]:
+        """Return the logits, examples × classes, of the ``test`` or the ``validation`` part, by
+        moving averages."""
+
+    def labels(self, part: str) -> NDArray[np.int32]:
+        """Return the labels of a part."""
+
+    def fold(self) -> None:
+        """Fold batch normalization into the layers with weights."""

@@ -6,7 +6,7 @@ weights, over the same mini-batches; with ``conventions: torch``, PyTorch's defa
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from bnmatrix.datasets.scaling import Scaling
 from bnmatrix.training.augmentation import augmented
+from bnmatrix.training.averaging import share
 from bnmatrix.training.conventions import KERAS_ADAM_EPSILON
 from bnmatrix.training.framework import Part, Placed
 from bnmatrix.training.initializers import initial_weights
@@ -26,7 +27,7 @@ from bnmatrix.training.networks import OwnNetwork, image_shape
 from bnmatrix.training.optimizers import OPTIMIZERS
 from bnmatrix.training.seeds import Purpose, Streams
 from bnmatrix.training.settings import Settings
-from bnmatrix.training.torch.network import build_network, build_optimizer
+from bnmatrix.training.torch.network import batch_normalizations, build_network, build_optimizer
 
 
 def packages() -> dict[str, str]:
@@ -39,6 +40,9 @@ def packages() -> dict[str, str]:
 
 #: Examples evaluated at a time.
 EVALUATION_BATCH = 1000
+
+#: Examples that statistics are recomputed on, at most, and images.
+_RECOMPUTED, _RECOMPUTED_IMAGES = 10_000, 1_000
 
 #: Layers with a weight matrix.
 _WEIGHTED = (nn.Linear, nn.Conv2d)
@@ -77,7 +81,7 @@ class Trainer:
             # oneDNN convolves images that have their channels last several times as fast.
             self.network.to(memory_format=torch.channels_last)
         self.use(x, y, scaling)
-        self.optimizer = build_optimizer(settings, self.network, settings.learning_rate)
+        self._start_optimizer(self.network.parameters(), settings.learning_rate)
         numbers = [*self.network.parameters(), *self.network.buffers()]
         self.parameters = sum(n.numel() for n in numbers if n.is_floating_point())
         weights = sum(weight.numel() for weight in self.network.parameters())
@@ -142,15 +146,72 @@ class Trainer:
                 layer.reset_parameters()
         else:
             self._initialize_as_keras(weighted, settings, streams)
-        self.optimizer = build_optimizer(settings, self.network, learning_rate)
+        self._frozen: list[nn.Module] = []
+        self._start_optimizer(self.network.parameters(), learning_rate)
+        # Masks of dropout.
+        torch.manual_seed(streams.integer(Purpose.DROPOUT))
+
+    def _start_optimizer(self, weights: Iterable[nn.Parameter], learning_rate: float) -> None:
+        settings = self.settings
+        self._weights = list(weights)
+        self._total, self._steps = total_steps(settings, len(self.y)), 0
+        self.optimizer = build_optimizer(settings, self._weights, learning_rate)
         self._schedule = (
-            CosineAnnealingLR(self.optimizer, total_steps(settings, len(self.y)))
+            CosineAnnealingLR(self.optimizer, self._total)
             if settings.schedule == "cosine"
             else None
         )
-        self._steps = 0
-        # Masks of dropout.
-        torch.manual_seed(streams.integer(Purpose.DROPOUT))
+        kernels = [layer.weight for layer in self.network.modules() if isinstance(layer, _WEIGHTED)]
+        decayed = self._weights if settings.decayed == "all" else kernels
+        self._decayed = decayed if settings.weight_decay else []
+        averaged = settings.weight_averaging != "none"
+        self._averages = [weight.detach().clone() for weight in self._weights if averaged]
+
+    def weights(self) -> list[NDArray[Any]]:
+        """Return all numbers of the network, moving averages included."""
+        return [value.numpy(force=True).copy() for value in self.network.state_dict().values()]
+
+    def fine_tune(self, weights: list[NDArray[Any]], frozen: str) -> None:
+        """Start from the weights of a pre-trained network, after :meth:`start`.
+
+        Args:
+            weights: what :meth:`weights` returned.
+            frozen: what batch normalization keeps as it is
+                (:attr:`bnmatrix.training.settings.Settings.frozen`).
+        """
+        names = self.network.state_dict()
+        values = dict(zip(names, map(torch.from_numpy, weights), strict=True))
+        self.network.load_state_dict(values)
+        if frozen == "nothing":
+            return
+        self._frozen = list(batch_normalizations(self.network))
+        if frozen == "normalization":
+            kept = {id(weight) for layer in self._frozen for weight in layer.parameters()}
+            rate = self.optimizer.param_groups[0]["lr"]
+            trained = [weight for weight in self.network.parameters() if id(weight) not in kept]
+            self._start_optimizer(trained, rate)
+
+    @torch.no_grad()
+    def finish(self) -> None:
+        """Give the network the weights and statistics that it has after training."""
+        for average, weight in zip(self._averages, self._weights, strict=False):
+            weight.copy_(average)
+        if self.settings.recalibrated:
+            self._recalibrate()
+
+    def _recalibrate(self) -> None:
+        """Set moving averages to the statistics of the first training examples, in one pass."""
+        layers = batch_normalizations(self.network)
+        momenta = [layer.momentum for layer in layers]
+        self.network.eval()
+        for layer in layers:
+            layer.momentum = 1.0
+            layer.train()
+        self.network(
+            self.scaled(self.x[: _RECOMPUTED_IMAGES if self._image_shape else _RECOMPUTED])
+        )
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum
 
     @staticmethod
     def _initialize_as_keras(
@@ -194,6 +255,8 @@ class Trainer:
         indices = self._indices[segment.start * size : stop]
         labels = self.y.index_select(0, indices)
         self.network.train()
+        for layer in self._frozen:
+            layer.eval()
         if self._changing is None:
             features = (self.x.index_select(0, x) for x in indices.split(size))
         else:
@@ -209,10 +272,15 @@ class Trainer:
 
     def _step(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """Train on one mini-batch; return its logits, before the update."""
-        logits = self.network(x)
         self.optimizer.zero_grad(set_to_none=True)
-        self._loss(logits, y, "mean").backward()
+        parts = self.settings.accumulation
+        found = []
+        for x_part, y_part in zip(x.chunk(parts), y.chunk(parts), strict=True):
+            found.append(self.network(x_part))
+            (self._loss(found[-1], y_part, "mean") / parts).backward()
+        logits = found[0] if parts == 1 else torch.cat(found)
         self._steps += 1
+        self._decay()
         if self.settings.optimizer == "adam" and self.settings.conventions != "torch":
             # Keras adds ε to the root of the uncorrected second moment, PyTorch to the corrected.
             corrected = math.sqrt(1 - 0.999**self._steps)
@@ -220,7 +288,21 @@ class Trainer:
         self.optimizer.step()
         if self._schedule:
             self._schedule.step()
+        self._average()
         return logits.detach()
+
+    @torch.no_grad()
+    def _decay(self) -> None:
+        """Shrink the weights that decay (Loshchilov & Hutter 2019)."""
+        if self._decayed:
+            shrink = 1 - self.optimizer.param_groups[0]["lr"] * self.settings.weight_decay
+            torch._foreach_mul_(self._decayed, shrink)
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        if self._averages:
+            part = share(self.settings.weight_averaging, self._steps, self._total)
+            torch._foreach_lerp_(self._averages, self._weights, part)
 
     def _loss(self, logits: torch.Tensor, y: torch.Tensor, reduction: str) -> torch.Tensor:
         """Return the loss that is trained on."""
