@@ -145,6 +145,15 @@ def test_a_number_that_may_stand_for_missing_is_named():
     assert doubts_of(table) == ()
 
 
+def test_categories_that_differ_in_case_or_spaces_alone_are_named():
+    table = frame()
+    table["colour"] = np.where(np.arange(200) % 3, "red", "blue")
+    table.loc[7, "colour"] = "Red "
+    (doubt,) = doubts_of(table)
+    assert "own.csv: column 'colour', row 8 (line 9): categories differ only in case" in doubt
+    assert "('Red ' = 'red')" in doubt
+
+
 # ------------------------------------------------------------------------------ where it is said
 
 
