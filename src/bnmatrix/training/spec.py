@@ -17,10 +17,7 @@ Step = Annotated[int, Field(strict=True, ge=0)] | Literal["last"]
 
 
 #: Learning rates that tuning tries first: a quarter of a decade apart.
-_RATES = (
-    *(0.001, 0.00178, 0.00316, 0.00562, 0.01, 0.0178, 0.0316, 0.0562),
-    *(0.1, 0.178, 0.316, 0.562, 1.0),
-)
+_RATES = (0.01, 0.0178, 0.0316, 0.0562, 0.1, 0.178, 0.316, 0.562, 1.0)
 
 
 class Tuning(Model):
