@@ -226,8 +226,8 @@ def test_names_of_files_become_names_of_studies(file, name):
         (["--labels", "y.npy"], "labels: is strip_case or as_written (it is 'y.npy')"),
         (["--data", "margn=0.1"], "--data margn=0.1: give KEY=VALUE with a key of datasets.yaml"),
         (["--data", "margin=2"], "margin: 2 must be below 1"),
-        (["--metric", "acuracy"], "metric: must be one of accuracy, "),
-        (["--task", "regresion"], "task: "),
+        (["--metric", "exactness"], "metric: must be one of accuracy, "),
+        (["--task", "ranking"], "task: "),
         (["--name", "iris"], "--name iris: bnmatrix uses this name itself"),
         (["--name", "a b"], "a folder gets this name"),
         (["--minutes", "0.2"], "--minutes 0.2: too short: the shortest run that tells something"),
@@ -280,6 +280,12 @@ def test_without_the_workflow_it_says_where_it_is(monkeypatch, capsys, folder):
     assert engine.workflow_options() == []
 
 
+def test_the_checkout_needs_no_option(monkeypatch):
+    assert engine.workflow_options() == ["--snakefile", str(ROOT / "Snakefile")]
+    monkeypatch.chdir(ROOT)
+    assert engine.workflow_options() == []
+
+
 def test_a_dry_run_writes_nothing(calls, capsys):
     assert main(["ask", "own.csv", "--target", "kind", "--dry-run"]) == 0
     printed = capsys.readouterr().out
@@ -310,11 +316,12 @@ def test_minutes_choose_replicates_and_length():
     assert sorted(epochs) == list(epochs)
 
 
-def test_a_number_of_replicates_and_minutes_exclude_each_other(capsys):
+@pytest.mark.parametrize("line", ["replicates: 3", "effort: thorough"])
+def test_a_number_of_replicates_and_minutes_exclude_each_other(capsys, line):
     Path("config").mkdir()
-    Path("config/config.yaml").write_text("replicates: 3\n", encoding="utf-8")
+    Path("config/config.yaml").write_text(f"{line}\n", encoding="utf-8")
     message = refused(capsys, "--minutes", "9")
-    assert "config/config.yaml sets `replicates: 3`, which --minutes chooses" in message
+    assert f"config/config.yaml sets `{line}`, but --minutes chooses" in message
 
 
 def test_the_time_of_an_own_network_is_unknown(capsys):
@@ -374,7 +381,8 @@ def test_a_table_is_answered_in_another_folder():
     # The reasons of the claims are on the page.
     assert "BN raises test accuracy" in page
     assert "Why this endpoint" in page
-    assert "Always answering 'n', the most frequent class, would be right in 50.0 %" in page
+    always = "A network that always answers 'n', the most frequent class, has an accuracy of "
+    assert page.count(f"{always}50.0 % on the 8 tested examples. The best variant has ") == 1
     assert "Learning rates are not tuned (0.01)" in page
     # The printed command, repeated, has nothing to do.
     (command,) = [line[2:] for line in printed if line.startswith("$ ")]

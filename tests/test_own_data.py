@@ -203,7 +203,7 @@ REFUSED = {
     "a class with one row": (
         GOOD + "1,1,red,q\n",
         {},
-        "each class needs 3 examples, for training, validation and test: 'q' has 1",
+        "for training, validation and test: 'q' has 1 (row 41 (line 42))",
     ),
     "text among numbers": (
         GOOD.replace("4,4,red", "4,four,red"),

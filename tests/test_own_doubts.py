@@ -14,6 +14,7 @@ from bnmatrix.config.own_data import InspectedDataset
 from bnmatrix.datasets.splitting import Split
 from bnmatrix.plan.announcements import doubts
 from bnmatrix.plan.plan import make_plan
+from bnmatrix.report.decision import Cell, word
 from bnmatrix.report.pages.study import study_page
 from bnmatrix.report.pages.text import majority
 
@@ -144,6 +145,15 @@ def test_a_number_that_may_stand_for_missing_is_named():
     assert doubts_of(table) == ()
 
 
+def test_categories_that_differ_in_case_or_spaces_alone_are_named():
+    table = frame()
+    table["colour"] = np.where(np.arange(200) % 3, "red", "blue")
+    table.loc[7, "colour"] = "Red "
+    (doubt,) = doubts_of(table)
+    assert "own.csv: column 'colour', row 8 (line 9): categories differ only in case" in doubt
+    assert "('Red ' = 'red')" in doubt
+
+
 # ------------------------------------------------------------------------------ where it is said
 
 
@@ -200,3 +210,14 @@ def test_the_page_names_doubts_and_the_tested_examples_of_each_class(results):
     cells = [int(cell) for cell in re.findall(r"<td[^>]*>(\d+)</td>", table)]
     assert cells == [90, 18, 40, 8, 20, 4]
     assert "an accuracy of 60.0 % on the 30 tested examples" in page
+    # Without other pages, no link leads to them, and the verdict is that of the intervals.
+    alone = study_page(project, "s", root, [])
+    assert not re.findall(r'href="(?:index|explorer|claims|theory)', alone)
+    rows = pd.read_csv(root / "data/results/s/comparisons.csv")
+    words = [word(Cell("", 8, e, low, high, 5), 0.01) for e, low, high in joint(rows)]
+    assert re.findall(r"<strong class=\"[\w-]+\">([\w ]+)</strong></td>", alone) == words
+    assert "<strong class=" in alone.split("Use batch normalization?")[1].split("</p>")[0]
+
+
+def joint(rows):
+    return rows[["effect", "joint_low", "joint_high"]].itertuples(index=False)

@@ -107,6 +107,20 @@ def test_numbers_as_target_are_classes_only_if_they_look_like_it(case):
         assert len(classes) == len({target(row) for row in range(3000)})
 
 
+def test_folders_of_images_are_classes_whatever_their_names():
+    for label in range(12):
+        Path(f"photos/{label * 7}").mkdir(parents=True)
+        for place in range(6):
+            Image.new("L", (8, 8), 30 * place).save(f"photos/{label * 7}/{place}.png")
+    assert len(look(None, "photos/", target=None).classes) == 12
+
+
+def test_an_infinite_target_is_refused():
+    content = table({"a": lambda row: row % 7, "kind": lambda row: row % 2})
+    message = refused(content.replace("\n5,1\n", "\n5,inf\n", 1))
+    assert "target 'kind', row 6 (line 7): infinite or beyond 1e30" in message
+
+
 def test_decimal_numbers_are_classes_if_the_entry_says_so():
     content = table({"a": lambda row: row % 7, "kind": lambda row: [0.5, 1, 2.5][row % 3]})
     assert "3 different numbers (0.5, 1, …) in 60 rows look like measurements" in refused(content)
@@ -232,6 +246,12 @@ def test_identifiers_are_refused_and_can_be_excluded(case):
         assert mended(message, "numeric").shape == [2]
 
 
+def test_a_test_part_may_lack_what_is_left_out():
+    columns = {"id": lambda row: row, "a": lambda row: row % 7, "kind": lambda row: row % 2}
+    Path("test.csv").write_text(table({"a": columns["a"], "kind": columns["kind"]}, 10))
+    assert look(table(columns), test_path="test.csv", exclude=["id"]).shape == [1]
+
+
 def test_measurements_are_no_identifiers():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(
@@ -257,7 +277,8 @@ def test_keys_that_contradict_each_other_are_refused():
         ({"exclude": ["kind"]}, "exclude: 'kind' is also named by `target`"),
         ({"exclude": ["width"], "features": ["width"]}, "is also named by `features`"),
         ({"numeric": ["width"], "categorical": ["width"]}, "also named by `categorical`"),
-        ({"exclude": ["widht"]}, "exclude: there is no column 'widht' (did you mean 'width'?)"),
+        ({"numeric": ["colour"]}, "column 'colour': numeric: holds texts"),
+        ({"exclude": ["widths"]}, "exclude: there is no column 'widths' (did you mean 'width'?)"),
     ):
         assert message in refused(GOOD, **entry)
     message = refused(None, "own.npz", target=None, exclude=["a"])
@@ -279,6 +300,7 @@ def test_signs_of_missing_values_are_named_and_their_rows_kept():
     assert np.isfinite(np.delete(x, [3, 5], axis=0)).all()
     # Of a category, missing is another one: blue, red, (missing).
     assert x[3, 2:].tolist() == [0, 0, 1]
+    assert "Missing texts ('colour' 1) are a category of their own." in dataset.notes
     assert any(
         "'?' in 3 cells, '-999' in 2 cells, 'none' in 0 cells. Their rows are kept" in note
         for note in dataset.notes

@@ -84,7 +84,7 @@ def test_few_numbers_are_neither_without_being_asked():
     ("content", "entry", "message"),
     [
         (TABLE.replace("\n0,0,0.0\n", "\n0,0,cheap\n"), {"task": "regression"}, "'cheap' is not a"),
-        (TABLE.replace("\n0,0,0.0\n", "\n0,0,inf\n"), {"task": "regression"}, "not finite or bey"),
+        (TABLE.replace("\n0,0,0.0\n", "\n0,0,inf\n"), {"task": "regression"}, "infinite or beyond"),
         ("a,price\n1,2.5\n3,3.5\n", {"task": "regression"}, "2 examples are too few"),
         ("a,price\n" + "1,2\n2,2\n" * 30, {"task": "regression"}, "there is nothing to predict"),
         (TABLE, {"metric": "accuracy"}, "the task of this data set is regression; use one of rmse"),

@@ -235,10 +235,12 @@ def _budget(name: str, dataset: _Entry, study: _Entry, minutes: float, cores: in
         UserError: nothing fits, the number of replicates is given, or the time is unknown.
     """
     usual = _checked(name, dataset.content, study.content)
-    if usual.run.replicates is not None:
+    run = usual.run
+    if run.replicates is not None or run.effort != "standard":
+        line = f"replicates: {run.replicates}" if run.replicates else f"effort: {run.effort}"
         raise UserError(
-            f"--minutes: config/config.yaml sets `replicates: {usual.run.replicates}`, which "
-            "--minutes chooses; leave one of the two out"
+            f"--minutes: config/config.yaml sets `{line}`, but --minutes chooses the number of "
+            "replicates; leave one of the two out"
         )
     if _has_own_network(usual, name):
         raise UserError(
@@ -350,7 +352,10 @@ def _conclude(
     comparisons = read_runs(Path("data/results") / name / "comparisons.csv")
     console = Console(highlight=False, soft_wrap=True)
     console.print()
-    for decision in study_decisions(project, name, comparisons):
+    found = study_decisions(project, name, comparisons)
+    if not found:
+        console.print("There is nothing to compare: no variant has a counterpart without it.")
+    for decision in found:
         line = Text(f"{decision.question} ")
         for part in decision.parts:
             line.append(f"{part.word.capitalize()} ", "bold").append(f"{part.text} ")

@@ -110,6 +110,8 @@ class Column:
             raise UserError(f"{self.where}: holds bytes; save the file with texts (UTF-8)")
         if not _is_text(self.values.type):
             values: np.ndarray = self.values.to_pandas().to_numpy()
+            if pa.types.is_floating(self.values.type):
+                self._check_finite(values)
             if _is_number(self.values.type) and np.isin(values, self._marks()).any():
                 return self.texts()
             return values

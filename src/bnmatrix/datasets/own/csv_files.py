@@ -96,8 +96,11 @@ def check_separator(source: OwnSource, path: Path, column: str | None = None) ->
 
 
 def _columns(lines: list[str], separator: str) -> list[str]:
-    """Return the header of a file, split by a separator; nothing if the lines differ from it."""
-    rows = [row for row in python_csv.reader(lines, delimiter=separator) if row]
+    """Return the header of a file, split by a separator; nothing if lines differ from it."""
+    try:
+        rows = [row for row in python_csv.reader(lines, delimiter=separator) if row]
+    except python_csv.Error:
+        return []
     if len(lines) == _LINES:
         # The last row may be cut in a value with line breaks.
         rows = rows[:-1]

@@ -50,6 +50,30 @@ def placeholder(column: Column, values: np.ndarray) -> str:
     return ""
 
 
+def spellings(column: Column, values: np.ndarray) -> str:
+    """Return a doubt about categories that differ only in case or in spaces, or nothing.
+
+    Args:
+        column: the column.
+        values: its values, as :meth:`Column.parsed` returns them.
+    """
+    if values.dtype != object:
+        return ""
+    written: dict[str, dict[str, int]] = {}
+    for place, text in enumerate(values):
+        if text is not None:
+            written.setdefault(text.strip().casefold(), {}).setdefault(text, place)
+    several = [places for places in written.values() if len(places) > 1]
+    if not several:
+        return ""
+    shown = some([" = ".join(f"'{text}'" for text in sorted(places)) for places in several])
+    last = max(several[0].values())
+    return (
+        f"{column.at([last])}: categories differ only in case or in spaces around them ({shown}), "
+        "and are taken for different ones. Write them alike."
+    )
+
+
 def duplicates(parts: list[Labelled], tested: list[np.ndarray]) -> list[str]:
     """Return a doubt about examples that are equal in all features, or nothing.
 
@@ -81,9 +105,9 @@ def duplicates(parts: list[Labelled], tested: list[np.ndarray]) -> list[str]:
         f"{parts[0].rows.path}: {len(copies)} of {len(digests)} examples equal an earlier one in "
         f"all features ({'; '.join(pairs)}{more}). Of a test part of {int(is_test.sum())}, "
         f"{shared} equal one outside of it, which rewards memory. {contradictory} examples equal "
-        f"one of another {'class' if parts[0].targets is None else 'target'}. If they are copies, "
-        "remove them from the file; if they belong "
-        "together, put a column that tells which into it and name it with `group`."
+        f"one of another {'class' if parts[0].targets is None else 'target'}. Examples of few "
+        "possible values are equal by chance; copies should be removed, or kept in one part by a "
+        "column that `group` names."
     ]
 
 

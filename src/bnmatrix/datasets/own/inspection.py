@@ -124,7 +124,9 @@ def _check_classes(
         )
     few = [label for label in classes if counts[label] < _LEAST_OF_CLASS]
     if few:
-        rows = some([f"'{label}' has {counts[label]}" for label in few])
+        rows = some(
+            [f"'{label}' has {counts[label]} ({_rows_of(parts[0], label)})" for label in few]
+        )
         raise UserError(
             f"{where}: each class needs {_LEAST_OF_CLASS} examples, for training, validation and "
             f"test: {rows}. Collect more, merge classes, or remove the examples of these classes"
@@ -138,6 +140,11 @@ def _check_classes(
             f"{paths[0]}: {examples} examples of {len(classes)} classes are too few: a test "
             f"part of {apart} cannot hold each class"
         )
+
+
+def _rows_of(part: Labelled, label: str) -> str:
+    """Return the rows of a class, for messages."""
+    return part.rows.text([n for n, other in enumerate(part.labels, start=1) if other == label])
 
 
 def _check_test_classes(paths: list[Path], parts: list[Labelled], classes: list[str]) -> None:

@@ -12,6 +12,8 @@ from bnmatrix.errors import UserError
 #: Largest magnitude of a feature: larger numbers are no measurements, and their squares overflow.
 LARGEST = 1e30
 
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?")
+
 #: Most different whole numbers that are taken for classes: if they count from 0 or 1, and others.
 _MOST_COUNTED, _MOST_OTHERS = 20, 10
 #: Fewest rows that whole numbers have in the median, if they are classes.
@@ -95,7 +97,7 @@ def checked_labels(parts: list[Labelled]) -> list[Labelled]:
         UserError: labels are measurements, or some differ only in case or in spaces around them.
     """
     source = parts[0].rows.source
-    if not source.classes and source.task is None:
+    if not source.classes and source.task is None and source.kind != "images":
         _check_measurements(parts[0])
     if source.labels == "as_written":
         return parts
@@ -156,10 +158,9 @@ def _check_measurements(part: Labelled) -> None:
     not; ratings from 1 to 10 are.
     """
     counts = Counter(part.labels)
-    try:
-        numbers = sorted(float(label) for label in counts)
-    except ValueError:
+    if not all(_NUMBER.fullmatch(label) for label in counts):
         return
+    numbers = sorted(map(float, counts))
     whole = all(number == int(number) for number in numbers)
     counted = whole and numbers[0] in (0, 1) and numbers[-1] - numbers[0] == len(numbers) - 1
     few = len(numbers) <= (_MOST_COUNTED if counted else _MOST_OTHERS)

@@ -64,7 +64,11 @@ class Rows:
             return f"example{plural} {some(numbers)} (counted from 1)"
         if not self.source.is_csv:
             return f"row{plural} {some(numbers)}"
-        lines = self._lines(numbers[:_NAMED])
+        try:
+            lines = self._lines(numbers[:_NAMED])
+        except csv.Error:
+            # A value of more than 128 KB: the line is unknown.
+            return f"row{plural} {some(numbers)}"
         return f"row{plural} {some(numbers)} (line{'s' if len(lines) > 1 else ''} {some(lines)})"
 
     def _lines(self, numbers: Sequence[int]) -> list[int]:

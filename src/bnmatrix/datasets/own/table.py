@@ -5,12 +5,13 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bnmatrix.datasets.own.columns import Column, identifier, marks
 from bnmatrix.datasets.own.csv_files import check_separator, read_csv
-from bnmatrix.datasets.own.doubts import placeholder
+from bnmatrix.datasets.own.doubts import placeholder, spellings
 from bnmatrix.datasets.own.labels import Labelled, label_texts
 from bnmatrix.datasets.own.rows import Rows, some, yaml_line
 from bnmatrix.datasets.own.source import OwnSource
@@ -69,7 +70,11 @@ def read_tables(source: OwnSource, paths: list[Path]) -> list[Labelled]:
     notes = _Notes(source)
     blocks = {name: _encoded(name, columns, paths, notes) for name, columns in parsed.items()}
     widths = tuple((name, block[0].shape[1]) for name, block in blocks.items())
-    doubts = [placeholder(tables[0][name], columns[0]) for name, columns in parsed.items()]
+    doubts = [
+        doubt(tables[0][name], columns[0])
+        for name, columns in parsed.items()
+        for doubt in (placeholder, spellings)
+    ]
     target = source.target or ""
     return [
         Labelled(
@@ -107,6 +112,9 @@ def _feature_names(
 
 def _check_identifiers(table: dict[str, Column], parsed: dict[str, np.ndarray]) -> None:
     """Check that no column looks like an identifier; a message names all that do."""
+    for name, values in parsed.items():
+        if name in table[name].source.numeric and values.dtype == object:
+            raise UserError(f"{table[name].where}: numeric: holds texts; leave it out of `numeric`")
     reasons = {
         name: reason
         for name, values in parsed.items()
@@ -147,14 +155,14 @@ def _encoded(
             f"{paths[-1]}: column '{name}' holds numbers in one of {paths[0]} and {paths[-1]}, "
             "and text in the other"
         )
+    missing = sum(int(pd.isna(column).sum()) for column in columns)
+    if missing:
+        (notes.missing_texts if are_texts[0] else notes.missing)[name] = missing
     if are_texts[0]:
         encoded = _indicators(columns)
         notes.categorical[name] = encoded[0].shape[1]
         return encoded
     notes.numeric += 1
-    missing = sum(int(np.isnan(column).sum()) for column in columns)
-    if missing:
-        notes.missing[name] = missing
     return [column[:, None] for column in columns]
 
 
@@ -180,7 +188,8 @@ def _table(source: OwnSource, path: Path) -> pa.Table:
         "target": (source.target or "",),
         "group": (source.group,) if source.group else (),
         "features": source.features or (),
-        "exclude": source.exclude,
+        # What is left out may be missing in the test part.
+        "exclude": () if str(path) == source.test_path else source.exclude,
         "numeric": source.numeric,
         "categorical": source.categorical,
     }
@@ -237,6 +246,7 @@ class _Notes:
         self.numeric = 0
         self.categorical: dict[str, int] = {}
         self.missing: dict[str, int] = {}
+        self.missing_texts: dict[str, int] = {}
 
     def sentences(self, found: Counter[str]) -> list[str]:
         """Return the notes in sentences for people.
@@ -254,6 +264,9 @@ class _Notes:
                 f"Missing numbers ({cells}) are replaced by the median of the column in the "
                 "training part."
             )
+        if self.missing_texts:
+            cells = some([f"'{name}' {n}" for name, n in self.missing_texts.items()])
+            notes.append(f"Missing texts ({cells}) are a category of their own.")
         if self.source.missing:
             cells = some([f"'{mark}' in {found[mark]} cells" for mark in marks(self.source)])
             notes.append(f"Values that mean missing: {cells}. Their rows are kept.")

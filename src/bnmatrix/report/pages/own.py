@@ -89,7 +89,7 @@ def own_page(
         doubts=[
             *metrics.reasons,
             *metrics.rare,
-            *_majority(dataset, summary),
+            *_majority(dataset, summary, settings[0].folds, facts.majority),
             *_diverged(summary),
             *facts.telling,
             _tuning(settings),
@@ -136,17 +136,14 @@ def _seconds(timings: pd.DataFrame, comparisons: pd.DataFrame, labels: VariantLa
     )
 
 
-def _majority(dataset: InspectedDataset, summary: pd.DataFrame) -> list[str]:
-    """Return what always answering the most frequent class would achieve."""
+def _majority(
+    dataset: InspectedDataset, summary: pd.DataFrame, folds: int | None, said: str
+) -> list[str]:
+    """Return what always answering the most frequent class would achieve, and what networks do."""
     if not dataset.classes:
         return []
-    rows = dataset.rows_by_class
-    share, best = max(rows) / sum(rows), float(summary["test_accuracy_mean"].max())
-    label = dataset.classes[rows.index(max(rows))]
-    text = (
-        f"Always answering '{label}', the most frequent class, would be right in "
-        f"{percent(share, 1)} of the examples; the best variant is right in {percent(best, 1)}."
-    )
+    share, best = dataset.majority(folds)[1], float(summary["test_accuracy_mean"].max())
+    text = f"{said} The best variant has {percent(best, 1)}."
     if best - share > dataset.margin_of_accuracy or dataset.metric.name != "accuracy":
         return [text]
     return [
