@@ -134,7 +134,7 @@ FIGURES = ("learning-curves", "accuracy", "differences", "gap", "confusion", "co
 
 def draw(folder, runs, printed=(), images=None, predictions=None, history=None):
     found = predictions_of(runs) if predictions is None else predictions
-    labels = labels_of(runs)
+    labels, wrong = labels_of(runs), most_confused(found, 18)
     tables = StudyTables(
         labels=labels,
         runs=runs,
@@ -142,10 +142,10 @@ def draw(folder, runs, printed=(), images=None, predictions=None, history=None):
         summary=summarize(runs, 2),
         comparisons=compare(runs, 2),
         confusion=confusion(found, 3),
-        confused=most_confused(found, 18),
+        confused=wrong,
         classes=CLASSES,
         printed=printed,
-        images=images,
+        pictures=None if images is None else images[wrong["example"]],
     )
     draw_all(folder, tables)
     drawing.save(time_and_accuracy(runs, timings_of(runs), labels), folder / "time.svg")

@@ -196,6 +196,10 @@ def _add_statistics(command: Callable[..., _Command]) -> None:
     added = command("compare", "Summarize and compare a study's variants.", "study", "runs")
     added.option("results", "folder of the study's other tables")
 
+    added = command("confuse", "Count the confusions of a study's best variant.", "study")
+    added.option("results", "folder of the study's other tables")
+    added.option("prepared", "the study's prepared data (.npz)", many=True)
+
     command("judge", "Judge the claims and the replications.", "studies", "results")
 
     command("variance", "Compute where the spread comes from.", "studies", "results")
@@ -213,7 +217,6 @@ def _add_statistics(command: Callable[..., _Command]) -> None:
 def _add_report(command: Callable[..., _Command]) -> None:
     added = command("plot", "Draw a study's figures.", "study", "runs")
     added.option("results", "folder of the study's other tables")
-    added.option("prepared", "the study's prepared data (.npz)", many=True)
     added.option("output", "folder for the figures")
 
     added = command("plot-time", "Draw accuracy against training time.", "study", "runs", "timings")

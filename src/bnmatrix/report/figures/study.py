@@ -28,8 +28,8 @@ class StudyTables:
         confusion, confused: of the best variant; see :mod:`bnmatrix.statistics.confusions`.
         classes: names of the classes.
         printed: what the source printed.
-        images: test examples as pixels, examples × height × width (× 3), 0 to 1; None if the data
-            are no images.
+        pictures: the examples of ``confused`` as pixels, examples × height × width (× 3), 0 to 1;
+            None if the data are no images.
     """
 
     labels: VariantLabels
@@ -41,7 +41,7 @@ class StudyTables:
     confused: pd.DataFrame
     classes: list[str]
     printed: Sequence[Printed] = ()
-    images: npt.NDArray[np.float64] | None = None
+    pictures: npt.NDArray[np.float64] | None = None
 
 
 def draw_all(folder: Path, tables: StudyTables) -> None:
@@ -54,7 +54,7 @@ def draw_all(folder: Path, tables: StudyTables) -> None:
         "differences": differences(tables.comparisons, labels),
         "gap": gap(tables.summary, labels),
         "confusion": confusion(tables.confusion, classes),
-        "confused": confused(tables.confused, classes, tables.images),
+        "confused": confused(tables.confused, classes, tables.pictures),
     }
     for name, drawing in drawings.items():
         save(drawing, folder / f"{name}.svg")
