@@ -258,6 +258,15 @@ def _add_tools(command: Callable[..., _Command]) -> None:
     added.option("published", "folder of the published results")
     added.option("output", "folder for the comparison")
 
+    added = command("pack", "Pack the tables of the finished run in this folder.")
+    added.option("published", "folder for the packed tables")
+
+    text = "Make the pages of a packed run, without training."
+    added = command("publish", text, config=False)
+    added.option("published", "folder of the packed tables")
+    added.option("output", "folder for the pages")
+    added.option("cores", "number of cores", int)
+
     added = command("costs", "Print the expected and measured costs of training jobs.")
     added.option("logs", "folder of the training jobs' logs and benchmark files")
 

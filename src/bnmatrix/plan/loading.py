@@ -22,6 +22,7 @@ from bnmatrix.plan.claim_checks import check_claims
 from bnmatrix.plan.dataset_loading import Datasets, dataset_of, load_datasets
 from bnmatrix.plan.own_claims import own_claims
 from bnmatrix.plan.own_defaults import study_entry
+from bnmatrix.plan.published import read_record
 from bnmatrix.plan.variants import variants
 from bnmatrix.training.conventions import FRAMEWORKS
 
@@ -54,7 +55,6 @@ def load_project(
         for name, dataset in datasets.available.items()
         if isinstance(dataset, InspectedDataset)
     }
-    installed = (name for name, package in FRAMEWORKS.items() if importlib.util.find_spec(package))
     project = Project(
         run=run,
         datasets=datasets.available,
@@ -62,11 +62,18 @@ def load_project(
         claims=own_claims(claims, studies, inspected),
         replications=_of(Replication, run.replications_file, "replications", root),
         unavailable=unavailable,
-        frameworks=tuple(installed),
+        frameworks=_frameworks(run, root),
     )
     if check:
         _check(project)
     return project
+
+
+def _frameworks(run: RunConfig, root: Path) -> tuple[str, ...]:
+    """Return the frameworks that are installed, or those of a published run."""
+    if run.published:
+        return read_record(root / run.published).frameworks
+    return tuple(name for name, package in FRAMEWORKS.items() if importlib.util.find_spec(package))
 
 
 def _run_config(config: Mapping[str, Any] | str | None, root: Path) -> RunConfig:
