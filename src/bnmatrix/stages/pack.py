@@ -12,9 +12,11 @@ from bnmatrix.config.run import CONFIG_FILES, RunConfig
 from bnmatrix.config.yaml_files import read_yaml
 from bnmatrix.errors import UserError
 from bnmatrix.files import write_json
+from bnmatrix.installed import DEFAULTS
 from bnmatrix.plan.blocks import finished_blocks
+from bnmatrix.plan.loading import load_project
 from bnmatrix.plan.plan import Plan, make_plan
-from bnmatrix.plan.published import RECORD, Record
+from bnmatrix.plan.published import CHANGED, RECORD, Record
 from bnmatrix.stages import aggregate, compare, confuse
 from bnmatrix.tables.provenance import dirty_commits
 
@@ -39,20 +41,19 @@ def run(*, config: str | None, published: Path) -> None:
     Args:
         config: the configuration as JSON; if None, ``config/config.yaml`` is read.
         published: the folder of published results. A run that was packed there earlier is replaced;
-            other files stay.
+            its ``README.md`` stays.
 
     Raises:
         UserError: a study of the run is not finished, was made by other code or declarations or by
-            code that no commit has, or is of a user's own data. The message names the studies.
+            code that no commit has, or is of a user's own data; the message names the studies. Or
+            the folder has other files.
     """
     plan = _plan(config)
     _check_finished(plan)
     studies = {study: _tables(plan, study) for study in plan.studies}
     record = Record.of(plan.project, dict(plan.available), plan.studies)
-    published.mkdir(parents=True, exist_ok=True)
-    for old in published.iterdir():
-        if (old / PROVENANCE).exists():
-            shutil.rmtree(old)
+    _check_declared(record, plan)
+    _clear(published)
     for study, files in studies.items():
         for name, path in files.items():
             _pack(path, published / study / name)
@@ -94,6 +95,41 @@ def _check_finished(plan: Plan) -> None:
                 reason = "of other code, libraries or declarations" if other else "not finished"
                 problems.setdefault(reason, []).append(study)
     _refuse(problems)
+
+
+def _check_declared(record: Record, plan: Plan) -> None:
+    """Check that the run is of the declarations of this package, which its pages will use.
+
+    Raises:
+        UserError: studies differ.
+    """
+    with TemporaryDirectory() as elsewhere:
+        config = {**record.config, "mirror": plan.project.run.mirror}
+        packaged = load_project(config, Path(elsewhere)).model_copy(
+            update={"frameworks": record.frameworks}
+        )
+    reasons = record.left_out(packaged)
+    unknown = [study for study in record.studies if study not in packaged.studies]
+    changed = [study for study in reasons if reasons[study] == CHANGED]
+    if unknown or changed:
+        _refuse({f"not as {DEFAULTS.resolve()} declares them": [*unknown, *changed]})
+
+
+def _clear(published: Path) -> None:
+    """Remove an earlier run, but no file of another kind.
+
+    Raises:
+        UserError: the folder has files and no earlier run.
+    """
+    published.mkdir(parents=True, exist_ok=True)
+    old = [path for path in published.iterdir() if path.name != "README.md"]
+    if old and not any((published / name).exists() for name in (RECORD, PROVENANCE)):
+        raise UserError(f"{published}: has other files; choose another folder for --published")
+    for path in old:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _refuse(problems: Mapping[str, list[str]]) -> None:
