@@ -267,6 +267,11 @@ def _add_tools(command: Callable[..., _Command]) -> None:
     added.option("output", "folder for the pages")
     added.option("cores", "number of cores", int)
 
+    added = command("crate", "Pack a packed run as a Workflow Run RO-Crate.", config=False)
+    added.option("published", "folder of the packed tables")
+    added.option("reports", "folder of their pages")
+    added.option("output", "folder for the crate")
+
     added = command("costs", "Print the expected and measured costs of training jobs.")
     added.option("logs", "folder of the training jobs' logs and benchmark files")
 

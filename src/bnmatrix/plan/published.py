@@ -14,6 +14,7 @@ from typing import Any, Self
 from pydantic import ValidationError
 
 from bnmatrix.config.project import Project
+from bnmatrix.config.run import RunConfig
 from bnmatrix.datasets.availability import Availability
 from bnmatrix.errors import UserError
 from bnmatrix.files import as_json
@@ -80,17 +81,30 @@ class Record(Model):
         """Whether each data set was available."""
         return {name: Availability(**answer.model_dump()) for name, answer in self.datasets.items()}
 
+    def changed(self, project: Project) -> list[str]:
+        """Return the studies of the run that a project declares otherwise, or not at all."""
+        declared = project.model_copy(update={"run": self._run, "frameworks": self.frameworks})
+        return [
+            name
+            for name, digest in self.studies.items()
+            if name not in project.studies or digest != _digest(declared, name, self.settings)
+        ]
+
     def left_out(self, project: Project) -> dict[str, str]:
-        """Return the studies of which the run has no results, or others, with the reason."""
-        left_out = {}
+        """Return the studies whose results the run does not have, with the reason.
+
+        Studies of data that was not available have another reason.
+        """
+        reasons = dict.fromkeys(self.changed(project), CHANGED)
         for name in project.chosen:
             answer = self.datasets.get(project.study(name).dataset)
-            if name in self.studies:
-                if self.studies[name] != _digest(project, name, self.settings):
-                    left_out[name] = CHANGED
-            elif answer is None or answer.available:
-                left_out[name] = NOT_IN_RUN
-        return left_out
+            if name not in self.studies and (answer is None or answer.available):
+                reasons[name] = NOT_IN_RUN
+        return reasons
+
+    @property
+    def _run(self) -> RunConfig:
+        return RunConfig.model_validate(self.config)
 
 
 def read_record(path: Path) -> Record:

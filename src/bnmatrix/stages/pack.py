@@ -16,7 +16,7 @@ from bnmatrix.installed import DEFAULTS
 from bnmatrix.plan.blocks import finished_blocks
 from bnmatrix.plan.loading import load_project
 from bnmatrix.plan.plan import Plan, make_plan
-from bnmatrix.plan.published import CHANGED, RECORD, Record
+from bnmatrix.plan.published import RECORD, Record
 from bnmatrix.stages import aggregate, compare, confuse
 from bnmatrix.tables.provenance import dirty_commits
 
@@ -104,15 +104,10 @@ def _check_declared(record: Record, plan: Plan) -> None:
         UserError: studies differ.
     """
     with TemporaryDirectory() as elsewhere:
-        config = {**record.config, "mirror": plan.project.run.mirror}
-        packaged = load_project(config, Path(elsewhere)).model_copy(
-            update={"frameworks": record.frameworks}
-        )
-    reasons = record.left_out(packaged)
-    unknown = [study for study in record.studies if study not in packaged.studies]
-    changed = [study for study in reasons if reasons[study] == CHANGED]
-    if unknown or changed:
-        _refuse({f"not as {DEFAULTS.resolve()} declares them": [*unknown, *changed]})
+        packaged = load_project({"mirror": plan.project.run.mirror}, Path(elsewhere), check=False)
+    changed = record.changed(packaged)
+    if changed:
+        _refuse({f"not as {DEFAULTS.resolve()} declares them": changed})
 
 
 def _clear(published: Path) -> None:
