@@ -316,6 +316,7 @@ def results(tmp_path):
         "machines": {"processor": ["p"], "platform": ["l"], "threads": [1]},
         "jobs": 4,
         "seconds_of_training_jobs": 61.0,
+        **{"started": "2026-01-01T00:00:00+00:00", "ended": "2026-01-01T01:00:00+00:00"},
         "peak_memory_mb": 900,
     }
 

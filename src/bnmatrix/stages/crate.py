@@ -6,7 +6,6 @@ Profile: https://w3id.org/ro/wfrun/workflow/0.5, which WorkflowHub and other arc
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -94,20 +93,6 @@ def run(*, published: Path, reports: Path, output: Path) -> None:
     crate.write(output)
 
 
-@dataclass(frozen=True)
-class _Period:
-    """When the training jobs of all studies began and ended, in ISO 8601; None: not recorded."""
-
-    start: str | None
-    end: str | None
-
-
-def _period(facts: Mapping[str, Any]) -> _Period:
-    starts = [entry["started"] for entry in facts.values() if entry.get("started")]
-    ends = [entry["ended"] for entry in facts.values() if entry.get("ended")]
-    return _Period(min(starts, default=None), max(ends, default=None))
-
-
 def _new(checkout: Path, facts: Mapping[str, Any]) -> ROCrate:
     """Return a crate that says what it is, of whom and from when."""
     citation = read_yaml(checkout / "CITATION.cff")
@@ -115,8 +100,7 @@ def _new(checkout: Path, facts: Mapping[str, Any]) -> ROCrate:
     crate.metadata.extra_contexts.append(_TERMS)
     crate.name = f"{citation['title']}: a run of {len(facts)} studies"
     crate.description = " ".join(citation["abstract"].split())
-    end = _period(facts).end
-    crate.datePublished = end[:10] if end else str(citation["date-released"])
+    crate.datePublished = max(entry["ended"] for entry in facts.values())[:10]
     crate.keywords = ", ".join(citation["keywords"])
     license_ = _context(crate, _LICENSE, "CreativeWork", name="MIT License")
     crate.license = license_
@@ -210,8 +194,6 @@ def _add_run(
     facts: Mapping[str, Any],
 ) -> None:
     """Add the run: what it read and wrote, when, and what it took."""
-    period = _period(facts)
-    times = {"startTime": period.start, "endTime": period.end}
     used = {
         "jobs": sum(entry["jobs"] for entry in facts.values()),
         "seconds of training jobs": sum(e["seconds_of_training_jobs"] for e in facts.values()),
@@ -227,7 +209,8 @@ def _add_run(
             "name": crate.name,
             "description": f"Training, analysis and pages of {len(facts)} studies",
             "actionStatus": "http://schema.org/CompletedActionStatus",
-            **{key: value for key, value in times.items() if value},
+            "startTime": min(entry["started"] for entry in facts.values()),
+            "endTime": max(entry["ended"] for entry in facts.values()),
         },
     )
     action["resourceUsage"] = [

@@ -45,6 +45,8 @@ def study_provenance(
         },
         "machines": {key: distinct(key) for key in ("processor", "platform", "threads")},
         "jobs": len(jobs),
+        "started": min(job["started"] for job in jobs),
+        "ended": max(job["ended"] for job in jobs),
         "seconds_of_training_jobs": round(sum(job["seconds"] for job in jobs), 1),
         "peak_memory_mb": max(job["peak_memory_mb"] for job in jobs),
     }
