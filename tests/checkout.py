@@ -214,13 +214,14 @@ class Copy:
 
 
 def steady(path):
-    """Return a file's bytes, without the part of a page that is marked as variable."""
+    """Return a file's bytes, without the parts of a page that are marked as variable."""
     content = path.read_bytes()
     if path.suffix != ".html":
         return content
-    found = re.findall(rb'<section id="provenance" data-varies.*?</section>', content, re.DOTALL)
-    assert len(found) <= 1
-    return content.replace(found[0], b"") if found else content
+    pattern = rb"<(section|p)( [^>]*)? data-varies.*?</\1>"
+    left, number = re.subn(pattern, b"", content, flags=re.DOTALL)
+    assert number <= 2
+    return left
 
 
 DETERMINISTIC = (

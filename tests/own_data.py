@@ -18,7 +18,7 @@ from bnmatrix.plan.loading import load_project
 from bnmatrix.plan.preparation import preparation
 
 GOOD = "width,height,colour,kind\n" + "".join(
-    f"{row},{row % 7},{'red' if row % 3 else 'blue'},{'p' if row % 2 else 'n'}\n"
+    f"{row % 39},{row % 7},{'red' if row % 3 else 'blue'},{'p' if row % 2 else 'n'}\n"
     for row in range(40)
 )
 
@@ -65,4 +65,4 @@ def configure(folder: Path, dataset, study=None, content: str | None = GOOD) -> 
 
 def rows(number: int, classes: int = 2) -> str:
     """Return a table of numbers with ``count`` rows."""
-    return "a,b,kind\n" + "".join(f"{i},{i % 7},{i % classes}\n" for i in range(number))
+    return "a,b,kind\n" + "".join(f"{i}.5,{i % 7},{i % classes}\n" for i in range(number))

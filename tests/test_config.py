@@ -201,7 +201,7 @@ ERRORS = {
     ),
     "unknown objective": (
         lambda c: study(c).update(tuning={"objective": "best"}),
-        ["tuning → objective", "'final' or 'average'", "it is 'best'"],
+        ["tuning → objective", "'final', 'average' or 'loss'", "it is 'best'"],
     ),
     "unknown key of tuning": (
         lambda c: study(c).update(tuning={"rate": [0.1, 1, 10]}),

@@ -18,6 +18,7 @@ DATASET = InspectedDataset(
     shape=[13],
     classes=["red", "white"],
     rows_by_class=[500, 500],
+    test_rows_by_class=[500, 500],
     margin=0.03,
 )
 TEXTS = dict.fromkeys(("title", "wording", "question", "reason", "literature"), "…")

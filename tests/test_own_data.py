@@ -138,7 +138,9 @@ def test_groups_of_arrays_are_kept_together_too():
 
 
 def test_groups_in_both_of_two_files_are_refused():
-    frame = pd.DataFrame({"a": range(60), "patient": np.arange(60) // 5, "kind": np.arange(60) % 2})
+    frame = pd.DataFrame(
+        {"a": np.arange(60) % 50, "patient": np.arange(60) // 5, "kind": np.arange(60) % 2}
+    )
     frame.to_csv("own.csv", index=False)
     frame.assign(patient=frame["patient"] + 8).to_csv("test.csv", index=False)
     with pytest.raises(UserError, match="group 'patient': 10, 11, 8, 9 are in the test part and"):
@@ -155,9 +157,9 @@ def test_the_index_column_of_pandas_is_not_a_feature():
 
 
 def test_numbers_stored_as_text_are_numbers():
-    frame = pd.DataFrame({"a": [str(i) for i in range(40)], "kind": np.arange(40) % 2})
+    frame = pd.DataFrame({"a": [str(i % 30) for i in range(40)], "kind": np.arange(40) % 2})
     frame.to_parquet("own.parquet")
-    np.testing.assert_array_equal(arrays_of(look(None, "own.parquet")).x[:, 0], range(40))
+    np.testing.assert_array_equal(arrays_of(look(None, "own.parquet")).x[:, 0], np.arange(40) % 30)
 
 
 def test_names_in_any_alphabet():
@@ -183,7 +185,6 @@ REFUSED = {
         {"target": "knd"},
         "target: there is no column 'knd' (did you mean 'kind'?); there are width, height",
     ),
-    "another separator": (GOOD.replace(",", ";"), {}, "set `separator`"),
     "two columns of a name": (
         GOOD.replace("height", "width"),
         {},
@@ -192,7 +193,7 @@ REFUSED = {
     "a row without a class": (
         GOOD.replace("5,5,red,p", "5,5,red,"),
         {},
-        "target 'kind': no class in row 6; fill it in",
+        "target 'kind': no class in row 6 (line 7); fill it in",
     ),
     "one class": (
         GOOD.replace(",n\n", ",p\n"),
@@ -202,27 +203,27 @@ REFUSED = {
     "a class with one row": (
         GOOD + "1,1,red,q\n",
         {},
-        "each class needs 3 examples, for training, validation and test: 'q' has 1",
+        "for training, validation and test: 'q' has 1 (row 41 (line 42))",
     ),
     "text among numbers": (
         GOOD.replace("4,4,red", "4,four,red"),
         {},
-        "column 'height', row 5: 'four' is not a number. Correct it or leave the cell empty; if",
+        "column 'height', row 5 (line 6): 'four' is not a number. Correct it or leave the cell",
     ),
     "an infinity": (
         GOOD.replace("4,4,red", "4,inf,red"),
         {},
-        "column 'height': infinite or beyond 1e30 in row 5",
+        "column 'height', row 5 (line 6): infinite or beyond 1e30",
     ),
     "an empty column": (
-        "a,b,kind\n" + "".join(f"{row},,{row % 2}\n" for row in range(40)),
+        "a,b,kind\n" + "".join(f"{row % 9},,{row % 2}\n" for row in range(40)),
         {},
-        "column 'b': is empty; leave it out",
+        "column 'b': is empty; leave it out with `exclude: [b]`",
     ),
-    "identifiers": (
-        "name,kind\n" + "".join(f"name {row},{row % 2}\n" for row in range(80)),
+    "names": (
+        "name,kind\n" + "".join(f"name {row % 79},{row % 2}\n" for row in range(80)),
         {},
-        "column 'name': 80 different texts in 80 rows look like names or identifiers",
+        "column 'name' holds 79 different texts in 80 rows. That looks like names or identifiers",
     ),
     "dates": (
         "day,kind\n" + "".join(f"2020-01-{row % 28 + 1:02d},{row % 2}\n" for row in range(80)),
@@ -230,23 +231,12 @@ REFUSED = {
         "column 'day': holds date32[day], neither numbers nor categories",
     ),
     "measurements as a target": (
-        "a,kind\n" + "".join(f"{row},{row * 1.37}\n" for row in range(80)),
+        "a,kind\n" + "".join(f"{row % 9},{row * 137}\n" for row in range(80)),
         {},
-        "80 different numbers (0, 1.37, …) in 80 rows look like measurements, and predicting them "
-        "is regression, which bnmatrix does not do",
-    ),
-    "counts as a target": (
-        "a,kind\n" + "".join(f"{row},{row * row}\n" for row in range(80)),
-        {},
-        "is regression, which bnmatrix does not do",
-    ),
-    "another encoding": (
-        GOOD.replace("red", "r\xe9d").encode("latin1"),
-        {},
-        "column 'colour': holds bytes that are not UTF-8",
+        "80 different numbers (0, 137, …) in 80 rows look like measurements.",
     ),
     "too few rows for the classes": (
-        "a,kind\n" + "".join(f"{row},{row % 8}\n" for row in range(24)),
+        "a,kind\n" + "".join(f"{row % 5},{row % 8}\n" for row in range(24)),
         {},
         "24 examples of 8 classes are too few",
     ),

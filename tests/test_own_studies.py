@@ -1,6 +1,7 @@
 """A user's own data: inspection, preparation, and studies with default settings."""
 
 import hashlib
+import re
 import subprocess
 import sys
 import threading
@@ -14,9 +15,11 @@ from own_data import GOOD, STRATIFIED, configure, look, prepared, rows
 from bnmatrix.cli import main
 from bnmatrix.datasets.data import load_prepared, save
 from bnmatrix.datasets.own.cache import INSPECTED_VARIABLE, for_jobs
+from bnmatrix.datasets.spec import ExampleCounts
 from bnmatrix.errors import UserError
 from bnmatrix.files import as_json
 from bnmatrix.plan.loading import load_project
+from bnmatrix.plan.own_defaults import study_entry
 from bnmatrix.plan.plan import make_plan
 from bnmatrix.plan.preparation import preparation
 
@@ -70,7 +73,7 @@ def test_an_inspection_by_another_version_is_repeated():
 
 def test_too_many_classes_for_the_environment_of_jobs_are_refused():
     labels = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(3000)]
-    table = "a,kind\n" + "".join(f"{row},{labels[row % 3000]}\n" for row in range(60_000))
+    table = "a,kind\n" + "".join(f"{row}.5,{labels[row % 3000]}\n" for row in range(60_000))
     look(table)
     with pytest.raises(UserError, match=r"data set 'own': .* the 3000 classes of 'own'\. Merge"):
         for_jobs(["own"], Path("data"))
@@ -125,11 +128,36 @@ def test_defaults_follow_size_and_shape(folder):
     assert many.settings["epochs"] < few.settings["epochs"]
     assert many.settings["hidden_layers"] == [256, 128]
     assert "folds" not in many.settings
-    assert "tuned" not in many.settings
+    assert many.settings["tuned"] is True
+    assert len(many.tuning.rates) < len(few.tuning.rates)
     assert many.replicates < few.replicates
     # Cross-validation draws examples for each replicate, too.
     assert many.settings["redraw"] is True
     assert "redraw" not in few.settings
+
+
+@pytest.mark.parametrize(
+    ("examples", "features", "epochs", "tuned"),
+    [
+        (60_000, 20, 10, True),
+        (200_000, 20, 3, True),
+        (60_000, 784, 10, False),
+        (2_000_000, 20, 3, False),
+    ],
+)
+def test_large_tables_are_tuned_while_a_training_takes_seconds(examples, features, epochs, tuned):
+    half = [examples // 2] * 2
+    sizes = {"rows_by_class": half, "test_rows_by_class": [examples // 10] * 2}
+    counts = ExampleCounts(train=examples)
+    found = look().model_copy(update=sizes | {"examples": counts, "shape": [features]})
+    study = study_entry(None, "own", found)
+    assert study["settings"]["epochs"] == epochs
+    training = examples * 0.8 * 0.8
+    steps = f"{epochs * training / 32:,.0f}".replace(",", " ")
+    assert study["reasons"]["epochs"].startswith(f"about {steps} steps at batch size 32")
+    assert study["settings"].get("tuned", False) is tuned
+    assert study["settings"].get("learning_rate") == (None if tuned else 0.001)
+    assert ("tuned" in study["reasons"]) is tuned
 
 
 @pytest.mark.parametrize(
@@ -281,7 +309,7 @@ def unreadable():
     ("fault", "reason"),
     [
         (missing, "own.csv: there is no such file or folder; correct the path"),
-        (broken, "own.csv: column 'a', row 301: 'x' is not a number"),
+        (broken, "own.csv: column 'a', row 301 (line 302): 'x' is not a number"),
         (unreadable, "own.csv/link: cannot be read: No such file or directory"),
     ],
 )
@@ -293,7 +321,7 @@ def test_a_fault_of_a_file_stops_its_own_studies_only(folder, fault, reason):
     assert plan.studies == ["iris-64-32"]
     assert f"own: config/datasets.yaml: datasets → own: {reason}" in plan.not_run_message()
     for request in (plan.project.study, lambda name: make_plan({"studies": [name]}, look=True)):
-        with pytest.raises(UserError, match=reason):
+        with pytest.raises(UserError, match=re.escape(reason)):
             request("own")
 
 

@@ -43,6 +43,7 @@ from bnmatrix.report.pages.theory import theory_page
 from bnmatrix.statistics.comparisons import compare, summarize
 from bnmatrix.statistics.confusions import best_variant, confusion, most_confused
 from bnmatrix.statistics.frameworks import compare_frameworks
+from bnmatrix.statistics.recalls import RECALL_COLUMNS
 from bnmatrix.statistics.resolution import examples_needed, resolution, sampling_error
 from bnmatrix.statistics.timings import evaluation_seconds, run_seconds, step_seconds
 from bnmatrix.statistics.training_length import late_changes
@@ -306,6 +307,7 @@ def results(tmp_path):
     write_csv(confusion(found, 3), tables / "confusion.csv")
     write_csv(compare_frameworks(runs, 3, 0.01), tables / "frameworks.csv")
     write_csv(most_confused(found, 18), tables / "confused.csv")
+    write_csv(pd.DataFrame(columns=RECALL_COLUMNS), tables / "recalls.csv")
     write_csv(timings_of(runs), tables / "timings.csv")
     history_of(runs).to_parquet(tables / "history.parquet")
     facts = {
@@ -580,17 +582,19 @@ def test_times_leave_compilation_out():
 
 
 def test_what_intervals_can_show():
-    """By hand, with a margin of one point: one within it, one above zero, and two unclear."""
+    """By hand, with a margin of one point: one within it, one beyond it, and two unclear."""
     table = comparisons_of(
-        (0.0, -0.005, 0.005), (0.03, 0.01, 0.05), (0.0, -0.02, 0.02), (0.0, -0.04, 0.04)
+        (0.0, -0.005, 0.005), (0.03, 0.011, 0.05), (0.0, -0.02, 0.02), (0.0, -0.04, 0.04)
     )
-    found = resolution(table, margin=0.01)
-    assert (found.comparisons, found.equivalent, found.unclear) == (4, 1, 2)
+    joint = {"ci_low": "joint_low", "ci_high": "joint_high"}
+    found = resolution(table.rename(columns=joint), margin=0.01)
+    assert (found.comparisons, found.unclear) == (4, 2)
     assert found.half_width == pytest.approx(0.03)
     assert found.widest == pytest.approx(0.04)
     # An interval of a third of the width needs nine times as many examples.
     assert examples_needed(100, 0.03, 0.01) == pytest.approx(900)
     # Binomial: √(0.9 × 0.1 / 100) = 0.03.
     assert sampling_error(0.9, 100) == pytest.approx(1.96 * 0.03)
-    nothing = resolution(comparisons_of((0.0, np.nan, np.nan)), margin=0.01)
-    assert (nothing.comparisons, nothing.equivalent, nothing.unclear) == (0, 0, 0)
+    none = comparisons_of((0.0, np.nan, np.nan)).rename(columns=joint)
+    nothing = resolution(none, margin=0.01)
+    assert (nothing.comparisons, nothing.unclear) == (0, 0)

@@ -331,14 +331,18 @@ def test_the_documented_example_of_own_data(tmp_path):
     fewer = ("--cores", "2", "--config", "replicates=5", "--", "reports/wine.html")
     copy.ok(*fewer)
     page = (copy.folder / "reports/wine.html").read_text(encoding="utf-8")
+    assert "Use batch normalization? " in page
     assert "178 examples are too few to tell" in page
     assert "What is said about batch normalization, tested on this data" in page
     assert "(powers of two up to a quarter of 113 training examples)" in page
     assert "tested in turn, in 5 folds" in page
     assert "column of numbers" in page or "columns of numbers" in page
+    # The shares of the classes: 59, 71 and 48 examples, each of which is tested.
+    assert "A network that always answers &#39;1&#39;, the most frequent class" in page
+    assert "has an accuracy of 39.9 % on the 178 tested examples" in page
     runs = pd.read_csv(copy.folder / "reports/wine.csv")
-    assert sorted(set(runs["batch_size"])) == [2, 4, 8, 16]
-    assert len(runs) == 8 * 5
+    assert sorted(set(runs["batch_size"])) == [4, 8, 16]
+    assert len(runs) == 6 * 5
     claims = pd.read_csv(copy.folder / "data/results/wine/claims.csv")
     assert {"generalization", "convergence", "small-batch"} <= set(claims["claim"])
     assert set(claims["dataset"]) == {"wine"}
@@ -356,7 +360,7 @@ def test_the_documented_example_of_own_data(tmp_path):
     wine.write_text(wine.read_text().replace("14.24,", "much,", 1))
     process = copy.run(*fewer)
     assert process.returncode != 0
-    assert "wine.csv: column 'alcohol', row 1: 'much' is not a number" in process.stdout
+    assert "wine.csv: column 'alcohol', row 1 (line 2): 'much' is not a number" in process.stdout
 
 
 def rules_run(output):

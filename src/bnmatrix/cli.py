@@ -7,6 +7,7 @@ import argparse
 import importlib
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -248,6 +249,7 @@ def _add_report(command: Callable[..., _Command]) -> None:
 def _add_tools(command: Callable[..., _Command]) -> None:
     text = "Run all studies; the report grows, data set by data set."
     command("report", text, config=False).option("cores", "number of cores", int)
+    _add_ask(command)
 
     added = command("cluster", "Check a cluster before a run is queued.", config=False)
     added.parser.add_argument("action", choices=["check"], help="what to do")
@@ -280,6 +282,66 @@ def _add_tools(command: Callable[..., _Command]) -> None:
 
     added = command("schemas", "Write the JSON schemas of the files under config/.", config=False)
     added.option("folder", "folder for the schemas")
+
+
+def _add_ask(command: Callable[..., _Command]) -> None:
+    text = "Should I use batch normalization on my data? Write two entries, run, and answer."
+    parser = command("ask", text, config=False).parser
+    parser.add_argument("file", help="a table, NumPy arrays, or a folder of images")
+    options: dict[str, tuple[_Kind, str]] = {
+        "target": (str, "column of a table that holds what is to be predicted"),
+        "labels": (str, "the .npy file with the classes of a .npy file"),
+        "group": (str, "column whose values must not be in two parts, such as patients"),
+        "network": (str, "your own network: path/to/file.py:function"),
+        "framework": (str, "keras or torch"),
+        "batch-sizes": (_numbers, "batch sizes to compare, such as 4,16,64"),
+        "metric": (str, "the measure that decides"),
+        "task": (str, "classification or regression"),
+        "minutes": (_positive, "what the run may take: chooses replicates and length"),
+        "name": (str, "name of the page and of the entries; by default, that of the file"),
+    }
+    for option, (kind, words) in options.items():
+        parser.add_argument(f"--{option}", type=kind, help=words)
+    parser.add_argument("--cores", type=_count, default=_cores(), help="number of cores")
+    words = "a key of the data's entry, such as test_fraction=0.3; can be given several times"
+    parser.add_argument("--data", metavar="KEY=VALUE", action="append", default=[], help=words)
+    switches = {
+        "classes": "numbers of the target are classes, however many there are",
+        "again": "replace entries of this name that were edited",
+        "dry-run": "print what would be written and run, and do neither",
+    }
+    for switch, words in switches.items():
+        parser.add_argument(f"--{switch}", action="store_true", help=words)
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        numbers = sorted({_count(part) for part in text.split(",")})
+    except argparse.ArgumentTypeError:
+        message = f"'{text}': give whole numbers above 0 with commas between them: 4,16,64"
+        raise argparse.ArgumentTypeError(message) from None
+    return numbers
+
+
+def _count(text: str) -> int:
+    if not text.strip().isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}': give a whole number above 0")
+    return int(text)
+
+
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}': give a number of minutes above 0")
+    return number
+
+
+def _cores() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 if __name__ == "__main__":

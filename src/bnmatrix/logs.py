@@ -23,7 +23,9 @@ def set_up(log_file: str | None) -> None:
         # After a crash in compiled code, the log has Python's stack.
         faulthandler.enable()
     everything = logging.StreamHandler(sys.stderr)
-    everything.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    # Whoever runs a command by hand sees when a message comes.
+    form = "%(asctime)s %(levelname)s %(message)s" if log_file else "%(message)s"
+    everything.setFormatter(logging.Formatter(form))
     root.addHandler(everything)
     # Libraries log details, such as font look-ups, that do not help readers of the log.
     for name in ("matplotlib", "fontTools", "urllib3", "tensorflow", "absl", "h5py"):

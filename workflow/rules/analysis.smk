@@ -48,6 +48,7 @@ rule compare:
     output:
         summary="data/results/{study}/summary.csv",
         comparisons="data/results/{study}/comparisons.csv",
+        recalls="data/results/{study}/recalls.csv",
         frameworks="data/results/{study}/frameworks.csv",
     log:
         "logs/compare/{study}.log",

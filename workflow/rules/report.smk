@@ -77,6 +77,7 @@ rule page:
         provenance="data/results/{study}/provenance.json",
         confusion="data/results/{study}/confusion.csv",
         frameworks="data/results/{study}/frameworks.csv",
+        recalls="data/results/{study}/recalls.csv",
         claims=own_verdicts,
         figures=rules.plot.output,
         time=rules.plot_time.output,
@@ -98,7 +99,7 @@ rule page:
         runtime=minutes_for("page"),
     params:
         code=code_of("page"),
-        links=as_json(PLAN.pages),
+        links=lambda wildcards: as_json(PLAN.links_of(wildcards.study)),
         declared=declared,
         root=lambda wildcards, input: str(Path(input.summary).parents[3]),
         claims=lambda wildcards, input: as_json(bool(input.claims)),

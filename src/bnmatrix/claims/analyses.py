@@ -223,7 +223,7 @@ def _curves(found: Measured, analysis: Analysis, dataset: Dataset, margin: float
         pd.concat([getattr(arm, name) for arm in arms]) for name in ("history", "runs")
     )
     # Margins of slopes are not those of accuracies.
-    matters = margin if analysis.written_unit == "points" else dataset.margin
+    matters = margin if analysis.written_unit == "points" else dataset.margin_of_accuracy
     ends = curve_ends(history, runs, matters)
     return {f"curves_{name}": value for name, value in asdict(ends).items()}
 

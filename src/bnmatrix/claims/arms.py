@@ -25,7 +25,8 @@ def _read_arm(project: Project, study: str, root: Path) -> Arm:
     results = root / "data/results" / study
     return Arm(
         variants={v.name: v.settings for v in variants(project, study, every=True)},
-        classes=len(project.dataset_of(study).classes),
+        classes=project.dataset_of(study).outputs,
+        deviation=project.dataset_of(study).deviation,
         runs=read_runs(root / f"reports/{study}.csv"),
         history=pd.read_parquet(results / "history.parquet"),
         measurements=pd.read_parquet(results / "measurements.parquet"),

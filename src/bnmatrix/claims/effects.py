@@ -12,15 +12,17 @@ from bnmatrix.config.project import Project
 from bnmatrix.errors import UserError
 from bnmatrix.plan.sizes import overlap
 from bnmatrix.plan.variants import variants
-from bnmatrix.statistics.correctness import GROUPS, blocks_of, share_tested, without_groups
+from bnmatrix.statistics.correctness import blocks_of, share_tested, without_groups
 from bnmatrix.statistics.endpoints.declared import ENDPOINTS
 from bnmatrix.statistics.endpoints.values import Arm, Pairs, has_values
 from bnmatrix.statistics.overlaps import Overlap, largest
 from bnmatrix.statistics.paired import PairedEffect, difference, paired_effect
+from bnmatrix.tables.example_groups import GROUPS
+from bnmatrix.tables.metrics import COLUMNS
 from bnmatrix.training.settings import Settings
 
-#: Values of the argument ``column`` that test accuracy enters.
-_OF_TEST_EXAMPLES = ("test_accuracy", "generalization_gap")
+#: Values of the argument ``column`` that test examples enter.
+_OF_TEST_EXAMPLES = (*COLUMNS, "generalization_gap")
 
 
 @dataclass(frozen=True)
@@ -122,21 +124,26 @@ def _share_tested(dataset: Dataset, arm: Arm) -> float:
 def copies_without_groups(study: Arm) -> Arm | None:
     """Return copies of a study's runs, one for each group of test examples, for one call.
 
-    Copy g has the test accuracy without group g. Its replicates have other numbers, so that an
-    endpoint gives a value for each: replicate + (g + 1) · (largest replicate + 1).
+    Copy g has the metrics of the test part without group g. Its replicates have other numbers, so
+    that an endpoint gives a value for each: replicate + (g + 1) · (largest replicate + 1).
 
     Returns:
         The copies, or None if the correctness of test examples is unknown.
     """
     if study.correctness is None:
         return None
-    accuracy = without_groups(study.runs, study.correctness)
+    # Claims are on few metrics: tests and older tables have some of them only.
+    metrics = {
+        column: without_groups(study.runs, study.correctness, column)
+        for column in COLUMNS
+        if column in study.runs and study.runs[column].notna().any()
+    }
     step = int(study.runs["replicate"].max()) + 1
     runs = pd.concat(
         [
             study.runs.assign(
-                test_accuracy=accuracy[:, group],
                 replicate=study.runs["replicate"] + (group + 1) * step,
+                **{column: values[:, group] for column, values in metrics.items()},
             )
             for group in range(GROUPS)
         ],

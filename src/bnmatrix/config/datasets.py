@@ -10,6 +10,7 @@ from bnmatrix.datasets.raw_files import Downloadable
 from bnmatrix.datasets.spec import ExampleCounts
 from bnmatrix.datasets.splitting import Split
 from bnmatrix.models import Count, Fraction, Positive, one_of
+from bnmatrix.tables.metrics import METRICS, Metric
 
 
 class Dataset(Downloadable):
@@ -36,6 +37,26 @@ class Dataset(Downloadable):
         if (self.examples.test == 0) != (self.test_split is not None):
             raise ValueError("give either `examples.test` above 0 or a `test_split`")
         return self
+
+    @property
+    def metric(self) -> Metric:
+        """The primary metric of the test part."""
+        return METRICS["accuracy"]
+
+    @property
+    def margin_of_accuracy(self) -> float:
+        """The largest difference in accuracy that makes no practical difference, as a fraction."""
+        return self.margin
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs of a network: one for each class, and one for a regression."""
+        return max(1, len(self.classes))
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the target of a regression; NaN for classes."""
+        return math.nan
 
     @property
     def features(self) -> int:

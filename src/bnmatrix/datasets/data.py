@@ -15,7 +15,7 @@ class Arrays:
     Attributes:
         x: examples × features, uint8 for pixels and float64 otherwise (float32 where a user's own
             data set has that).
-        y: labels, int32, one per example.
+        y: labels, int32, one per example; of a regression the target, float64.
         x_test: the examples of the data set's own test part; no rows if it has none.
         y_test: their labels.
         groups: numbers, int64, one per example of ``x``: examples with the same number must stay in
@@ -37,8 +37,8 @@ class Prepared:
 
     Attributes:
         x_train, x_validation, x_test: examples × features, with the dtype of :class:`Arrays`.
-        y_train, y_validation, y_test: labels, int32.
-        classes: number of classes.
+        y_train, y_validation, y_test: labels, int32; of a regression the target, float64.
+        classes: number of classes; 1 for a regression.
         maximum: largest value of a pixel; 0 if features are not pixels.
         shape: shape of an example, of which the product is the number of features; empty if an
             example is just its features.

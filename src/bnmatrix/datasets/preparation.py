@@ -71,11 +71,12 @@ def prepare(spec: PreparationBase, arrays: Arrays) -> Prepared:
 
 def _check(spec: PreparationBase, arrays: Arrays) -> None:
     """Check that data has the declared numbers of examples, features and classes."""
+    classes = 1 if arrays.y.dtype.kind == "f" else int(arrays.y.max()) + 1
     numbers = {
         "examples.train": (len(arrays.x), spec.examples.train),
         "examples.test": (len(arrays.x_test), spec.examples.test),
         "features (the product of shape)": (arrays.x.shape[1], spec.features),
-        "number of classes": (int(arrays.y.max()) + 1, spec.classes),
+        "number of classes": (classes, spec.classes),
     }
     for what, (actual, declared) in numbers.items():
         if actual != declared:

@@ -49,6 +49,31 @@ class Scaling:
         return scaled
 
 
+@dataclass(frozen=True)
+class TargetScaling:
+    """The standardization of the target of a regression, fitted on the training examples.
+
+    Attributes:
+        mean, deviation: of the target of the training examples.
+    """
+
+    mean: float
+    deviation: float
+
+    @classmethod
+    def fit(cls, y_train: np.ndarray) -> "TargetScaling":
+        """Return the standardization of targets; equal ones are shifted alone."""
+        return cls(float(y_train.mean()), float(y_train.std()) or 1.0)
+
+    def apply(self, y: np.ndarray) -> np.ndarray:
+        """Return standardized targets, float64."""
+        return (y - self.mean) / self.deviation
+
+    def undo(self, standardized: np.ndarray) -> np.ndarray:
+        """Return targets in their own unit, float64."""
+        return standardized.astype(np.float64) * self.deviation + self.mean
+
+
 def fit_scaling(kind: str | ShiftedScaling, x_train: np.ndarray, maximum: float) -> Scaling:
     """Return the scaling of a kind.
 

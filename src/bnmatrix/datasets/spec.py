@@ -34,7 +34,7 @@ class PreparationBase(Model):
     shape: tuple[Count, ...]
     """Shape of one example."""
     classes: Count
-    """Number of classes."""
+    """Number of classes; 1 for a regression."""
     maximum: Positive | None = None
     """Largest value of a pixel; None if features are not pixels."""
     test_split: Split | None = None

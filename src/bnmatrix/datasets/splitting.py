@@ -54,7 +54,8 @@ def split(
     set apart, so that the share of each class is as close to the wanted one as possible.
 
     Args:
-        y: labels, one per example.
+        y: labels, one per example; of a regression the target (floating point), which a split by
+            groups does not look at.
         part: how many examples are set apart, and which.
         groups: one number per example; examples with the same number stay in one part. None or
             empty if there are no groups.
@@ -71,6 +72,7 @@ def split(
     from sklearn.model_selection import train_test_split
 
     if groups is not None and len(groups):
+        y = np.zeros(len(y), np.int32) if y.dtype.kind == "f" else y
         return _split_by_groups(y, groups, apart / len(y), part.seed)
     classes = y if part.take == "stratified" else None
     try:

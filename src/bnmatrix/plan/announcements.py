@@ -3,18 +3,21 @@
 The events are those of ``snakemake_logger_plugin_bnmatrix``.
 """
 
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
 from snakemake.logging import logger
 
+from bnmatrix.config.own_data import InspectedDataset
 from bnmatrix.plan.plan import Plan
 
 _NOTE = {"event": "bnmatrix_note"}
 
 
 def announce_jobs(plan: Plan, dag: Any) -> None:
-    """Tell how long each job will take, and where the requested files will be.
+    """Tell how long each job will take, where the requested files will be, and what of a user's own
+    data is in doubt.
 
     Args:
         plan: the plan of the run.
@@ -26,6 +29,22 @@ def announce_jobs(plan: Plan, dag: Any) -> None:
     }
     event = {"event": "bnmatrix_expected", "seconds": seconds, "pages": _requested(dag)}
     logger.info(None, extra=event)
+    studies = {job.wildcards_dict.get("study") for job in dag.needrun_jobs()}
+    for doubt in doubts(plan, studies):
+        logger.warning(doubt, extra=_NOTE)
+
+
+def doubts(plan: Plan, studies: Container[str | None]) -> list[str]:
+    """Return what is in doubt of a user's own data sets that studies use, each with its entry."""
+    project = plan.project
+    names = dict.fromkeys(project.study(s).dataset for s in plan.studies if s in studies)
+    own = [(name, project.datasets[name]) for name in names]
+    return [
+        f"{project.run.datasets_file}: datasets → {name}: {doubt}"
+        for name, dataset in own
+        if isinstance(dataset, InspectedDataset)
+        for doubt in dataset.doubts
+    ]
 
 
 def announce_success(plan: Plan, dag: Any) -> None:

@@ -15,6 +15,7 @@ from bnmatrix.datasets.own.source import OwnSource
 from bnmatrix.datasets.own.spec import Inspection
 from bnmatrix.errors import UserError
 from bnmatrix.models import FILE_NAME
+from bnmatrix.plan.own_metric import primary_metric
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def load_datasets(
             # A file that is missing or broken stops its own studies and no others.
             datasets.missing[name] = f"{where}: {error}"
         else:
-            datasets.available[name] = _inspected_dataset(name, declared, inspection)
+            datasets.available[name] = _inspected_dataset(name, declared, inspection, where)
     return datasets
 
 
@@ -113,9 +114,11 @@ def _source(declared: OwnDataset) -> OwnSource:
     return OwnSource.model_validate(declared.model_dump(include=set(OwnSource.model_fields)))
 
 
-def _inspected_dataset(name: str, declared: OwnDataset, inspection: Inspection) -> InspectedDataset:
+def _inspected_dataset(
+    name: str, declared: OwnDataset, inspection: Inspection, where: str
+) -> InspectedDataset:
     """Return a user's own data set, from its declaration and the result of the inspection."""
-    source = _source(declared)
+    source, chosen = _source(declared), primary_metric(declared, inspection, where)
     return InspectedDataset(
         title=declared.title or name,
         folder=name if source.files else None,
@@ -123,14 +126,19 @@ def _inspected_dataset(name: str, declared: OwnDataset, inspection: Inspection) 
         examples=inspection.examples,
         shape=inspection.shape,
         classes=inspection.classes,
+        target=inspection.target,
         maximum=inspection.maximum,
         test_split=inspection.test_split,
         homepage=declared.homepage,
-        margin=declared.margin,
+        primary=chosen.metric.name,
+        margin=chosen.margin,
+        reasons=chosen.reasons,
         source=source,
         fingerprint=inspection.fingerprint,
         notes=inspection.notes,
+        doubts=inspection.doubts,
         rows_by_class=inspection.rows_by_class,
+        test_rows_by_class=inspection.test_rows_by_class,
         grouped=inspection.grouped,
         sizes=inspection.sizes,
     )

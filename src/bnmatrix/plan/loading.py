@@ -45,7 +45,7 @@ def load_project(
         UserError: the configuration is wrong. The message names the file, the key, the value and
             the allowed values.
     """
-    run = _run_config(config, root)
+    run = run_config(config, root)
     declared = _entries(run.studies_file, "studies", root)
     datasets = load_datasets(run, _entries(run.datasets_file, "datasets", root), declared, root)
     studies, unavailable = _studies(run, declared, datasets)
@@ -76,7 +76,38 @@ def _frameworks(run: RunConfig, root: Path) -> tuple[str, ...]:
     return tuple(name for name, package in FRAMEWORKS.items() if importlib.util.find_spec(package))
 
 
-def _run_config(config: Mapping[str, Any] | str | None, root: Path) -> RunConfig:
+def study_project(name: str, dataset: Any, study: Any, root: Path = Path()) -> Project:
+    """Return a project with one data set of a user's own and a study of it, without claims.
+
+    The data is inspected. The folder ``config/`` need not have the two entries.
+
+    Args:
+        name: name of the data set and of the study.
+        dataset, study: their entries.
+        root: the directory that relative paths start from.
+
+    Raises:
+        UserError: an entry is wrong, or nothing can be learned from the data.
+    """
+    run = run_config(None, root).model_copy(update={"studies": [name], "datasets": "all"})
+    datasets = load_datasets(run, {name: dataset}, {name: study}, root)
+    studies, unavailable = _studies(run, {name: study}, datasets)
+    if unavailable:
+        raise UserError(unavailable[name])
+    project = Project(
+        run=run, datasets=datasets.available, studies=studies, frameworks=_frameworks(run, root)
+    )
+    variants(project, name)
+    return project
+
+
+def packaged(key: str) -> dict[str, Any]:
+    """Return the entries that come with the package: of ``datasets``, or of ``studies``."""
+    return _entries_of(DEFAULTS / f"{key}.yaml", key, f"{key}.yaml")
+
+
+def run_config(config: Mapping[str, Any] | str | None, root: Path) -> RunConfig:
+    """Return what to run; the arguments are those of :func:`load_project`."""
     if config is None:
         file = root / "config/config.yaml"
         config = read_yaml(file) if file.exists() else {}

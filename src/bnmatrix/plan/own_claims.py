@@ -8,7 +8,15 @@ from bnmatrix.config.own_data import InspectedDataset
 from bnmatrix.config.studies import Study
 from bnmatrix.config.validation import validated
 from bnmatrix.statistics.endpoints.declared import ENDPOINTS
+from bnmatrix.statistics.units import DOUBLING
+from bnmatrix.tables.metrics import Metric
 from bnmatrix.training.measures.catalog import MEASURES
+
+#: Endpoints, other than those in points, that are computed from accuracies.
+_OF_ACCURACY = ("steps_to", "steps_to_share", "seconds_to")
+
+#: The direction of a claim in a metric of which lower values are better.
+_OPPOSITE = {"greater": "less", "less": "greater", "different": "different", "equal": "equal"}
 
 #: The margin of an accuracy divided by the margin of its slope per doubling of the batch size.
 _SHARE_OF_A_DOUBLING = 5
@@ -34,9 +42,10 @@ def own_claims(
         name: claim.model_copy(
             update={
                 "own": [
-                    _analysis(name, claim, study, studies[study], datasets[dataset])
+                    analysis
                     for dataset, study in first.items()
                     if _fits(claim, studies[study])
+                    and (analysis := _analysis(name, claim, study, studies, datasets[dataset]))
                 ]
             }
         )
@@ -65,11 +74,22 @@ def _fits(claim: Claim, study: Study) -> bool:
 
 
 def _analysis(
-    claim_name: str, claim: Claim, study_name: str, study: Study, dataset: InspectedDataset
-) -> Analysis:
-    """Return the analysis of a claim that has ``own_data``, in one study."""
-    declared = dict(claim.own_data or {})
+    claim_name: str,
+    claim: Claim,
+    study_name: str,
+    studies: Mapping[str, Study],
+    dataset: InspectedDataset,
+) -> Analysis | None:
+    """Return the analysis of a claim that has ``own_data``, in one study.
+
+    None if it rests on accuracy, and the primary metric of the data set is another one that cannot
+    take its place.
+    """
+    declared, study = dict(claim.own_data or {}), studies[study_name]
     parts = claim.primary.model_dump() | declared
+    replaced = dataset.metric.name != "accuracy" and _rests_on_accuracy(parts)
+    if replaced and not _in_metric(parts, dataset.metric):
+        return None
     sizes = sorted(study.axes["batch_size"])
     places = {"smallest": sizes[0], "middle": sizes[len(sizes) // 2], "largest": sizes[-1]}
     for key in ("arguments", "treatment", "control", "where"):
@@ -83,10 +103,37 @@ def _analysis(
     }
     if isinstance(parts["where"], Mapping):
         parts["where"] = cell | dict(parts["where"])
-    if "margin" not in declared:
+    if replaced or "margin" not in declared:
         parts["margin"] = _margin(parts, dataset)
     where = f"config/claims.yaml: claims → {claim_name}: own_data"
     return validated(Analysis, parts | {"studies": [study_name]}, where)
+
+
+def _rests_on_accuracy(parts: Mapping[str, Any]) -> bool:
+    endpoint = ENDPOINTS.get(parts["endpoint"])
+    unit = parts["unit"] or (endpoint.unit if endpoint else "")
+    return str(unit).startswith("points") or parts["endpoint"] in _OF_ACCURACY
+
+
+def _in_metric(parts: dict[str, Any], metric: Metric) -> bool:
+    """Replace test accuracy by another metric in the parts of an analysis, if it has test accuracy.
+
+    The direction is that of the same claim: that BN is better, or worse.
+    """
+    endpoint, arguments = ENDPOINTS.get(parts["endpoint"]), parts["arguments"]
+    if endpoint is None or parts["unit"] or not isinstance(arguments, Mapping):
+        return False
+    column = {**endpoint.takes, **arguments}.get("column")
+    direction = _OPPOSITE.get(parts["direction"]) if metric.lower_is_better else parts["direction"]
+    if column != "test_accuracy" or direction is None:
+        return False
+    unit = endpoint.unit.replace("points", metric.unit)
+    parts |= {
+        "arguments": {**arguments, "column": metric.column},
+        "direction": direction,
+        "unit": unit,
+    }
+    return True
 
 
 def _with_sizes(values: Any, sizes: Mapping[str, int]) -> Any:
@@ -103,8 +150,11 @@ def _margin(parts: Mapping[str, Any], dataset: InspectedDataset) -> Any:
     """Return the margin of the data set if accuracies are compared, otherwise that of the claim."""
     endpoint = ENDPOINTS.get(parts["endpoint"])
     unit = parts["unit"] or (endpoint.unit if endpoint else None)
-    if unit == "points":
-        return dataset.margin
-    if unit == "points a doubling":
-        return dataset.margin / _SHARE_OF_A_DOUBLING
+    column = parts["arguments"].get("column") if isinstance(parts["arguments"], Mapping) else None
+    in_metric = column == dataset.metric.column
+    if unit == "points" or (in_metric and unit == dataset.metric.unit):
+        return dataset.margin if in_metric else dataset.margin_of_accuracy
+    if str(unit).endswith(DOUBLING):
+        margin = dataset.margin if in_metric else dataset.margin_of_accuracy
+        return margin / _SHARE_OF_A_DOUBLING
     return parts["margin"]

@@ -14,8 +14,8 @@ from bnmatrix.training.settings import Settings
 
 #: Data sets with fewer examples are cross-validated, because a single test part says little.
 _FEW = 2_000
-#: Number of training examples up to which the learning rate is tuned for each variant.
-_TUNED = 20_000
+#: Number of training examples from which tuning has few runs for each of few learning rates.
+_BRIEFLY_TUNED = 20_000
 #: Number of training examples from which the network is wider.
 _MANY = 20_000
 #: Number of training examples below which training is short, and variants share jobs.
@@ -24,11 +24,17 @@ _SHORT = 5_000
 #: Learning rates to tune Adam with: a quarter of a decade apart.
 _RATES = [0.000316, 0.000562, 0.001, 0.00178, 0.00316, 0.00562, 0.01, 0.0178, 0.0316]
 
+#: Half a decade apart, so that few runs find the best.
+_FEW_RATES = [0.000316, 0.001, 0.00316, 0.01, 0.0316]
+
 #: Number of steps of training at batch size 32, and the limits of the number of epochs.
 _STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS = 1_500, 10, 100
+#: Large data sets: steps at batch size 32 that replace the fewest epochs, and epochs in any case.
+_ENOUGH_STEPS, _LEAST_EPOCHS = 12_000, 3
 
-#: Multiplications of a training from which on the learning rate is not tuned: some seconds.
-_MOST = 5e10
+#: Multiplications of a training, and examples that it sees, from which on the learning rate is not
+#: tuned: some seconds.
+_MOST, _MOST_SEEN = 5e10, 1_000_000
 
 #: Filters of the blocks of the default convolutional network, of which a small image has fewer.
 _FILTERS = (16, 32, 64)
@@ -36,6 +42,8 @@ _FILTERS = (16, 32, 64)
 _LEAST_SIDE, _LARGE_SIDE = 4, 64
 
 _VALIDATION = Split(fraction=0.2, take="stratified")
+#: The same for a regression, which has no classes.
+_RANDOM = Split(fraction=0.2)
 _FOLDS = 5
 
 
@@ -82,14 +90,18 @@ def study_entry(
         if key not in given and (key in settings or key in axes)
     }
     study = _study(dataset_name, dataset, training, folds)
-    if given_settings.get("framework", "keras") == "keras" and "framework" not in axes:
+    # Measures are about accuracy, and about logits of classes.
+    keras = given_settings.get("framework", "keras") == "keras" and "framework" not in axes
+    if keras and not dataset.target:
         study["measures"] = {"inference_modes": ["last"], "order": ["last"]}
+    if isinstance(entry.get("tuning"), Mapping):
+        entry["tuning"] = study["tuning"] | entry["tuning"]
     return study | {"reasons": default_reasons} | entry | {"settings": settings, "axes": axes}
 
 
 def _default_folds(dataset: InspectedDataset) -> int | None:
     """Return the number of folds if a data set should be cross-validated; None otherwise."""
-    few = sum(dataset.rows_by_class) < _FEW
+    few = sum(dataset.train_and_test()) < _FEW
     return _FOLDS if few and dataset.test_split is not None and not dataset.grouped else None
 
 
@@ -112,7 +124,7 @@ def _study(
     elif training < _SHORT:
         replicates = 15
     else:
-        replicates = 12 if training <= _TUNED else 10
+        replicates = 12
     examples = dataset.examples.train + dataset.examples.test
     study: dict[str, Any] = {
         "title": dataset.title,
@@ -124,6 +136,10 @@ def _study(
         "replicates": replicates,
         "tuning": {"rates": _RATES, "shared_by": replicates // _FOLDS if folds else 3},
     }
+    if dataset.metric.name != "accuracy":
+        study["tuning"]["objective"] = "loss"
+    if training > _BRIEFLY_TUNED:
+        study["tuning"] |= {"rates": _FEW_RATES, "coarse": 1, "replicates": 2}
     if training < _SHORT:
         # Each job starts TensorFlow, which takes longer than such a short training.
         study["together"] = ["normalization", "learning_rate", "tuned", "initializer"]
@@ -135,12 +151,13 @@ def _settings(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return default settings, and the reasons for some of them."""
     wide, short = training >= _MANY, training < _SHORT
-    epochs = min(max(math.ceil(_STEPS * 32 / training), _FEWEST_EPOCHS), _MOST_EPOCHS)
+    epochs, epochs_reason = _epochs(training)
     network, network_reason = _network(dataset, training, wide)
+    validation = _RANDOM if dataset.target else _VALIDATION
     settings: dict[str, Any] = network | {
         "optimizer": "adam",
         "input_scaling": "unit" if dataset.maximum else "standardized",
-        "validation": _VALIDATION.model_dump(exclude_defaults=True),
+        "validation": validation.model_dump(exclude_defaults=True),
         "normalization_momentum": 0.9 if short else 0.99,
         "last_batch": "drop",
         "schedule": "cosine",
@@ -148,24 +165,30 @@ def _settings(
     }
     reasons = {
         **dict.fromkeys(network, network_reason),
-        "epochs": f"about {_STEPS} steps at batch size 32, within {_FEWEST_EPOCHS} to "
-        f"{_MOST_EPOCHS} epochs",
+        "epochs": epochs_reason,
         "input_scaling": "pixels" if dataset.maximum else "features of different units",
-        "validation": "a fifth of the training part, equal shares of each class",
+        "validation": "a fifth of the training part"
+        + ("" if dataset.target else ", equal shares of each class"),
         "normalization_momentum": "training is short, and moving averages must have settled by its "
         "end"
         if short
         else "Keras's default",
-        "schedule": "the learning rate falls to 0, so that accuracy no longer rises at the end",
+        "schedule": "the learning rate falls to 0, so that the curves are flat at the end",
         "last_batch": "the statistics of a few examples would harm batch normalization alone",
     }
+    if dataset.target:
+        settings["loss"], reasons["loss"] = "squared_error", "the target is measured"
     trained = Settings.model_validate({**network, "epochs": epochs})
-    if training <= _TUNED and multiplications(dataset, trained) * training * epochs < _MOST:
+    seen = training * epochs
+    if seen <= _MOST_SEEN and multiplications(dataset, trained) * seen < _MOST:
         settings["tuned"] = True
+        decides = "accuracy" if dataset.metric.name == "accuracy" else "loss"
         reasons["tuned"] = (
-            "each variant has its own best learning rate, by its validation accuracy, so that it "
+            f"each variant has its own best learning rate, by its validation {decides}, so that it "
             "is not the rate that is compared"
         )
+        if training > _BRIEFLY_TUNED:
+            reasons["tuned"] += f"; of {len(_FEW_RATES)} rates in few runs, to keep to some minutes"
     else:
         settings["learning_rate"] = 0.001
         reasons["learning_rate"] = "Keras's default for Adam; tuning would take too long"
@@ -183,6 +206,17 @@ def _settings(
             "repeated cross-validation"
         )
     return settings, reasons
+
+
+def _epochs(training: int) -> tuple[int, str]:
+    """Return the number of epochs, and its reason."""
+    wanted = math.ceil(_STEPS * 32 / training)
+    fewest = min(max(math.ceil(_ENOUGH_STEPS * 32 / training), _LEAST_EPOCHS), _FEWEST_EPOCHS)
+    epochs = min(max(wanted, fewest), _MOST_EPOCHS)
+    steps = f"{epochs * training / 32:,.0f}".replace(",", " ")
+    limit = {_MOST_EPOCHS: "at most", fewest: "at least"}.get(epochs)
+    short = f", {limit} {epochs} epochs" if limit and epochs != wanted else ""
+    return epochs, f"about {steps} steps at batch size 32{short}"
 
 
 def _network(dataset: InspectedDataset, training: int, wide: bool) -> tuple[dict[str, Any], str]:
@@ -209,10 +243,11 @@ def _network(dataset: InspectedDataset, training: int, wide: bool) -> tuple[dict
 
 
 def _batch_sizes(training: int) -> list[int]:
-    """Return four powers of two, the largest at most 256 and a quarter of the examples.
+    """Return up to four powers of two, the largest at most 256 and a quarter of the examples.
 
-    The smallest is at most 4, so that the claim about very small batches can be judged.
+    The smallest is 4, so that the claim about very small batches can be judged, or 2 where the
+    largest is below 16.
     """
     largest = min(256, 2 ** int(math.log2(max(4, training // 4))))
-    step = 4 if largest > 32 else 2
-    return sorted({max(2, largest // step**power) for power in range(4)})
+    step, smallest = (4 if largest > 32 else 2), (4 if largest >= 16 else 2)
+    return sorted({max(smallest, largest // step**power) for power in range(4)})

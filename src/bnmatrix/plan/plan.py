@@ -142,6 +142,10 @@ class Plan:
             *(("variance",) if self.variance_studies else ()),
         ]
 
+    def links_of(self, study: str) -> list[str]:
+        """Return the pages that a study's page links to. That of a user's own data stands alone."""
+        return [] if self.is_own(self.project.study(study).dataset) else self.pages
+
     @cached_property
     def variance_studies(self) -> list[str]:
         """The studies in which one source of variance varies alone."""

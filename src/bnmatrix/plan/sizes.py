@@ -5,6 +5,7 @@ import math
 from bnmatrix.config.datasets import Dataset
 from bnmatrix.config.own_data import InspectedDataset
 from bnmatrix.config.project import Project
+from bnmatrix.config.studies import Study
 from bnmatrix.datasets.splitting import Split
 from bnmatrix.errors import UserError
 from bnmatrix.statistics.overlaps import Overlap
@@ -70,8 +71,8 @@ def network_sizes(dataset: Dataset, settings: Settings) -> list[LayerSize]:
     Raises:
         ValueError: the network does not fit the examples of the data set.
     """
-    classes = len(dataset.classes)
-    return layer_sizes(settings.network, settings.hidden_layers, dataset.shape, classes)
+    outputs = dataset.outputs
+    return layer_sizes(settings.network, settings.hidden_layers, dataset.shape, outputs)
 
 
 def multiplications(dataset: Dataset, settings: Settings) -> int:
@@ -114,10 +115,41 @@ def _check_own(dataset: Dataset, settings: Settings, where: str) -> None:
             f"{where}: validation: {dataset.title} is split by groups, which `take: last` would "
             "divide; use `stratified`"
         )
-    if settings.folds and settings.folds > min(dataset.rows_by_class):
+    if settings.folds and not dataset.target and settings.folds > min(dataset.rows_by_class):
         raise UserError(
             f"{where}: folds: {settings.folds} is more than the {min(dataset.rows_by_class)} "
             f"examples that a class of {dataset.title} has"
+        )
+
+
+def _check_task(dataset: Dataset, settings: Settings, study: Study, where: str) -> None:
+    """Check that settings fit the task: classes, or the target of a regression."""
+    regression = not dataset.classes
+    if settings.regression != regression:
+        raise UserError(
+            f"{where}: loss: {settings.loss}: {dataset.title} "
+            + (
+                "has measurements as targets, which need `loss: squared_error`"
+                if regression
+                else "has classes, which need `loss: cross_entropy`"
+            )
+        )
+    if not regression:
+        return
+    if settings.validation.take == "stratified":
+        raise UserError(
+            f"{where}: validation: `take: stratified` needs classes, and {dataset.title} has "
+            "measurements as targets; use `random`"
+        )
+    if study.measures:
+        raise UserError(
+            f"{where}: measures: {', '.join(study.measures)}: need classes, and {dataset.title} "
+            "has measurements as targets; leave `measures` out"
+        )
+    if settings.tuned and study.tuning.objective != "loss":
+        raise UserError(
+            f"{where}: tuning: objective: {study.tuning.objective}: is about accuracy, which "
+            "regressions do not have; use `loss`"
         )
 
 
@@ -181,6 +213,7 @@ def check_sizes(project: Project, study: str, settings: Settings, where: str) ->
     dataset = project.dataset_of(study)
     _check_measures(project, study, settings, where)
     _check_network(dataset, settings, where)
+    _check_task(dataset, settings, project.study(study), where)
     _check_own(dataset, settings, where)
     training, validation = parts(dataset, settings.validation, settings.folds)
     if training < 1:

@@ -7,6 +7,7 @@ from bnmatrix.config.claims import Claim
 from bnmatrix.report.wording import join
 from bnmatrix.statistics import units
 from bnmatrix.statistics.verdicts import CONDITIONAL, NOT_MEASURED, UNTESTABLE
+from bnmatrix.tables.metrics import METRICS
 
 #: A row of claims.csv with the column ``column``: the data set and the kind of network.
 Row = dict[str, object]
@@ -24,7 +25,7 @@ def finding(claim: Claim, rows: Sequence[Row]) -> str:
     """
     measured = _measured(rows)
     sentences = []
-    for kind, members in _by_kind(measured).items():
+    for (kind, _), members in _by_kind(claim, measured).items():
         named = len(measured) > 1
         if kind == "unknown":
             sentences.append(f"Too close to call: {join([_span(row, named) for row in members])}.")
@@ -45,7 +46,10 @@ def advice(claim: Claim, rows: Sequence[Row]) -> str:
     if claim.advice is None or not measured:
         return ""
     sentences = []
-    for kind, members in _by_kind(measured).items():
+    for (kind, other), members in _by_kind(claim, measured).items():
+        if other:
+            # The advice is about accuracy.
+            continue
         names = f" ({join([str(row['column']) for row in members])})" if len(measured) > 1 else ""
         if kind in ("higher", "lower", "same"):
             said = _filled(str(getattr(claim.advice, kind)), members)
@@ -59,10 +63,12 @@ def _measured(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row["verdict"] != NOT_MEASURED]
 
 
-def _by_kind(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    groups: dict[str, list[Row]] = {}
+def _by_kind(claim: Claim, rows: Sequence[Row]) -> dict[tuple[str, str], list[Row]]:
+    """Return the rows by what they say; data sets with another metric have their own sentences."""
+    groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
-        groups.setdefault(_kind(row), []).append(row)
+        other = str(row["endpoint"]) if _in_another_metric(claim, row) else ""
+        groups.setdefault((_kind(row), other), []).append(row)
     return groups
 
 
@@ -89,9 +95,10 @@ def _sentence(claim: Claim, kind: str, rows: Sequence[Row]) -> str:
         return f"Not testable: a precondition is not shown: {rows[0]['condition']}"
     unit = str(rows[0]["unit"])
     effects = [float(str(row["effect"])) for row in rows]
-    if claim.finding is None:
+    if claim.finding is None or _in_another_metric(claim, rows[0]):
         texts = [units.quantity(effect, unit) for effect in effects]
-        return f"{str(rows[0]['endpoint']).capitalize()}: {join(texts)}"
+        within = ", within the margin" if kind == "same" else ""
+        return f"{str(rows[0]['endpoint']).capitalize()}: {join(texts)}{within}"
     return _filled(str(getattr(claim.finding, kind)), rows)
 
 
@@ -101,6 +108,16 @@ def _filled(template: str, rows: Sequence[Row]) -> str:
     effects = [float(str(row["effect"])) for row in rows]
     amounts, shares = units.size_range(effects, unit), units.share_range(effects, unit)
     return template.format(amount=amounts, share=shares)
+
+
+def _in_another_metric(claim: Claim, row: Row) -> bool:
+    """Return whether an analysis of a user's own data has a metric that the claim is not about.
+
+    The sentences of the claim, which are about accuracy, do not fit it then.
+    """
+    words = [metric.column.replace("_", " ") for metric in METRICS.values()]
+    declared = str(claim.primary.arguments.get("column", "test_accuracy")).replace("_", " ")
+    return any(word in str(row["endpoint"]) for word in words if word != declared)
 
 
 def _span(row: Row, named: bool) -> str:

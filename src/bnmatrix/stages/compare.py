@@ -11,7 +11,8 @@ from bnmatrix.plan.variants import variants
 from bnmatrix.statistics.averages import accuracy_by_mode, starting_share
 from bnmatrix.statistics.comparisons import compare, summarize
 from bnmatrix.statistics.frameworks import compare_frameworks
-from bnmatrix.statistics.training_length import late_changes
+from bnmatrix.statistics.recalls import recalls
+from bnmatrix.statistics.training_length import late_changes, with_explained
 from bnmatrix.tables.csv import read_runs, write_csv
 
 
@@ -26,23 +27,31 @@ def run(study: str, *, config: str | None, runs: Path, results: Path) -> None:
     """
     project, table = load_project(config), read_runs(runs)
     dataset = project.dataset_of(study)
-    classes = len(dataset.classes)
+    classes = dataset.outputs
     overlaps = {
         variant.name: found
         for variant in variants(project, study)
         if (found := overlap(dataset, variant.settings)) is not None
     }
-    curves = ["variant", "replicate", "step", "validation_accuracy"]
+    curves = ["variant", "replicate", "step", "validation_accuracy", "validation_loss"]
     history = pd.read_parquet(results / "history.parquet", columns=curves)
-    late = late_changes(history, table, dataset.margin)
+    if not dataset.classes:
+        history = with_explained(history)
+    late = late_changes(history, table, dataset.margin_of_accuracy)
     correctness = pd.read_parquet(results / "correctness.parquet")
-    summary = summarize(table, classes, overlaps, correctness).merge(late, on="variant")
+    metric, deviation = dataset.metric.column, dataset.deviation
+    summary = summarize(table, classes, overlaps, correctness, metric, deviation)
+    summary = summary.merge(late, on="variant")
     summary = summary.assign(starting_share=_starting_shares(project, study, summary))
     modes = accuracy_by_mode(pd.read_parquet(results / "measurements.parquet"))
     summary = summary.merge(modes, on="variant", how="left")
     write_csv(summary, results / "summary.csv")
-    write_csv(compare(table, classes, overlaps, correctness), results / "comparisons.csv")
-    frameworks = compare_frameworks(table, classes, dataset.margin, overlaps, correctness)
+    compared = compare(table, classes, overlaps, correctness, metric, dataset.margin, deviation)
+    write_csv(compared, results / "comparisons.csv")
+    write_csv(recalls(correctness), results / "recalls.csv")
+    frameworks = compare_frameworks(
+        table, classes, dataset.margin, overlaps, correctness, metric, deviation
+    )
     write_csv(frameworks, results / "frameworks.csv")
 
 

@@ -30,7 +30,7 @@ def run(study: str, *, config: str | None, results: Path, prepared: Sequence[Pat
         prepared: the study's prepared data (.npz).
     """
     dataset = load_project(config).dataset_of(study)
-    classes = len(dataset.classes)
+    classes = dataset.outputs
     best = [("variant", "==", best_variant(read_runs(results / "summary.csv"), classes))]
     predictions = pd.read_parquet(results / "predictions.parquet", filters=best)
     confused = most_confused(predictions, EXAMPLES)

@@ -40,6 +40,8 @@ def run(
         confused=read_runs(results / "confused.csv"),
         classes=dataset.classes,
         printed=declared.source.printed if declared.source else [],
+        metric=dataset.metric,
+        deviation=dataset.deviation,
         pictures=np.load(results / "pictures.npy") / dataset.maximum if dataset.pictures else None,
     )
     draw_all(output, tables)

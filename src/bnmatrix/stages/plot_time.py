@@ -6,6 +6,7 @@ from bnmatrix.plan.loading import load_project
 from bnmatrix.report.figures.drawing import save, set_style
 from bnmatrix.report.figures.time_and_accuracy import time_and_accuracy
 from bnmatrix.report.labels import study_labels
+from bnmatrix.report.metric_wording import MetricWording
 from bnmatrix.tables.csv import read_runs
 
 
@@ -19,6 +20,7 @@ def run(study: str, *, config: str | None, runs: Path, timings: Path, output: Pa
         timings: the study's table of timings (CSV).
         output: the figure (.svg).
     """
-    labels = study_labels(load_project(config), study)
+    project = load_project(config)
+    labels, written = study_labels(project, study), MetricWording(project.dataset_of(study).metric)
     set_style()
-    save(time_and_accuracy(read_runs(runs), read_runs(timings), labels), output)
+    save(time_and_accuracy(read_runs(runs), read_runs(timings), labels, written), output)

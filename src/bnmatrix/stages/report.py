@@ -1,11 +1,10 @@
 """Run the workflow so that a first report is there early, and grows."""
 
-import signal
-import subprocess
 import sys
 from pathlib import Path
 
 from bnmatrix.config.yaml_files import read_yaml
+from bnmatrix.plan.engine import snakemake
 from bnmatrix.plan.growth import growth
 from bnmatrix.plan.plan import make_plan
 
@@ -25,34 +24,20 @@ def run(*, cores: int) -> None:
         SystemExit: the last step fails, or the user interrupts the run; with the exit status.
         UserError: the configuration is wrong.
     """
-    steps = _steps()
+    steps, options = _steps(), ["--cores", str(cores)]
     if not OVERVIEW.exists():
         for number, datasets in enumerate(steps[:-1], start=1):
             print(
                 f"Step {number} of {len(steps)}: the studies of {', '.join(datasets)}", flush=True
             )
-            _snakemake(cores, "--config", f"datasets={','.join(datasets)}")
-    status = _snakemake(cores)
+            snakemake([*options, "--config", f"datasets={','.join(datasets)}"])
+    status = snakemake(options)
     if status and len(_steps()) < len(steps):
         # A download failed. The new plan leaves out its studies.
-        status = _snakemake(cores)
+        status = snakemake(options)
     sys.exit(status)
 
 
 def _steps() -> list[list[str]]:
     config = Path("config/config.yaml")
     return growth(make_plan(read_yaml(config) if config.exists() else {}, look=True))
-
-
-def _snakemake(cores: int, *arguments: str) -> int:
-    """Run Snakemake; return the exit status."""
-    command = [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
-    with subprocess.Popen(command) as process:
-        # Snakemake ends its jobs.
-        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            # The terminal has interrupted Snakemake, too.
-            process.wait()
-            sys.exit(130)

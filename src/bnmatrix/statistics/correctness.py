@@ -1,4 +1,4 @@
-"""Test accuracies without one group of test examples at a time, for the variance over examples."""
+"""Metrics without one group of test examples at a time, for the variance over examples."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bnmatrix.tables.example_groups import GROUPS, groups_of
+from bnmatrix.tables.metrics import BY_GROUP
+
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Number of groups of test examples. Each has about the same number of examples. Examples that
-#: belong together in the data set, a cluster, are in one group; of fewer clusters, some groups are
-#: empty.
-GROUPS = 20
 
+def without_groups(
+    runs: pd.DataFrame, correctness: pd.DataFrame, column: str = "test_accuracy"
+) -> np.ndarray:
+    """Return a metric of each run without each group of test examples.
 
-def without_groups(runs: pd.DataFrame, correctness: pd.DataFrame) -> np.ndarray:
-    """Return the test accuracy of each run without each group of test examples.
-
-    Groups are the same for all runs of a study: a position of the test examples is the same example
-    everywhere.
+    Groups are the same for all runs of a study that are tested on the same examples.
 
     Args:
         runs: a table of runs, shape (n, …).
         correctness: see :data:`bnmatrix.tables.schema.CORRECTNESS_COLUMNS`.
+        column: the metric, a column of runs.
 
     Returns:
         Shape (n, :data:`GROUPS`); rows of NaN for runs without correctness, such as diverged runs.
@@ -34,6 +34,10 @@ def without_groups(runs: pd.DataFrame, correctness: pd.DataFrame) -> np.ndarray:
     accuracy = np.full((len(table), GROUPS), np.nan)
     known = table["tested"].notna().to_numpy()
     if not known.any():
+        return accuracy
+    if column in BY_GROUP:
+        stored = np.stack([np.frombuffer(row, "<f8") for row in table.loc[known, "without"]])
+        accuracy[known] = stored.reshape(len(stored), -1, GROUPS)[:, BY_GROUP.index(column)]
         return accuracy
     in_test, right = (_bits(table.loc[known, name]) for name in ("tested", "correct"))
     group = _groups(table.loc[known, "clusters"].iloc[0], in_test.shape[1])
@@ -98,24 +102,13 @@ def _bits(packed: pd.Series) -> np.ndarray:
 
 
 def _groups(clusters: bytes, positions: int) -> np.ndarray:
-    """Return the group of each position, below :data:`GROUPS`; shape (positions,).
+    """Return the group of each position (:func:`bnmatrix.tables.example_groups.groups_of`).
 
     Args:
         clusters: of each position, as in the column ``clusters``.
         positions: number of positions; the last ones can be padding.
     """
-    if not clusters:
-        group: np.ndarray = np.random.default_rng(0).permutation(positions) % GROUPS
-        return group
-    names, member = np.unique(np.frombuffer(clusters, "<i4"), return_inverse=True)
-    sizes, place, filled = np.bincount(member), np.zeros(len(names), int), np.zeros(GROUPS, int)
-    # The largest first, each into the group that has fewest examples.
-    for cluster in np.argsort(-sizes, kind="stable"):
-        place[cluster] = np.argmin(filled)
-        filled[place[cluster]] += sizes[cluster]
-    group = np.zeros(positions, int)
-    group[: len(member)] = place[member]
-    return group
+    return groups_of(positions, np.frombuffer(clusters, "<i4"))
 
 
 def _by_group(bits: np.ndarray, group: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Frameworks side by side: the same network, trained in PyTorch and in Keras."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -50,6 +51,8 @@ def compare_frameworks(
     margin: float,
     overlaps: Mapping[str, Overlap] | None = None,
     correctness: pd.DataFrame | None = None,
+    endpoint: str = "test_accuracy",
+    deviation: float = math.nan,
 ) -> pd.DataFrame:
     """Return PyTorch's test accuracy minus Keras's: over all cells that both trained, and in each.
 
@@ -61,14 +64,15 @@ def compare_frameworks(
         runs: a study's runs (see :mod:`bnmatrix.tables.schema`).
         classes: number of classes, for chance.
         margin: differences up to this, either way, make no practical difference.
-        overlaps, correctness: see :func:`bnmatrix.statistics.comparisons.summarize`.
+        overlaps, correctness, endpoint, deviation: see
+            :func:`bnmatrix.statistics.comparisons.summarize`.
     """
     share = largest((overlaps or {}).values())
     axes = axes_of(runs)
     shared = [axis for axis in axes if axis not in ("framework", "conventions")]
     if "framework" not in axes:
         return pd.DataFrame(columns=[*axes, *_COLUMNS])
-    by_variant = scored_values(runs, "test_accuracy", classes, correctness)
+    by_variant = scored_values(runs, endpoint, classes, correctness, deviation)
     blocks = blocks_of(runs)
     rows, every = [], []
     cells = list(_trained_in_both(runs, shared))

@@ -15,35 +15,32 @@ class Resolution:
 
     Attributes:
         comparisons: comparisons that have an interval.
-        equivalent: of these, how many have an interval within the margin.
-        unclear: of these, how many have an interval that neither excludes zero nor is within the
-            margin.
+        unclear: of these, how many have an interval that is neither within the margin nor beyond
+            it.
         half_width: median half width of the unclear intervals, as a fraction; NaN if there is none.
         widest: largest half width of the unclear intervals, as a fraction; NaN if there is none.
     """
 
     comparisons: int
-    equivalent: int
     unclear: int
     half_width: float
     widest: float
 
 
 def resolution(comparisons: pd.DataFrame, margin: float) -> Resolution:
-    """Return what the intervals of comparisons can show.
+    """Return what the intervals of comparisons that hold together can show.
 
     Args:
         comparisons: a row for each variant that has a baseline
             (:func:`bnmatrix.statistics.comparisons.compare`).
         margin: differences up to this, either way, make no practical difference.
     """
-    table = comparisons.dropna(subset=["ci_low"])
-    equivalent = (table["ci_low"] > -margin) & (table["ci_high"] < margin)
-    unclear = ~((table["ci_low"] > 0) | (table["ci_high"] < 0) | equivalent)
-    half_widths = ((table["ci_high"] - table["ci_low"]) / 2)[unclear]
+    table = comparisons.dropna(subset=["joint_low"])
+    within = (table["joint_low"] > -margin) & (table["joint_high"] < margin)
+    unclear = ~((table["joint_low"] > margin) | (table["joint_high"] < -margin) | within)
+    half_widths = ((table["joint_high"] - table["joint_low"]) / 2)[unclear]
     return Resolution(
         comparisons=len(table),
-        equivalent=int(equivalent.sum()),
         unclear=int(unclear.sum()),
         half_width=float(half_widths.median()),
         widest=float(half_widths.max()),

@@ -32,24 +32,26 @@ def evaluation_seconds(timings: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"first": first, "steady": steady.reindex(first.index)}).reset_index()
 
 
-def step_seconds(timings: pd.DataFrame) -> pd.Series:
-    """Return the median seconds of a training step, with the index variant.
+def step_seconds(timings: pd.DataFrame, quantile: float = 0.5) -> pd.Series:
+    """Return the seconds of a training step, with the index variant.
 
     Args:
         timings: a row for each evaluation (:data:`bnmatrix.tables.schema.TIMING_COLUMNS`).
+        quantile: which quantile over evaluations. A low one is that of moments in which other
+            programs of the machine slowed the step down least.
     """
     steps_before = timings.groupby(["variant", "replicate"], sort=False)["step"].shift(fill_value=0)
     seconds = timings["training_seconds"] / (timings["step"] - steps_before)
     later = timings.groupby("variant").cumcount() > 0
-    return seconds[later].groupby(timings["variant"][later]).median()
+    return seconds[later].groupby(timings["variant"][later]).quantile(quantile)
 
 
 def time_and_accuracy(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return the medians of time and accuracy over runs, with the index (arm, cell).
+    """Return the medians of time and a metric over runs, with the index (arm, cell).
 
     Medians, since the first run of a program includes its compilation.
 
     Args:
-        runs: runs with the columns ``arm``, ``cell``, ``seconds`` and ``test_accuracy``.
+        runs: runs with the columns ``arm``, ``cell``, ``seconds`` and ``value``, the metric.
     """
-    return runs.groupby(["arm", "cell"], sort=False)[["seconds", "test_accuracy"]].median()
+    return runs.groupby(["arm", "cell"], sort=False)[["seconds", "value"]].median()

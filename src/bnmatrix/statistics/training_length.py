@@ -77,6 +77,18 @@ def late_changes(history: pd.DataFrame, runs: pd.DataFrame, margin: float) -> pd
     )
 
 
+def with_explained(history: pd.DataFrame) -> pd.DataFrame:
+    """Return the history of a regression with its R² on the validation part as the accuracy.
+
+    It is 1 minus the loss, the squared error of the standardized target: relative to the variance
+    of the target of the training examples.
+
+    Args:
+        history: evaluations (:data:`bnmatrix.tables.schema.HISTORY_COLUMNS`).
+    """
+    return history.assign(validation_accuracy=1 - history["validation_loss"])
+
+
 @dataclass(frozen=True)
 class CurveEnds:
     """How the validation curves of several variants end.

@@ -5,16 +5,26 @@ A unit is declared once, in one of the two tables below.
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 MINUS = "\N{MINUS SIGN}"
 
-#: Unit → factor to multiply by, decimals, and the text after the number.
-_LINEAR: dict[str, tuple[int, int, str]] = {
+#: Unit → factor to multiply by, decimals (None: three significant digits), and the text after the
+#: number.
+_PER_STEP: dict[str, tuple[int, int | None, str]] = {
     "points": (100, 2, " points"),
-    "points a doubling": (100, 2, " points a doubling"),
     "nats": (1, 3, " nats"),
     "plain": (1, 3, ""),
+    # Three significant digits, because a target can be of any size.
+    "target units": (1, None, " units of the target"),
     "count": (1, 0, ""),
+}
+#: What the unit of a slope on log₂ of an axis ends in.
+DOUBLING = " a doubling"
+_LINEAR = _PER_STEP | {
+    f"{unit}{DOUBLING}": (scale, digits, f"{suffix}{DOUBLING}")
+    for unit, (scale, digits, suffix) in _PER_STEP.items()
+    if unit != "count"
 }
 #: Unit → base of the logarithms that the endpoint gives.
 _FACTORS = {"factor of 2": 2, "factor of 10": 10}
@@ -38,7 +48,7 @@ def value(measured: float, unit: str) -> str:
     if unit in _FACTORS:
         return f"{_FACTORS[unit] ** measured:.4g}"
     scale, digits, _ = _LINEAR[unit]
-    return f"{measured * scale:.{digits}f}".replace("-", MINUS)
+    return _decimal(measured * scale, digits).replace("-", MINUS)
 
 
 def number(value: float, unit: str) -> str:
@@ -54,7 +64,7 @@ def number(value: float, unit: str) -> str:
             return f"×{factor:.0f}" if factor >= 999.5 else f"×{factor:.3g}"
         return f"×{factor:.1e}"
     scale, digits, _ = _LINEAR[unit]
-    text = f"{abs(value * scale):.{digits}f}"
+    text = _decimal(abs(value * scale), digits)
     if float(text) == 0:
         # Zero when rounded, but not zero.
         return text if abs(value) < 1e-12 else _power(value * scale)
@@ -83,9 +93,17 @@ def _span(ordered: Sequence[str]) -> str:
     return first if first == last else f"{first} to {last}"
 
 
-def _short(value: float, digits: int) -> str:
+def _decimal(value: float, digits: int | None) -> str:
+    """Return a number with so many decimals; None: with three significant digits."""
+    if digits is None:
+        whole = math.floor(math.log10(abs(value))) if value else 0
+        digits = max(0, 2 - whole)
+    return f"{value:.{digits}f}"
+
+
+def _short(value: float, digits: int | None) -> str:
     """Return a number with its decimals; one that would be zero is a power of ten."""
-    text = f"{value:.{digits}f}"
+    text = _decimal(value, digits)
     return _power(value).lstrip("+") if float(text) == 0 and value > 1e-12 else text
 
 
@@ -106,7 +124,7 @@ def margin_text(margin: float, unit: str) -> str:
         short = f"{factor:.3g}"
         return f"a factor of {short if short != '1' else f'{factor:.4g}'}"
     scale, _, suffix = _LINEAR[unit]
-    return f"±{margin * scale:g}{suffix}"
+    return f"±{margin * scale:.4g}{suffix}"
 
 
 def interval(low: float, high: float, unit: str) -> str:
@@ -114,3 +132,36 @@ def interval(low: float, high: float, unit: str) -> str:
     if math.isnan(low) or math.isnan(high):
         return "no interval"
     return f"[{number(low, unit)}, {number(high, unit)}]"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How sentences write effects: in a unit, with as many decimals as the margin deserves.
+
+    Attributes:
+        margin: differences up to this do not matter; above 0, in the endpoint's unit.
+        unit: a unit whose effects are differences, not factors.
+        of: what is measured, if that does not go without saying: "balanced accuracy".
+    """
+
+    margin: float
+    unit: str = "points"
+    of: str = ""
+
+    def number(self, value: float) -> str:
+        """Return a value without its unit, with two significant digits of the margin: "−1.2"."""
+        scale = _LINEAR[self.unit][0]
+        decimals = max(0, 1 - math.floor(math.log10(self.margin * scale)))
+        text = f"{value * scale:.{decimals}f}"
+        return text.replace("-", MINUS if float(text) else "")
+
+    def amount(self, value: float) -> str:
+        """Return a value with its unit: "2.1 points"."""
+        return self.number(value) + _LINEAR[self.unit][2]
+
+    @property
+    def margin_amount(self) -> str:
+        """The margin with its unit: "1 point", "0.5 points"."""
+        scale, _, suffix = _LINEAR[self.unit]
+        text = f"{self.margin * scale:g}"
+        return text + (suffix.removesuffix("s") if text == "1" else suffix)

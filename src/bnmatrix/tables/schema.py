@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from bnmatrix.tables.metrics import COLUMNS
 from bnmatrix.tables.status import COMPLETED as COMPLETED
 from bnmatrix.tables.status import DIVERGED as DIVERGED
 
@@ -12,13 +13,17 @@ INT, REAL, TEXT, BOOL, BITS = pa.int64(), pa.float64(), pa.string(), pa.bool_(),
 #: ``parameters`` is the number of the network's parameters, moving averages included; ``state``
 #: adds the variables of the optimizer. ``tuning_block`` is the first of the replicates that
 #: share a tuned learning rate; 0 if the rate is not tuned.
-#: Accuracies are fractions, losses cross-entropies in nats; both are empty for a diverged run.
+#: Accuracies are fractions, losses cross-entropies in nats; both are empty for a diverged run. So
+#: are all columns of ``test_*``, which :mod:`bnmatrix.tables.metrics` describes, and those of the
+#: other task: classification or regression. The loss of a regression is the mean squared error of
+#: the standardized target, ``test_rmse`` is in units of the target.
 RUN_KEYS = ["study", "dataset"]
 RUN_COLUMNS = {
     "replicate": INT,
     "status": TEXT,
     "test_accuracy": REAL,
     "test_loss": REAL,
+    **dict.fromkeys((name for name in COLUMNS if name not in ("test_accuracy", "test_loss")), REAL),
     "validation_accuracy": REAL,
     "validation_loss": REAL,
     "train_accuracy": REAL,
@@ -96,12 +101,19 @@ MEASUREMENT_COLUMNS = {
 #: test part, and a bit that says whether it was classified correctly (NumPy's ``packbits``). The
 #: same bit is the same example in all runs of a study. Diverged runs have no correct examples.
 #: ``clusters`` has the group of each of these examples (little-endian int32) if the data set has
-#: groups, and no bytes otherwise.
+#: groups, and no bytes otherwise. ``class_tested`` and ``class_correct`` have, for each class, the
+#: number of its test examples and of those that were classified correctly (int32); no bytes for
+#: diverged runs and regressions. ``without`` has the metrics of
+#: :data:`bnmatrix.tables.metrics.BY_GROUP` without each group of test examples in turn
+#: (float64, metrics × :data:`bnmatrix.tables.example_groups.GROUPS`). All are little-endian.
 CORRECTNESS_COLUMNS = {
     "replicate": INT,
     "tested": BITS,
     "correct": BITS,
     "clusters": BITS,
+    "class_tested": BITS,
+    "class_correct": BITS,
+    "without": BITS,
     "variant": TEXT,
 }
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnmatrix.datasets.data import Prepared
-from bnmatrix.datasets.scaling import Scaling, fit_scaling
+from bnmatrix.datasets.scaling import Scaling, TargetScaling, fit_scaling
 from bnmatrix.datasets.splitting import split
 from bnmatrix.errors import UserError
 from bnmatrix.training.pretraining import Pretraining
@@ -22,11 +22,13 @@ class Examples:
 
     Attributes:
         x_train, x_validation, x_test: examples × features, uint8 for pixels, float64 otherwise.
-        y_train, y_validation, y_test: labels, int32.
+        y_train, y_validation, y_test: labels, int32; of a regression the standardized target,
+            float64.
         scaling: the variant's input scaling.
         tested: the positions of the test examples among all examples that can be tested.
         testable: how many examples can be tested: the test part, or all examples with folds.
         clusters: the group of each example that can be tested, int64; empty if there are no groups.
+        target: the standardization of the target of a regression; None for classes.
         source: features and labels of the examples of pre-training; None without it.
     """
 
@@ -40,6 +42,7 @@ class Examples:
     tested: NDArray[np.int64]
     testable: int
     clusters: NDArray[np.int64]
+    target: TargetScaling | None = None
     source: tuple[NDArray[Any], NDArray[np.int32]] | None = None
 
 
@@ -81,10 +84,13 @@ def examples_of(
             change = partial(before.target, maximum=prepared.maximum)
         train, validation = _drawn(y, pool, settings, streams)
         x_validation, y_validation = x[validation], y[validation]
-    x_train = change(x[train])
+    x_train, y_train = change(x[train]), y[train]
+    target = TargetScaling.fit(y_train) if y.dtype.kind == "f" else None
+    if target is not None:
+        y_train, y_validation, y_test = map(target.apply, (y_train, y_validation, y_test))
     return Examples(
         x_train=x_train,
-        y_train=y[train],
+        y_train=y_train,
         x_validation=change(x_validation),
         y_validation=y_validation,
         x_test=change(x_test),
@@ -93,6 +99,7 @@ def examples_of(
         tested=tested,
         testable=testable,
         clusters=prepared.groups_test,
+        target=target,
         source=source,
     )
 
@@ -121,12 +128,13 @@ def _fold(
     fold g mod K of repeat g div K. All replicates have equally many examples outside of their fold:
     as many as the largest fold leaves.
     """
-    from sklearn.model_selection import StratifiedKFold
+    from sklearn.model_selection import KFold, StratifiedKFold
 
     repeat, fold = divmod((streams.draw - 1) // shared_by, folds)
     # The shuffle belongs to a repeat: its folds must not overlap.
     shuffle_seed = Streams(streams.seed, repeat).integer(Purpose.FOLDS)
-    splitter = StratifiedKFold(folds, shuffle=True, random_state=shuffle_seed)
+    kind = KFold if y.dtype.kind == "f" else StratifiedKFold
+    splitter = kind(folds, shuffle=True, random_state=shuffle_seed)
     parts = list(splitter.split(np.zeros(len(y)), y))
     kept, test = parts[fold]
     return kept[: min(len(train) for train, _ in parts)], test

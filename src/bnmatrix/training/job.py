@@ -21,10 +21,11 @@ from bnmatrix.tables.machine import commit
 from bnmatrix.tables.schema import DIVERGED, TABLES
 from bnmatrix.training.framework import Framework, Measuring
 from bnmatrix.training.program import Program, Run
-from bnmatrix.training.rows import CorrectnessRow, PredictionRow, RunRow, VariantRows
+from bnmatrix.training.rows import PredictionRow, RunRow, VariantRows
 from bnmatrix.training.scores import probabilities, scores
 from bnmatrix.training.settings import Settings
 from bnmatrix.training.spec import JobSpec, Step, Variant
+from bnmatrix.training.testing import Tested, correctness, tested_on
 from bnmatrix.training.tuning import tune
 
 log = logging.getLogger(__name__)
@@ -159,13 +160,14 @@ def _train_variant(
             learning_rate, tuned = _tune(spec, variant, program, rows, replicate, block), block
         run = program.run(settings, learning_rate, replicate, measures=measures)
         logits = program.trainer.logits(program.test)
-        row = _scored(program, run, learning_rate, block, logits)
-        rows.correctness.append(_correctness(program, run, logits))
+        row, tested = _scored(program, run, learning_rate, block, logits)
+        rows.correctness.append(correctness(program.current, replicate, tested))
         rows.runs.append(row)
         rows.history += run.history
         rows.timings += run.timings
         rows.measurements += run.measurements
-        if spec.predictions and not run.diverged and not settings.folds:
+        kept = spec.predictions and not settings.folds and not settings.regression
+        if kept and not run.diverged:
             rows.predictions += _predictions(program.test.y, replicate, logits)
         _log_run(spec, name, run, row)
     if len(spec.variants) > 1:
@@ -217,24 +219,9 @@ def _tune(
     return rate
 
 
-def _correctness(program: Program, run: Run, logits: NDArray[np.float32]) -> CorrectnessRow:
-    """Return which of the examples that can be tested a run classifies correctly."""
-    examples = program.current
-    tested, correct = np.zeros((2, examples.testable), bool)
-    tested[examples.tested] = True
-    if not run.diverged:
-        correct[examples.tested] = logits.argmax(axis=1) == examples.y_test
-    return CorrectnessRow(
-        replicate=run.replicate,
-        tested=np.packbits(tested).tobytes(),
-        correct=np.packbits(correct).tobytes(),
-        clusters=examples.clusters.astype("<i4").tobytes(),
-    )
-
-
 def _scored(
     program: Program, run: Run, learning_rate: float, block: int, logits: NDArray[np.float32]
-) -> RunRow:
+) -> tuple[RunRow, Tested]:
     """Return a run's last evaluation and its scores on the test part; NaN for a diverged run.
 
     Args:
@@ -247,12 +234,14 @@ def _scored(
     test_loss, test_accuracy = scores(logits, program.test.y)
     if not math.isfinite(test_loss):
         run.status = DIVERGED
+    tested = Tested.nothing() if run.diverged else tested_on(program.current, logits)
     last = run.history[-1]
 
     def score(value: float) -> float:
         return math.nan if run.diverged else value
 
-    return RunRow(
+    row = RunRow(
+        **tested.row(),
         replicate=run.replicate,
         status=run.status,
         test_accuracy=score(test_accuracy),
@@ -270,6 +259,7 @@ def _scored(
         parameters=program.trainer.parameters,
         state=program.trainer.size,
     )
+    return row, tested
 
 
 def _predictions(
@@ -314,26 +304,33 @@ def _log_run(spec: JobSpec, name: str, run: Run, row: RunRow) -> None:
             timing["training_seconds"] + timing["evaluation_seconds"],
         )
     log.info(
-        "%s: replicate %d of %d %s, test accuracy %.4f, %.1f s of training",
+        "%s: replicate %d of %d %s, test %s %.4f, %.1f s of training",
         name,
         run.replicate,
         spec.last,
         run.status,
-        row["test_accuracy"],
+        *_final(row),
         sum(timing["training_seconds"] for timing in run.timings),
     )
 
 
 def _log_variant(name: str, runs: list[RunRow]) -> None:
     """Log that a variant is done."""
-    accuracies = [row["test_accuracy"] for row in runs if row["status"] != DIVERGED]
+    finals = [_final(row) for row in runs if row["status"] != DIVERGED]
     log.info(
-        "%s: %d replicates, %d diverged; mean test accuracy of the others %.4f",
+        "%s: %d replicates, %d diverged; mean test %s of the others %.4f",
         name,
         len(runs),
-        len(runs) - len(accuracies),
-        sum(accuracies) / len(accuracies) if accuracies else math.nan,
+        len(runs) - len(finals),
+        finals[0][0] if finals else "accuracy",
+        sum(value for _, value in finals) / len(finals) if finals else math.nan,
     )
+
+
+def _final(row: RunRow) -> tuple[str, float]:
+    """Return the accuracy of a run, or the R² of a regression, with its name."""
+    regression = math.isfinite(row["test_r2"])
+    return ("R²", row["test_r2"]) if regression else ("accuracy", row["test_accuracy"])
 
 
 def processor() -> str:

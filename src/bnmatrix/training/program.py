@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bnmatrix.datasets.data import Prepared
 from bnmatrix.tables.schema import COMPLETED, DIVERGED
+from bnmatrix.training.class_weights import balanced_weights
 from bnmatrix.training.examples import examples_of
 from bnmatrix.training.framework import Framework, Placed
 from bnmatrix.training.minibatches import (
@@ -99,6 +100,7 @@ class Program:
         shared_by: int = 1,
     ) -> None:
         self._seed = seed
+        self._weighted = settings.class_weights == "balanced"
         self.classes = prepared.classes
         #: The examples of the run that was started last.
         self.current = examples_of(prepared, settings, Streams(seed, 1), shared_by)
@@ -122,6 +124,7 @@ class Program:
 
     def _place(self) -> None:
         examples = self.current
+        self._weights = balanced_weights(examples.y_train, self.classes) if self._weighted else None
         sample = min(len(examples.x_train), len(examples.x_validation))
         self.train_sample, self.validation, self.test = self.trainer.place(
             [
@@ -133,7 +136,7 @@ class Program:
 
     def evaluate(self, placed: Placed) -> tuple[float, float]:
         """Return the mean loss and the accuracy on placed examples, in inference mode."""
-        return scores(self.trainer.logits(placed), placed.y)
+        return scores(self.trainer.logits(placed), placed.y, self._weights)
 
     def start(
         self, settings: Settings, learning_rate: float, replicate: int, attempt: int = 0

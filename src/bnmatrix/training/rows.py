@@ -40,6 +40,18 @@ class MeasurementRow(TypedDict):
     value: float
 
 
+class TestedRow(TypedDict):
+    """The metrics of a run on the test part, beside accuracy and loss."""
+
+    test_balanced_accuracy: float
+    test_macro_f1: float
+    test_auc: float
+    test_brier: float
+    test_ece: float
+    test_rmse: float
+    test_r2: float
+
+
 class RunRow(TypedDict):
     """A run: its last evaluation, and its scores on the test part."""
 
@@ -47,6 +59,13 @@ class RunRow(TypedDict):
     status: str
     test_accuracy: float
     test_loss: float
+    test_balanced_accuracy: float
+    test_macro_f1: float
+    test_auc: float
+    test_brier: float
+    test_ece: float
+    test_rmse: float
+    test_r2: float
     validation_accuracy: float
     validation_loss: float
     train_accuracy: float
@@ -80,6 +99,9 @@ class CorrectnessRow(TypedDict):
     tested: bytes
     correct: bytes
     clusters: bytes
+    class_tested: bytes
+    class_correct: bytes
+    without: bytes
 
 
 class PredictionRow(TypedDict):

@@ -23,6 +23,7 @@ from bnmatrix.models import (
 )
 from bnmatrix.training.activations import ACTIVATIONS
 from bnmatrix.training.augmentation import Augmentation
+from bnmatrix.training.class_weights import CLASS_WEIGHTS
 from bnmatrix.training.conventions import FRAMEWORKS, TORCH_KNOWS
 from bnmatrix.training.initializers import INITIALIZERS, NormalInitializer
 from bnmatrix.training.networks import ConvolutionalNetwork, Network, OwnNetwork
@@ -36,8 +37,8 @@ _BUILT_IN = ("activation", "placement", "dropout", "dropout_order", "initializer
 
 #: The minimized losses: the cross-entropy of the softmax of the logits, or the cross-entropy of the
 #: softmax applied twice. The latter happens if a network ends in a softmax and its loss applies
-#: another one.
-LOSSES = ("cross_entropy", "softmax_twice")
+#: another one. The squared error is that of a regression.
+LOSSES = ("cross_entropy", "softmax_twice", "squared_error")
 
 #: Settings that are inputs of a compiled program, so that one program trains all their values.
 RUN_TIME_SETTINGS = ("learning_rate", "tuned", "initializer", "varied")
@@ -67,7 +68,12 @@ class Settings(Model):
     """Framework whose defaults a network in PyTorch has. `torch`: PyTorch's initial weights,
     momentum and ε of batch normalization, moving variance and ε of Adam."""
     loss: Annotated[str, one_of(LOSSES)] = "cross_entropy"
-    """Minimized loss; `softmax_twice` applies the softmax twice, which is a mistake."""
+    """Minimized loss; `softmax_twice` applies the softmax twice, which is a mistake.
+    `squared_error`, of the target that is standardized on the training examples, is for
+    regressions."""
+    class_weights: Annotated[str, one_of(CLASS_WEIGHTS)] = "none"
+    """`balanced`: the loss of an example of class k has the weight n / (K n_k), for n training
+    examples of K classes, n_k of them of class k. Validation losses have the same weights."""
     normalization: Annotated[str, one_of(NORMALIZATIONS)] = "none"
     """Normalization of each hidden layer."""
     batch_size: Count = 32
@@ -204,6 +210,12 @@ class Settings(Model):
         return self
 
     @model_validator(mode="after")
+    def _weights_need_classes(self) -> Self:
+        if self.class_weights != "none" and self.regression:
+            raise ValueError("class_weights: a regression (`loss: squared_error`) has no classes")
+        return self
+
+    @model_validator(mode="after")
     def _own_network(self) -> Self:
         if isinstance(self.network, OwnNetwork):
             for name in _BUILT_IN:
@@ -263,6 +275,8 @@ class Settings(Model):
     def _fine_tuning(self) -> Self:
         if not isinstance(self.pretraining, Pretraining):
             return self
+        if self.regression:
+            raise ValueError("pretraining: a regression (`loss: squared_error`) has no classes")
         if not self.draws or self.training_examples is None or self.validation.examples is None:
             raise ValueError(
                 "pretraining: replicates draw two sets of examples: use `folds` or `redraw`, and "
@@ -280,6 +294,11 @@ class Settings(Model):
         if isinstance(self.network, OwnNetwork):
             raise ValueError("pretraining: is for `dense` and `convolutional` networks")
         return self
+
+    @property
+    def regression(self) -> bool:
+        """Whether the network has one output, which is trained to equal a target."""
+        return self.loss == "squared_error"
 
     @property
     def draws(self) -> bool:

@@ -17,10 +17,7 @@ Step = Annotated[int, Field(strict=True, ge=0)] | Literal["last"]
 
 
 #: Learning rates that tuning tries first: a quarter of a decade apart.
-_RATES = (
-    *(0.001, 0.00178, 0.00316, 0.00562, 0.01, 0.0178, 0.0316, 0.0562),
-    *(0.1, 0.178, 0.316, 0.562, 1.0),
-)
+_RATES = (0.01, 0.0178, 0.0316, 0.0562, 0.1, 0.178, 0.316, 0.562, 1.0)
 
 
 class Tuning(Model):
@@ -41,9 +38,10 @@ class Tuning(Model):
     """Number of consecutive replicates that share a tuned learning rate; the next ones have the
     rate tuned afresh, with other seeds and on their own examples. With `folds`, these replicates
     are tested on the same fold."""
-    objective: Literal["final", "average"] = "final"
+    objective: Literal["final", "average", "loss"] = "final"
     """Maximized validation accuracy: at the end of training (`final`), or as a mean over all
-    evaluations (`average`, for studies of speed)."""
+    evaluations (`average`, for studies of speed). `loss`: the validation loss at the end, which is
+    minimized."""
     widen: Annotated[int, Field(strict=True, ge=0)] = 8
     """Maximum number of rates by which an end of the grid moves while the best rate is there."""
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from bnmatrix.training.program import Evaluations, Run
 from bnmatrix.training.rows import TuningRow
+from bnmatrix.training.scores import guessed_loss
 from bnmatrix.training.settings import Settings
 from bnmatrix.training.spec import Tuning
 
@@ -114,7 +115,11 @@ class _Search:
             )
             accuracies = [row["validation_accuracy"] for row in run.history]
             value = sum(accuracies) / len(accuracies) if average else accuracies[-1]
-            rate.values.append(1 / self._program.classes if run.diverged else value)
+            guess = 1 / self._program.classes
+            if tuning.objective == "loss":
+                value = -run.history[-1]["validation_loss"]
+                guess = -guessed_loss(self._program.classes)
+            rate.values.append(guess if run.diverged else value)
             rate.losses.append(math.inf if run.diverged else run.history[-1]["validation_loss"])
             rate.statuses.append(run.status)
 

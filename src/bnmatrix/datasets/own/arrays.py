@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bnmatrix.datasets.own.labels import LARGEST, Labelled, label_texts, some
-from bnmatrix.datasets.own.source import OwnSource
+from bnmatrix.datasets.own.labels import LARGEST, Labelled, label_texts
+from bnmatrix.datasets.own.rows import Rows, some
+from bnmatrix.datasets.own.source import LABEL_RULES, OwnSource
 from bnmatrix.errors import UserError
 
 #: Arrays that a .npz file may hold: examples, their labels, the same of a test part, and groups.
@@ -30,9 +31,10 @@ def read_arrays(source: OwnSource, paths: list[Path]) -> list[Labelled]:
     Raises:
         UserError: arrays are missing or unknown, do not fit together, or are not numbers.
     """
-    if source.labels is not None:
-        return [_read_npy(paths[0], Path(source.labels))]
-    parts = [part for path in paths for part in _read_npz(path, test_elsewhere=len(paths) > 1)]
+    if source.labels is not None and source.labels not in LABEL_RULES:
+        return [_read_npy(source, paths[0], Path(source.labels))]
+    elsewhere = len(paths) > 1
+    parts = [part for path in paths for part in _read_npz(source, path, elsewhere)]
     if len({part.maximum for part in parts}) > 1:
         raise UserError(f"{paths[-1]}: x holds pixels (uint8) and x_test does not, or the reverse")
     shapes = {part.x.shape[1:] for part in parts}
@@ -41,16 +43,16 @@ def read_arrays(source: OwnSource, paths: list[Path]) -> list[Labelled]:
     return parts
 
 
-def _read_npy(examples: Path, labels: Path) -> Labelled:
+def _read_npy(source: OwnSource, examples: Path, labels: Path) -> Labelled:
     """Read a .npy file of examples and one of labels."""
     for path in (examples, labels):
         if path.suffix.lower() != ".npy":
             raise UserError(f"{path}: `labels` goes with .npy files; a .npz file holds both")
     x, y = _load(examples)["array"], _load(labels)["array"]
-    return _labelled(x, y, None, str(examples), str(labels))
+    return _labelled(x, y, None, str(examples), Rows(labels, source), str(labels))
 
 
-def _read_npz(path: Path, test_elsewhere: bool) -> list[Labelled]:
+def _read_npz(source: OwnSource, path: Path, test_elsewhere: bool) -> list[Labelled]:
     """Read a .npz file, which may hold a test part if no separate file does."""
     arrays = _load(path)
     for name in ("x", "y"):
@@ -68,10 +70,11 @@ def _read_npz(path: Path, test_elsewhere: bool) -> list[Labelled]:
     if ("x_test" in arrays) != ("y_test" in arrays):
         raise UserError(f"{path}: has one of x_test and y_test; give both, or neither")
     groups = arrays.get("groups")
-    parts = [_labelled(arrays["x"], arrays["y"], groups, f"{path}: x", f"{path}: y")]
+    rows = Rows(path, source)
+    parts = [_labelled(arrays["x"], arrays["y"], groups, f"{path}: x", rows, f"{path}: y")]
     if "x_test" in arrays:
         x, y = arrays["x_test"], arrays["y_test"]
-        parts.append(_labelled(x, y, None, f"{path}: x_test", f"{path}: y_test"))
+        parts.append(_labelled(x, y, None, f"{path}: x_test", rows, f"{path}: y_test"))
     return parts
 
 
@@ -92,7 +95,7 @@ def _load(path: Path) -> dict[str, np.ndarray]:
 
 
 def _labelled(
-    x: np.ndarray, y: np.ndarray, groups: np.ndarray | None, at_x: str, at_y: str
+    x: np.ndarray, y: np.ndarray, groups: np.ndarray | None, at_x: str, rows: Rows, at_y: str
 ) -> Labelled:
     """Check examples (examples × shape) and labels, and return them.
 
@@ -101,6 +104,7 @@ def _labelled(
         y: the labels.
         groups: the groups, if there are any.
         at_x: how an error message about the examples begins.
+        rows: names examples in messages.
         at_y: how an error message about the labels begins.
     """
     _check_shapes(x, y, groups, at_x, at_y)
@@ -119,8 +123,8 @@ def _labelled(
             f"Missing numbers ({missing}) are replaced by the median of the feature in the "
             "training part."
         )
-    labels = label_texts(y, at_y)
-    return Labelled(x, labels, groups, 255.0 if pixels else None, notes)
+    labels = label_texts(y, at_y, rows)
+    return Labelled(x, labels, at_y, rows, groups, 255.0 if pixels else None, notes=notes)
 
 
 def _check_shapes(

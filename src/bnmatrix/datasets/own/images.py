@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from bnmatrix.datasets.own.labels import Labelled, some
+from bnmatrix.datasets.own.labels import Labelled
+from bnmatrix.datasets.own.rows import Rows, some
 from bnmatrix.datasets.own.source import OwnSource
 from bnmatrix.errors import UserError
 
@@ -60,6 +61,7 @@ def read_images(source: OwnSource, path: Path) -> Labelled:
     height, width = source.image_size
     images: list[np.ndarray] = []
     labels: list[str] = []
+    names: list[str] = []
     unreadable: list[str] = []
     files = list(_files(path))
     if not files:
@@ -76,6 +78,7 @@ def read_images(source: OwnSource, path: Path) -> Labelled:
                 resized = upright.resize((width, height), Image.Resampling.BILINEAR)
                 images.append(np.asarray(resized))
             labels.append(file.label)
+            names.append(file.name)
         except _UNREADABLE as error:
             log.warning("%s: cannot be read as an image: %s", file.name, error)
             unreadable.append(file.name)
@@ -90,7 +93,15 @@ def read_images(source: OwnSource, path: Path) -> Labelled:
                 f"(now {source.most_unreadable:g}) is the share that may be left out"
             )
         notes.append(f"{message}; left out.")
-    return Labelled(np.stack(images), labels, None, 255.0, notes)
+    return Labelled(
+        np.stack(images),
+        labels,
+        f"{path}: the folders",
+        Rows(path, source, tuple(names)),
+        None,
+        255.0,
+        notes=notes,
+    )
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

@@ -1,7 +1,7 @@
 """Looking into a user's own data set: reading and checking all of it.
 
 Problems are reported here, before anything is trained. A message names the file, the column and the
-row (rows are counted from 1, a header is not counted), and says what to do.
+row (rows are counted from 1, a header is not counted) with its line, and says what to do.
 """
 
 import hashlib
@@ -11,10 +11,13 @@ from pathlib import Path
 import numpy as np
 from pyarrow import ArrowException
 
-from bnmatrix.datasets.own.labels import Labelled, classes_of, some
+from bnmatrix.datasets.own.doubts import duplicates, giveaways, tied
+from bnmatrix.datasets.own.labels import Labelled, classes_of
 from bnmatrix.datasets.own.reading import group_codes, read_parts
+from bnmatrix.datasets.own.rows import some
 from bnmatrix.datasets.own.source import OwnSource
 from bnmatrix.datasets.own.spec import Inspection
+from bnmatrix.datasets.own.targets import measured
 from bnmatrix.datasets.spec import ExampleCounts
 from bnmatrix.datasets.splitting import Split, split
 from bnmatrix.errors import UserError
@@ -56,10 +59,20 @@ def _inspect(source: OwnSource, raw: Path) -> Inspection:
         )
     parts = read_parts(source, raw)
     data = parts[0]
-    classes = classes_of(data.labels)
-    _check_classes(source, paths, parts, classes)
+    regression = data.targets is not None
+    classes = [] if regression else classes_of(data.labels)
+    if not regression:
+        _check_classes(source, paths, parts, classes)
     rows = Counter(label for part in parts for label in part.labels)
     has_test_part = len(parts) > 1
+    sizes = _sizes(source, paths, parts, classes) if data.groups is not None else None
+    tested = _tested(source, parts, classes)
+    tested_rows = Counter(
+        label
+        for part, test in zip(parts, tested, strict=True)
+        for label in np.array(part.labels, object)[test]
+    )
+    doubts = tied(data) if regression else giveaways(data, _numbers(data, classes))
     return Inspection(
         fingerprint=_fingerprint(source, raw),
         examples=ExampleCounts(
@@ -68,12 +81,33 @@ def _inspect(source: OwnSource, raw: Path) -> Inspection:
         shape=list(data.x.shape[1:]),
         classes=classes,
         rows_by_class=[rows[label] for label in classes],
+        test_rows_by_class=[tested_rows[label] for label in classes],
         maximum=data.maximum,
+        doubts=(*data.doubts, *doubts, *duplicates(parts, tested)),
         notes=tuple(data.notes),
-        test_split=None if has_test_part else _test_split(source),
+        test_split=None if has_test_part else _test_split(source, data),
+        target=measured(parts) if regression else None,
         grouped=data.groups is not None,
-        sizes=_sizes(source, paths, parts, classes) if data.groups is not None else None,
+        sizes=sizes,
     )
+
+
+def _numbers(part: Labelled, classes: list[str]) -> np.ndarray:
+    """Return labels as numbers, from 0; of a regression, the targets."""
+    if part.targets is not None:
+        return part.targets
+    numbers = {label: number for number, label in enumerate(classes)}
+    return np.array([numbers[label] for label in part.labels])
+
+
+def _tested(source: OwnSource, parts: list[Labelled], classes: list[str]) -> list[np.ndarray]:
+    """Return for each part whether each of its examples is in the test part (bool)."""
+    tested = [np.full(len(part.labels), number > 0) for number, part in enumerate(parts)]
+    if len(parts) == 1:
+        y = _numbers(parts[0], classes)
+        _, apart = split(y, _test_split(source, parts[0]), group_codes(parts[0]))
+        tested[0][apart] = True
+    return tested
 
 
 def _check_classes(
@@ -90,7 +124,9 @@ def _check_classes(
         )
     few = [label for label in classes if counts[label] < _LEAST_OF_CLASS]
     if few:
-        rows = some([f"'{label}' has {counts[label]}" for label in few])
+        rows = some(
+            [f"'{label}' has {counts[label]} ({_rows_of(parts[0], label)})" for label in few]
+        )
         raise UserError(
             f"{where}: each class needs {_LEAST_OF_CLASS} examples, for training, validation and "
             f"test: {rows}. Collect more, merge classes, or remove the examples of these classes"
@@ -98,12 +134,17 @@ def _check_classes(
     if len(parts) > 1:
         _check_test_classes(paths, parts, classes)
         return
-    stay, apart = _test_split(source).sizes(examples)
+    stay, apart = _test_split(source, parts[0]).sizes(examples)
     if min(apart, _VALIDATION.sizes(stay)[1]) < len(classes):
         raise UserError(
             f"{paths[0]}: {examples} examples of {len(classes)} classes are too few: a test "
             f"part of {apart} cannot hold each class"
         )
+
+
+def _rows_of(part: Labelled, label: str) -> str:
+    """Return the rows of a class, for messages."""
+    return part.rows.text([n for n, other in enumerate(part.labels, start=1) if other == label])
 
 
 def _check_test_classes(paths: list[Path], parts: list[Labelled], classes: list[str]) -> None:
@@ -134,7 +175,7 @@ def _sizes(
         raise UserError(
             f"{paths[-1]}: group '{name}': {some(both)} are in the test part and in the other"
         )
-    y = np.array([classes.index(label) for label in data.labels])
+    y = _numbers(data, classes)
     codes = group_codes(data)
     if len(groups) < _LEAST_GROUPS:
         raise UserError(
@@ -144,15 +185,22 @@ def _sizes(
     try:
         stay = np.arange(len(y))
         if test is None:
-            stay, _ = split(y, _test_split(source), codes)
-        split(y[stay], _VALIDATION, codes[stay])
+            stay, _ = split(y, _test_split(source, data), codes)
+        split(y[stay], _validation(data), codes[stay])
     except UserError as error:
         raise UserError(f"{paths[0]}: group '{name}': {error}") from None
     return len(stay), len(y) - len(stay) if test is None else len(test.labels)
 
 
-def _test_split(source: OwnSource) -> Split:
-    return Split(fraction=source.test_fraction, take="stratified", seed=source.seed)
+def _test_split(source: OwnSource, data: Labelled) -> Split:
+    take = _validation(data).take
+    return Split(fraction=source.test_fraction, take=take, seed=source.seed)
+
+
+def _validation(data: Labelled) -> Split:
+    """Return the usual validation split: a random one where there are no classes."""
+    random = data.targets is not None
+    return _VALIDATION.model_copy(update={"take": "random"}) if random else _VALIDATION
 
 
 def _fingerprint(source: OwnSource, raw: Path) -> str:

@@ -7,9 +7,10 @@ import psutil
 
 from bnmatrix.datasets.data import Arrays
 from bnmatrix.datasets.own import arrays, images, table
-from bnmatrix.datasets.own.labels import Labelled
+from bnmatrix.datasets.own.labels import Labelled, checked_labels
 from bnmatrix.datasets.own.source import OwnSource
 from bnmatrix.datasets.own.spec import OwnPreparation
+from bnmatrix.datasets.own.targets import is_regression, with_targets
 from bnmatrix.errors import UserError
 
 #: Share of the free memory that the data may take.
@@ -20,7 +21,7 @@ _COPIES = 3
 
 
 def read_own(spec: OwnPreparation, raw: Path) -> Arrays:
-    """Read a data set as arrays: labels become the numbers of their classes.
+    """Read a data set as arrays: labels become the numbers of their classes, or targets.
 
     Args:
         spec: how the data set is prepared.
@@ -32,7 +33,12 @@ def read_own(spec: OwnPreparation, raw: Path) -> Arrays:
     numbers = {label: number for number, label in enumerate(spec.class_names)}
     parts = read_parts(spec.source, raw)
     xs = [part.x.reshape(len(part.x), -1) for part in parts]
-    ys = [np.array([numbers[label] for label in part.labels], np.int32) for part in parts]
+    ys = [
+        np.array([numbers[label] for label in part.labels], np.int32)
+        if part.targets is None
+        else part.targets
+        for part in parts
+    ]
     x_test, y_test = (xs[1], ys[1]) if len(parts) > 1 else (xs[0][:0], ys[0][:0])
     groups = [group_codes(part) for part in parts]
     groups_test = groups[1] if len(parts) > 1 else groups[0][:0]
@@ -51,8 +57,15 @@ def read_parts(source: OwnSource, raw: Path) -> list[Labelled]:
     """Read the data, and its test part if there is one, after a check of the free memory.
 
     Raises:
-        UserError: the data is too large for the memory, or cannot be read.
+        UserError: the data is too large for the memory, or cannot be read, or its labels are no
+            classes.
     """
+    parts = _parts(source, raw)
+    return with_targets(parts) if is_regression(parts[0]) else checked_labels(parts)
+
+
+def _parts(source: OwnSource, raw: Path) -> list[Labelled]:
+    """Read the data, and its test part if there is one."""
     paths = source.paths(raw)
     if source.kind == "table":
         _check_memory(

@@ -1,9 +1,10 @@
 """Where a user's own data set is, and how it is read."""
 
+import codecs
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from bnmatrix.datasets.raw_files import File
 from bnmatrix.models import BelowOne, Count, Fraction, Model, Seed
@@ -16,6 +17,22 @@ SUFFIXES: dict[Kind, tuple[str, ...]] = {
     "arrays": (".npz", ".npy"),
     "images": (".zip",),
 }
+
+
+#: Values of `labels` that say how the texts of classes are read.
+LABEL_RULES = ("strip_case", "as_written")
+
+
+def _known_encoding(name: str) -> str:
+    """Check that Python knows an encoding of text."""
+    try:
+        "".encode(name)
+        codecs.getincrementaldecoder(name)
+    except (LookupError, UnicodeError):
+        raise ValueError(
+            f"'{name}' is no encoding of text; usual ones are utf-8, latin-1, cp1252 and utf-16"
+        ) from None
+    return name
 
 
 class OwnSource(Model):
@@ -36,16 +53,33 @@ class OwnSource(Model):
     apart."""
     target: str | None = None
     """Column of a table with the classes."""
+    task: Literal["classification", "regression"] | None = None
+    """`classification` predicts classes, `regression` predicts measurements. By default, numbers
+    that are not all whole are measurements, if more than ten of them differ."""
+    classes: bool = False
+    """Whether numbers that look like measurements are classes."""
     features: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    """Columns of a table to learn from; if not given, all but `target` and `group`."""
+    """Columns of a table to learn from; if not given, all but `target`, `group` and `exclude`."""
+    exclude: tuple[str, ...] = ()
+    """Columns of a table to leave out, such as identifiers."""
+    numeric: tuple[str, ...] = ()
+    """Columns of measurements that look like identifiers: whole numbers, all of them different."""
     categorical: tuple[str, ...] = ()
     """Columns of numbers that stand for categories. Columns of text always do."""
     group: str | None = None
     """Column of a table whose values must not be in two parts (patients, sessions)."""
+    missing: tuple[str | int | float, ...] = ()
+    """Values of a table that mean that a value is missing, such as "?" or -999. Empty cells always
+    do, and in CSV files NA, N/A, NaN and null."""
     separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     """Character between the columns of a CSV file; if not given, a comma (.tsv: a tab)."""
+    decimal: Literal[".", ","] = "."
+    """The decimal mark of numbers in a table."""
+    encoding: Annotated[str, AfterValidator(_known_encoding)] = "utf-8"
+    """Encoding of a CSV file, such as latin-1, cp1252 or utf-16."""
     labels: str | None = None
-    """The .npy file with the classes, where `path` is a .npy file."""
+    """`strip_case` merges classes that differ only in case or in spaces around them, `as_written`
+    keeps them apart. Where `path` is a .npy file, the .npy file with the classes."""
     image_size: tuple[Count, Count] = (32, 32)
     """Height and width to which images are resized."""
     image_mode: Literal["color", "gray"] = "color"
@@ -56,6 +90,16 @@ class OwnSource(Model):
     """Share of the examples that is set apart for the test, with equal shares of each class."""
     seed: Seed = 42
     """Seed of that split."""
+
+    @property
+    def is_csv(self) -> bool:
+        """Whether the data is a table in CSV files."""
+        return self.kind == "table" and not self.place.lower().endswith(".parquet")
+
+    @property
+    def delimiter(self) -> str:
+        """The character between the columns of a CSV file."""
+        return self.separator or ("\t" if ".tsv" in self.place.lower() else ",")
 
     @property
     def place(self) -> str:
@@ -102,4 +146,5 @@ class OwnSource(Model):
 
     def all_paths(self, raw: Path) -> list[Path]:
         """Return :meth:`paths`, and the file of the labels if there is one."""
-        return self.paths(raw) + ([Path(self.labels)] if self.labels is not None else [])
+        has_file = self.labels is not None and self.labels not in LABEL_RULES
+        return self.paths(raw) + ([Path(str(self.labels))] if has_file else [])

@@ -1,4 +1,4 @@
-"""The figure of test accuracy against batch size."""
+"""The figure of the primary metric, such as test accuracy, against batch size."""
 
 import math
 from collections.abc import Sequence
@@ -22,6 +22,7 @@ from bnmatrix.report.figures.layout import (
     wrapped,
 )
 from bnmatrix.report.labels import VariantLabels, arm_colours, with_labels
+from bnmatrix.report.metric_wording import ACCURACY, MetricWording
 from bnmatrix.report.wording import percent, span
 from bnmatrix.statistics.scoring import scored
 from bnmatrix.tables.schema import DIVERGED
@@ -46,10 +47,12 @@ def accuracy(
     labels: VariantLabels,
     classes: int,
     printed: Sequence[Printed] = (),
+    written: MetricWording = ACCURACY,
+    deviation: float = math.nan,
 ) -> Drawing:
     """Return test accuracy against batch size: runs, means with 95 % intervals, printed figures.
 
-    Diverged runs stand at chance, open.
+    Diverged runs stand at chance, open. Another metric can take the place of test accuracy.
 
     Args:
         runs: the study's runs.
@@ -57,10 +60,14 @@ def accuracy(
         labels: the labels of the study's variants.
         classes: number of classes, for chance.
         printed: what the source printed.
+        written: how the metric is written.
+        deviation: standard deviation of the target of a regression.
     """
+    column = written.metric.column
     table = _with_panels(runs, labels)
-    table["test_accuracy"] = scored(table, "test_accuracy", classes)
-    means = _with_panels(summary, labels)
+    table["value"] = scored(table, column, classes, deviation)
+    ends = {f"{column}_ci_low": "low", f"{column}_ci_high": "high"}
+    means = _with_panels(summary, labels).rename(columns={f"{column}_mean": "mean"} | ends)
     names = list(dict.fromkeys(table["panel"]))
     shown = names[:MOST_CELLS]
     columns = min(3, len(shown))
@@ -75,7 +82,7 @@ def accuracy(
         for arm in places.colours:
             _draw_arm(panel, places, arm, *(part[part["arm"] == arm] for part in mine))
         _draw_printed(panel, places, table, printed)
-        _label_axes(panel, places.sizes)
+        _label_axes(panel, places.sizes, written)
         panel.set_title(wrapped(name, 40))
     hide_unused(grid.flat, len(shown))
     handles = _handles(places, span(runs.groupby("variant")["replicate"].nunique()), printed)
@@ -84,13 +91,14 @@ def accuracy(
     )
     say_how_many(figure, len(shown), len(names), "panels")
     words = [
-        f"{row.arm}, {row.cell}: {percent(row.test_accuracy_mean, 1)}"
+        f"{row.arm}, {row.cell}: "
+        f"{percent(row.mean, 1) if written.in_points else written.value(row.mean)}"
         for row in means[means["panel"].isin(shown)].itertuples(index=False)
     ]
     return Drawing(
         figure,
-        runs[[*labels.axes, "replicate", "status", "test_accuracy"]],
-        f"Test accuracy against batch size, means over replicates: {'; '.join(words)}.",
+        runs[[*labels.axes, "replicate", "status", column]],
+        f"{written.heading} against batch size, means over replicates: {'; '.join(words)}.",
     )
 
 
@@ -110,7 +118,7 @@ def _draw_arm(
         panel.plot(
             # Beside the mean, so that its interval does not cover the runs.
             [places.of(size, arm) + 0.06 for size in part["batch_size"]],
-            part["test_accuracy"],
+            part["value"],
             "o",
             ms=4,
             color=colour,
@@ -119,11 +127,8 @@ def _draw_arm(
         )
     panel.errorbar(
         [places.of(size, arm) for size in means["batch_size"]],
-        means["test_accuracy_mean"],
-        yerr=[
-            means["test_accuracy_mean"] - means["test_accuracy_ci_low"],
-            means["test_accuracy_ci_high"] - means["test_accuracy_mean"],
-        ],
+        means["mean"],
+        yerr=[means["mean"] - means["low"], means["high"] - means["mean"]],
         fmt="o",
         ms=6,
         color=colour,
@@ -150,15 +155,16 @@ def _draw_printed(
             )
 
 
-def _label_axes(panel: Any, sizes: list[int]) -> None:
+def _label_axes(panel: Any, sizes: list[int], written: MetricWording) -> None:
     """Set the ticks and labels of a panel, which a page may place alone."""
     panel.set_xticks(range(len(sizes)), [str(size) for size in sizes])
     panel.set_xlim(-0.5, len(sizes) - 0.5)
     panel.set_xlabel("batch size")
-    panel.set_ylabel("test accuracy (%)")
+    panel.set_ylabel(written.axis)
     panel.yaxis.label.set_visible(True)
     panel.tick_params(labelleft=True)
-    panel.yaxis.set_major_formatter(PERCENT)
+    if written.in_points:
+        panel.yaxis.set_major_formatter(PERCENT)
     panel.grid(visible=False, axis="x")
 
 

@@ -18,17 +18,21 @@ from bnmatrix.report.figures.layout import (
     wrapped,
 )
 from bnmatrix.report.labels import VariantLabels, arm_colours, with_labels
+from bnmatrix.report.metric_wording import ACCURACY, MetricWording
 from bnmatrix.report.wording import points, span
 from bnmatrix.statistics.units import MINUS
 
 
-def differences(comparisons: pd.DataFrame, labels: VariantLabels) -> Drawing:
+def differences(
+    comparisons: pd.DataFrame, labels: VariantLabels, written: MetricWording = ACCURACY
+) -> Drawing:
     """Return the paired differences from no normalization, with 95 % intervals, a row a cell.
 
     Args:
         comparisons: a row for each variant that has a baseline
             (:func:`bnmatrix.statistics.comparisons.compare`).
         labels: the labels of the study's variants.
+        written: how the metric is written.
     """
     if comparisons.empty:
         return nothing("No variant has a baseline to compare with", comparisons)
@@ -55,20 +59,23 @@ def differences(comparisons: pd.DataFrame, labels: VariantLabels) -> Drawing:
     panel.set_yticks(range(len(table)), [wrapped(name, 24) for name in names])
     panel.set_ylim(len(table) - 0.5, -0.5)
     panel.grid(visible=False, axis="y")
-    panel.xaxis.set_major_formatter(POINTS)
+    if written.in_points:
+        panel.xaxis.set_major_formatter(POINTS)
     panel.set_xlabel(
-        f"difference in test accuracy, {'normalization' if several else next(iter(colours))} "
-        f"{MINUS} none (points)\nmean of {span(table['pairs'])} pairs with its 95 % interval"
+        f"difference in {written.name}, {'normalization' if several else next(iter(colours))} "
+        f"{MINUS} none{written.unit}\nmean of {span(table['pairs'])} pairs with its 95 % interval"
     )
     say_how_many(figure, len(table), len(comparisons), "comparisons")
     words = [
-        f"{name}: {points(row.effect)}, {_interval_words(row.ci_low, row.ci_high)}"
+        f"{name}: {written.difference(row.effect)}, "
+        f"{_interval_words(row.ci_low, row.ci_high, written)}"
         for name, row in zip(names, table.itertuples(index=False), strict=True)
     ]
     return Drawing(
         figure,
         comparisons[[*labels.axes, "pairs", "effect", "ci_low", "ci_high"]],
-        f"Paired differences in test accuracy, in points: {'; '.join(words)}.",
+        f"Paired differences in {written.name}{', in points' if written.in_points else ''}: "
+        f"{'; '.join(words)}.",
     )
 
 
@@ -124,5 +131,7 @@ def gap(summary: pd.DataFrame, labels: VariantLabels) -> Drawing:
     )
 
 
-def _interval_words(low: float, high: float) -> str:
-    return "no interval" if math.isnan(low) else f"interval {points(low)} to {points(high)}"
+def _interval_words(low: float, high: float, written: MetricWording) -> str:
+    if math.isnan(low):
+        return "no interval"
+    return f"interval {written.difference(low)} to {written.difference(high)}"

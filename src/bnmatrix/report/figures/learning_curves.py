@@ -36,18 +36,23 @@ def learning_curves(history: pd.DataFrame, labels: VariantLabels) -> Drawing:
     colours = arm_colours(table)
     shown = cells[:MOST_CELLS]
     columns = min(_PER_ROW, len(shown))
+    # A regression has no accuracy.
+    found = [name for name in _METRICS if table[f"validation_{name}"].notna().any()]
+    rows = found or list(_METRICS)
     bands = math.ceil(len(shown) / columns)
     figure, grid = plt.subplots(
-        2 * bands,
+        len(rows) * bands,
         columns,
-        figsize=(max(WIDTH, 2.75 * columns), 4.7 * bands + 0.4),
+        figsize=(max(WIDTH, 2.75 * columns), 2.35 * len(rows) * bands + 0.4),
         squeeze=False,
         sharex=True,
     )
     pairs: list[list[Any]] = []
     for number in range(bands * columns):
         band, column = divmod(number, columns)
-        panels = {metric: grid[2 * band + row][column] for row, metric in enumerate(_METRICS)}
+        panels = {
+            metric: grid[len(rows) * band + place][column] for place, metric in enumerate(rows)
+        }
         if number >= len(shown):
             for panel in panels.values():
                 panel.set_visible(False)
@@ -122,11 +127,14 @@ def _share_rows(grid: Any) -> None:
 
 
 def _description(table: pd.DataFrame, shown: list[str]) -> str:
-    """Return the validation accuracies at the end, in words."""
-    ends = final_means(table, ["arm", "cell"], "validation_accuracy")
+    """Return the validation accuracies at the end, in words; of regressions, the losses."""
+    accuracy = table["validation_accuracy"].notna().any() or table["validation_loss"].isna().all()
+    name = "accuracy" if accuracy else "loss"
+    ends = final_means(table, ["arm", "cell"], f"validation_{name}")
     words = [
-        f"{arm}, {cell}: {percent(value, 1)}"
+        f"{arm}, {cell}: {percent(value, 1) if accuracy else f'{value:.4g}'}"
         for (arm, cell), value in ends.items()
         if cell in shown
     ]
-    return f"Accuracy and loss by epoch. Validation accuracy at the end: {'; '.join(words)}."
+    drawn = "Accuracy and loss" if accuracy else "Loss"
+    return f"{drawn} by epoch. Validation {name} at the end: {'; '.join(words)}."

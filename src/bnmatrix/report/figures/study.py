@@ -1,5 +1,6 @@
 """The figures of a study, except that of time, which differs from run to run."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from bnmatrix.report.figures.differences import differences, gap
 from bnmatrix.report.figures.drawing import save, set_style
 from bnmatrix.report.figures.learning_curves import learning_curves
 from bnmatrix.report.labels import VariantLabels
+from bnmatrix.report.metric_wording import MetricWording
+from bnmatrix.tables.metrics import METRICS, Metric
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class StudyTables:
         confusion, confused: of the best variant; see :mod:`bnmatrix.statistics.confusions`.
         classes: names of the classes.
         printed: what the source printed.
+        metric: the primary metric.
+        deviation: standard deviation of the target of a regression.
         pictures: the examples of ``confused`` as pixels, examples × height × width (× 3), 0 to 1;
             None if the data are no images.
     """
@@ -41,17 +46,27 @@ class StudyTables:
     confused: pd.DataFrame
     classes: list[str]
     printed: Sequence[Printed] = ()
+    metric: Metric = METRICS["accuracy"]
+    deviation: float = math.nan
     pictures: npt.NDArray[np.float64] | None = None
 
 
 def draw_all(folder: Path, tables: StudyTables) -> None:
     """Draw and save the figures of a study, except that of time."""
     set_style()
-    labels, classes = tables.labels, tables.classes
+    labels, classes, written = tables.labels, tables.classes, MetricWording(tables.metric)
     drawings = {
         "learning-curves": learning_curves(tables.history, labels),
-        "accuracy": accuracy(tables.runs, tables.summary, labels, len(classes), tables.printed),
-        "differences": differences(tables.comparisons, labels),
+        "accuracy": accuracy(
+            tables.runs,
+            tables.summary,
+            labels,
+            len(classes),
+            tables.printed,
+            written,
+            tables.deviation,
+        ),
+        "differences": differences(tables.comparisons, labels, written),
         "gap": gap(tables.summary, labels),
         "confusion": confusion(tables.confusion, classes),
         "confused": confused(tables.confused, classes, tables.pictures),

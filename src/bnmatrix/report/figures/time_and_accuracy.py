@@ -9,6 +9,7 @@ from matplotlib.ticker import FuncFormatter
 from bnmatrix.report.figures.drawing import PERCENT, Drawing
 from bnmatrix.report.figures.layout import MOST_CELLS, WIDTH, nothing, spread
 from bnmatrix.report.labels import VariantLabels, arm_colours, with_labels
+from bnmatrix.report.metric_wording import ACCURACY, MetricWording
 from bnmatrix.report.wording import duration, percent
 from bnmatrix.statistics import timings as times
 
@@ -16,16 +17,24 @@ from bnmatrix.statistics import timings as times
 _MOST_POINTS = 5_000
 
 
-def time_and_accuracy(runs: pd.DataFrame, timings: pd.DataFrame, labels: VariantLabels) -> Drawing:
+def time_and_accuracy(
+    runs: pd.DataFrame,
+    timings: pd.DataFrame,
+    labels: VariantLabels,
+    written: MetricWording = ACCURACY,
+) -> Drawing:
     """Return the test accuracy of each run against the seconds that its training took.
 
     Args:
         runs: a row for each run.
         timings: a row for each evaluation (:data:`bnmatrix.tables.schema.TIMING_COLUMNS`).
         labels: the labels of the study's variants.
+        written: how the metric that takes the place of test accuracy is written.
     """
+    column = written.metric.column
     table = with_labels(runs, labels).join(times.run_seconds(timings), on=["variant", "replicate"])
-    table = table[table["test_accuracy"].notna() & table["seconds"].notna()]
+    table = table.assign(value=table[column])
+    table = table[table["value"].notna() & table["seconds"].notna()]
     if table.empty:
         return nothing("No run was completed", table)
     medians = times.time_and_accuracy(table)
@@ -38,7 +47,7 @@ def time_and_accuracy(runs: pd.DataFrame, timings: pd.DataFrame, labels: Variant
         rows, centre = table[table["arm"] == arm], medians.loc[arm]
         panel.plot(
             rows["seconds"],
-            rows["test_accuracy"],
+            rows["value"],
             color=colour,
             ms=4,
             alpha=0.35,
@@ -49,7 +58,7 @@ def time_and_accuracy(runs: pd.DataFrame, timings: pd.DataFrame, labels: Variant
         )
         panel.plot(
             centre["seconds"],
-            centre["test_accuracy"],
+            centre["value"],
             color=colour,
             ms=7,
             label=arm,
@@ -61,18 +70,19 @@ def time_and_accuracy(runs: pd.DataFrame, timings: pd.DataFrame, labels: Variant
     panel.set_xscale("log")
     _name(panel, named)
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    panel.yaxis.set_major_formatter(PERCENT)
+    if written.in_points:
+        panel.yaxis.set_major_formatter(PERCENT)
     panel.set_xlabel("seconds of training a run, one thread (logarithmic)")
-    panel.set_ylabel("test accuracy (%)")
+    panel.set_ylabel(written.axis)
     figure.legend(loc="outside upper center", ncols=2)
-    data = table[[*labels.axes, "replicate", "seconds", "test_accuracy"]]
-    return Drawing(figure, data, _description(medians))
+    data = table[[*labels.axes, "replicate", "seconds", column]]
+    return Drawing(figure, data, _description(medians, written))
 
 
 def _name(panel: Any, named: list[tuple[str, pd.Series, str]]) -> None:
     """Write the name of each cell beside its medians, so that no two names overlap."""
     low, high = panel.get_ylim()
-    places = spread([row["test_accuracy"] for _, row, _ in named], 0.045 * (high - low))
+    places = spread([row["value"] for _, row, _ in named], 0.045 * (high - low))
     for (name, row, colour), place in zip(named, places, strict=True):
         panel.annotate(
             name,
@@ -85,12 +95,13 @@ def _name(panel: Any, named: list[tuple[str, pd.Series, str]]) -> None:
         )
 
 
-def _description(medians: pd.DataFrame) -> str:
+def _description(medians: pd.DataFrame, written: MetricWording) -> str:
     """Return the medians of each arm and cell, in words."""
     words = [
-        f"{arm}, {cell}: {percent(row.test_accuracy, 1)} in {duration(row.seconds)}"
+        f"{arm}, {cell}: {percent(row.value, 1) if written.in_points else written.value(row.value)}"
+        f" in {duration(row.seconds)}"
         for (arm, cell), row in medians.head(MOST_CELLS).iterrows()
     ]
     if len(medians) > MOST_CELLS:
         words.append(f"and {len(medians) - MOST_CELLS} more")
-    return f"Test accuracy against training time, medians: {'; '.join(words)}."
+    return f"{written.heading} against training time, medians: {'; '.join(words)}."

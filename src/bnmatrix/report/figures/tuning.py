@@ -36,7 +36,7 @@ def draw_tuning(folder: Path, project: Project, studies: Sequence[str], results:
 
 
 def tuning_curves(
-    table: pd.DataFrame, labels: VariantLabels, objective: Literal["final", "average"]
+    table: pd.DataFrame, labels: VariantLabels, objective: Literal["final", "average", "loss"]
 ) -> Drawing:
     """Return what tuning maximized against the learning rate: a panel a cell, a colour an arm.
 
@@ -45,11 +45,15 @@ def tuning_curves(
     Args:
         table: a study's tuning runs (:data:`bnmatrix.tables.schema.TUNING_COLUMNS`).
         labels: the labels of the study's variants.
-        objective: what was maximized: the validation accuracy at the end, or its average.
+        objective: what was maximized: the validation accuracy at the end, or its average; or the
+            validation loss at the end, which was minimized.
     """
     # All cells are tuned here, so that panels need not say it.
     panel_name = labels.column(table, lambda variant: variant.cell(without=("tuned",)))
     table = with_labels(table, labels).assign(panel=panel_name)
+    loss = objective == "loss"
+    if loss:
+        table["tuning_objective"] *= -1
     table = table.drop_duplicates(["arm", "cell", "block", "rate"]).sort_values("rate")
     colours = arm_colours(table)
     names = list(dict.fromkeys(table.sort_index()["panel"]))
@@ -70,25 +74,32 @@ def tuning_curves(
             panel.plot(x[part["chosen"]], y[part["chosen"]], "o", ms=9, mfc="none", color=colour)
         panel.set_title("\n".join(name.split(", ")), fontsize=8)
         panel.set_xscale("log")
-        panel.yaxis.set_major_formatter(PERCENT)
+        if not loss:
+            panel.yaxis.set_major_formatter(PERCENT)
     hide_unused(grid.flat, len(names))
     for panel in grid[-1]:
         panel.set_xlabel("learning rate")
     when = "average" if objective == "average" else "at the end"
     for row in grid:
-        row[0].set_ylabel(f"validation accuracy (%)\n{when}", fontsize=8)
+        row[0].set_ylabel(f"validation {'loss' if loss else 'accuracy (%)'}\n{when}", fontsize=8)
     figure.legend(
         handles=[Line2D([], [], color=c, marker="o", label=arm) for arm, c in colours.items()],
         loc="outside upper center",
         ncols=2,
     )
+    return Drawing(
+        figure,
+        table[["arm", "cell", "block", "rate", "tuning_objective", "chosen"]],
+        _description(table, loss),
+    )
+
+
+def _description(table: pd.DataFrame, loss: bool) -> str:
+    """Return the chosen rates in words."""
     chosen = table[table["chosen"]].groupby(["arm", "panel"], sort=False)["rate"]
     words = [
         f"{arm}, {cell}: {', '.join(f'{rate:g}' for rate in sorted(set(rates)))}"
         for (arm, cell), rates in chosen
     ]
-    return Drawing(
-        figure,
-        table[["arm", "cell", "block", "rate", "tuning_objective", "chosen"]],
-        f"Validation accuracy against learning rate. Chosen rates: {'; '.join(words)}.",
-    )
+    name = "loss" if loss else "accuracy"
+    return f"Validation {name} against learning rate. Chosen rates: {'; '.join(words)}."

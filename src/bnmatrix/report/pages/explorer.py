@@ -32,6 +32,8 @@ def explorer_page(project: Project, names: Sequence[str], root: Path, links: Seq
         links: pages that every page links to.
     """
     data, shortened = {}, []
+    # Regressions have no accuracy, which the page shows.
+    names = [name for name in names if project.dataset_of(name).classes]
     for name in names:
         history = pd.read_parquet(root / f"data/results/{name}/history.parquet")
         variants = history["variant"].unique()

@@ -74,6 +74,8 @@ def overview_page(
         network_helps: whether a network or a mirror would add studies that were not run.
     """
     studies = [_results(project, name, root / "data/results" / name) for name in names]
+    # Others are compared by another metric, on their own pages.
+    by_accuracy = [entry for entry in studies if entry.dataset.metric.name == "accuracy"]
     missing = [name for group in not_run.values() for name in group]
     judged = read_runs(claims) if claims else None
     effects = with_titles(read_runs(root / "reports/effects.csv"), project) if claims else None
@@ -86,10 +88,12 @@ def overview_page(
             network_helps=network_helps,
             missing=len(missing),
             asked=asked,
-            lines=answer_of(effects, studies),
+            lines=answer_of(effects, by_accuracy),
             chart=None if effects is None else _chart(effects, root / "reports/figures/answer"),
             effects=[] if effects is None else _effect_rows(effects),
-            map=heat_map(studies),
+            map=heat_map(by_accuracy),
+            by_accuracy=by_accuracy,
+            by_other=[entry for entry in studies if entry.dataset.metric.name != "accuracy"],
             scorecard=None
             if judged is None
             else scorecard(judged, project, read_runs(root / "data/results/claims/analyses.csv")),

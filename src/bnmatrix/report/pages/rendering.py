@@ -6,7 +6,7 @@ from pathlib import Path
 
 import latex2mathml.converter
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from bnmatrix.report import labels, wording
 from bnmatrix.report.bibliography import cite
@@ -41,6 +41,11 @@ def _unbroken(value: object) -> object:
     if type(value) is not str:
         return value
     return re.sub(r"(?<=\d) (?=\d{3}(?!\d))", "\N{NARROW NO-BREAK SPACE}", value)
+
+
+def _with_code(text: str) -> Markup:
+    """Return a text in which what stands between backquotes is code."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def environment(links: Sequence[str], current: str) -> Environment:
@@ -81,8 +86,10 @@ def environment(links: Sequence[str], current: str) -> Environment:
         "interval": wording.interval,
         "p_text": wording.p_text,
         "duration": wording.duration,
+        "capitalize_first": lambda text: text[:1].upper() + text[1:],
         "setting_name": labels.setting_name,
         "value_text": labels.value_text,
+        "with_code": _with_code,
     }
     return environment
 

@@ -15,11 +15,14 @@ from bnmatrix.plan.sizes import parts
 from bnmatrix.plan.variants import left_out_variants, variants
 from bnmatrix.report.labels import VariantLabels, study_labels, with_labels
 from bnmatrix.report.losses import losses
+from bnmatrix.report.metric_wording import MetricWording
+from bnmatrix.report.pages.metrics import curve_of, left_out_claims
+from bnmatrix.report.pages.own import own_page
 from bnmatrix.report.pages.protocol import axis_facts, declaration, setting_facts
 from bnmatrix.report.pages.records import MOST_VARIANTS, Record, records
 from bnmatrix.report.pages.rendering import environment, svg
 from bnmatrix.report.pages.scorecard import scorecard
-from bnmatrix.report.pages.text import answer, own_facts, training_length
+from bnmatrix.report.pages.text import answer, training_length
 from bnmatrix.statistics.timings import evaluation_seconds, step_seconds
 from bnmatrix.tables.csv import read_runs
 from bnmatrix.training.convention_table import CONVENTIONS
@@ -44,6 +47,7 @@ def study_page(
         claims: the table of verdicts on this study alone, if it is a study of a user's own data.
     """
     study, dataset = project.study(name), project.dataset_of(name)
+    written = MetricWording(dataset.metric)
     matrix, labels = variants(project, name), study_labels(project, name)
     tables = root / "data/results" / name
     summary = read_runs(tables / "summary.csv")
@@ -61,11 +65,13 @@ def study_page(
             dataset=dataset,
             files=f"figures/{name}/",
             figures=_figures(root / "reports/figures" / name),
-            answers=answer(with_labels(comparisons, labels), labels.axes),
-            own=own_facts(dataset, comparisons, summary, folds, tuned)
+            answers=answer(with_labels(comparisons, labels), labels.axes, written),
+            written=written,
+            left_out=left_out_claims(dataset) if isinstance(dataset, InspectedDataset) else "",
+            own=own_page(project, name, dataset, tables, [v.settings for v in matrix], claims)
             if isinstance(dataset, InspectedDataset)
             else None,
-            training_length=training_length(with_labels(summary, labels)),
+            training_length=training_length(with_labels(summary, labels), curve_of(dataset)),
             summary=_summary(summary, labels, list(study.axes)),
             sample=parts(dataset, matrix[0].settings.validation, folds)[1],
             modes=_modes(summary, comparisons, labels, dataset.margin),

@@ -8,7 +8,8 @@ import pandas as pd
 
 from bnmatrix.config.own_data import InspectedDataset
 from bnmatrix.report.labels import cell_axes, value_text
-from bnmatrix.report.wording import count, interval, join, points
+from bnmatrix.report.metric_wording import ACCURACY, MetricWording
+from bnmatrix.report.wording import count, join, points
 from bnmatrix.statistics.resolution import Resolution, examples_needed, resolution, sampling_error
 from bnmatrix.statistics.training_length import FALLING, FLAT, NOT_MEASURED, RISING, UNCLEAR
 
@@ -23,7 +24,9 @@ _GROUPED = (
 _NOTHING = "There is nothing to compare: no variant has a counterpart without normalization."
 
 
-def answer(comparisons: pd.DataFrame, axes: Sequence[str]) -> list[str]:
+def answer(
+    comparisons: pd.DataFrame, axes: Sequence[str], written: MetricWording = ACCURACY
+) -> list[str]:
     """Return a sentence for each arm: the cells where it raised or lowered accuracy, or neither.
 
     Args:
@@ -31,73 +34,81 @@ def answer(comparisons: pd.DataFrame, axes: Sequence[str]) -> list[str]:
             (:func:`bnmatrix.statistics.comparisons.compare`), with labels
             (:func:`bnmatrix.report.labels.with_labels`).
         axes: the axes of the study.
+        written: how the metric that takes the place of accuracy is written.
     """
     if comparisons.empty:
         return [_NOTHING]
     only_size = cell_axes(axes) == ("batch_size",)
     return [
-        _answer_for(str(arm), group, only_size)
+        _answer_for(str(arm), group, only_size, written)
         for arm, group in comparisons.groupby("arm", sort=False)
     ]
 
 
-def _answer_for(arm: str, table: pd.DataFrame, only_size: bool) -> str:
+def _answer_for(arm: str, table: pd.DataFrame, only_size: bool, written: MetricWording) -> str:
     raised = table["ci_low"] > 0
     lowered = table["ci_high"] < 0
     unmeasured = table["ci_low"].isna()
     groups = {
-        "raised test accuracy": raised,
-        "lowered test accuracy": lowered,
+        f"raised {written.name}": raised,
+        f"lowered {written.name}": lowered,
         "made no difference distinguishable from chance": ~(raised | lowered | unmeasured),
         "has no interval, since replicates are too few or do not differ,": unmeasured,
     }
     parts = [
-        f"{verb} at {_where(table[rows], only_size)}" for verb, rows in groups.items() if rows.any()
+        f"{verb} at {_where(table[rows], only_size, written)}"
+        for verb, rows in groups.items()
+        if rows.any()
     ]
     pairs = sorted(set(table["pairs"]))
     n = count(pairs[0]) if len(pairs) == 1 else f"{count(pairs[0])} to {count(pairs[-1])}"
     plural = "replicate" if pairs == [1] else "replicates"
     return (
-        f"In {n} paired {plural} a cell, {arm} {join(parts)}. In brackets: the mean difference in "
-        "points and its 95 % interval."
+        f"In {n} paired {plural} a cell, {arm} {join(parts)}. In brackets: the mean difference"
+        f"{' in points' if written.in_points else written.unit} and its 95 % interval."
     )
 
 
-def _where(rows: pd.DataFrame, only_size: bool) -> str:
+def _where(rows: pd.DataFrame, only_size: bool, written: MetricWording) -> str:
     """Return the cells with their differences, or only the number of cells if there are many.
 
     Args:
         rows: comparisons.
         only_size: whether cells differ only in the batch size.
+        written: how the metric is written.
     """
     if len(rows) > MOST_CELLS:
-        low, high = points(rows["effect"].min()), points(rows["effect"].max())
+        low, high = (
+            written.difference(end) for end in (rows["effect"].min(), rows["effect"].max())
+        )
         return f"{len(rows)} cells (mean differences from {low} to {high})"
     parts = [
-        f"{value_text(row['batch_size']) if only_size else row['cell']} ({_effect(row)})"
+        f"{value_text(row['batch_size']) if only_size else row['cell']} ({_effect(row, written)})"
         for _, row in rows.iterrows()
     ]
     return f"batch size{'s' if len(parts) > 1 else ''} {join(parts)}" if only_size else join(parts)
 
 
-def _effect(row: pd.Series) -> str:
+def _effect(row: pd.Series, written: MetricWording) -> str:
+    effect = written.difference(row["effect"])
     if pd.isna(row["ci_low"]):
-        return points(row["effect"])
-    return f"{points(row['effect'])}, {interval(row['ci_low'], row['ci_high'])}"
+        return effect
+    return f"{effect}, {written.interval(row['ci_low'], row['ci_high'])}"
 
 
-def training_length(summary: pd.DataFrame) -> str:
+def training_length(summary: pd.DataFrame, of: str = "accuracy") -> str:
     """Return a sentence on whether training lasted until the validation curves were flat.
 
     Args:
         summary: one row per variant, with labels (:func:`bnmatrix.report.labels.with_labels`) and
             the columns of :func:`bnmatrix.statistics.training_length.late_changes`.
+        of: what was measured on the validation part.
     """
     curves = dict(list(summary.groupby("late_curve", sort=False)))
     if set(curves) == {FLAT}:
         most = summary["late_change_mean"].abs().max() * 100
         return (
-            "Training was done: over its last fifth, mean validation accuracy changed by at most "
+            f"Training was done: over its last fifth, mean validation {of} changed by at most "
             f"{most:.2f} points in every variant."
         )
     if set(curves) == {NOT_MEASURED}:
@@ -119,7 +130,7 @@ def training_length(summary: pd.DataFrame) -> str:
         )
         if curve in curves
     ]
-    return f"Over the last fifth of training, mean validation accuracy {'; it '.join(parts)}."
+    return f"Over the last fifth of training, mean validation {of} {'; it '.join(parts)}."
 
 
 def curve_ends(analyses: Sequence[Mapping[str, Any]]) -> str:
@@ -179,12 +190,16 @@ class OwnFacts:
 
     Attributes:
         notes: how the data was read.
-        classes: each class with its number of examples.
-        telling: sentences about the smallest difference that the data can show.
+        doubts: what makes the data doubtful.
+        classes: each class with its number of examples, and how many of them are tested.
+        majority: what always answering the most frequent class would score.
+        telling: sentences about what the data can show.
     """
 
     notes: Sequence[str]
-    classes: list[tuple[str, int]]
+    doubts: Sequence[str]
+    classes: list[tuple[str, int, int]]
+    majority: str
     telling: list[str]
 
 
@@ -207,31 +222,47 @@ def own_facts(
     resolved = resolution(comparisons, dataset.margin)
     if resolved.comparisons:
         best = float(summary["test_accuracy_mean"].max())
+        by_accuracy = dataset.metric.name == "accuracy"
         telling = [
             *_resolution_sentences(dataset, resolved, folds),
-            _folds_sentence(folds, tuned) if folds else _test_part_sentence(dataset, best),
+            _folds_sentence(folds, tuned)
+            if folds
+            else _test_part_sentence(dataset, best if by_accuracy else None),
         ]
-    classes = list(zip(dataset.classes, dataset.rows_by_class, strict=True))
-    return OwnFacts(dataset.notes, classes, telling)
+    if not dataset.classes:
+        return OwnFacts(dataset.notes, dataset.doubts, [], "", telling)
+    tested = dataset.tested_by_class(folds)
+    classes = list(zip(dataset.classes, dataset.rows_by_class, tested, strict=True))
+    return OwnFacts(dataset.notes, dataset.doubts, classes, majority(dataset, folds), telling)
+
+
+def majority(dataset: InspectedDataset, folds: int | None) -> str:
+    """Return a sentence on the accuracy of always answering the most frequent class.
+
+    Args:
+        dataset: the data set.
+        folds: number of folds if the study is cross-validated.
+    """
+    name, share = dataset.majority(folds)
+    return (
+        f"A network that always answers '{name}', the most frequent class, has an accuracy of "
+        f"{share * 100:.1f} % on the {sum(dataset.tested_by_class(folds))} tested examples."
+    )
 
 
 def _resolution_sentences(
     dataset: InspectedDataset, resolved: Resolution, folds: int | None
 ) -> list[str]:
     """Return sentences about the smallest difference that the intervals can show."""
-    margin, examples = dataset.margin, sum(dataset.rows_by_class)
-    matters = f"{margin * 100:g} point{'s' if margin > 0.01 else ''}"
+    margin, examples = dataset.margin, sum(dataset.train_and_test())
+    written = MetricWording(dataset.metric)
+    matters = written.amount(margin)
     sentences = []
-    if resolved.equivalent:
-        sentences.append(
-            f"In {_share(resolved.equivalent, resolved.comparisons)} any difference is within "
-            f"{matters}, which is taken to make no practical difference."
-        )
     if resolved.unclear and resolved.widest > margin:
         where = _share(resolved.unclear, resolved.comparisons)
         half = resolved.half_width
         reach = (
-            f"intervals there reach {half * 100:.1f} points to either side (the median), where "
+            f"intervals there reach {written.reach(half)} to either side (the median), where "
             f"{matters} would matter."
         )
         if folds:
@@ -241,10 +272,7 @@ def _resolution_sentences(
                 f"with the square root of the number of examples: about {about} might be enough."
             )
         else:
-            sentences.append(
-                f"In {where} these runs cannot tell: {reach} More replicates narrow them, and more "
-                "examples narrow them further."
-            )
+            sentences.append(f"In {where} these runs cannot tell: {reach}")
     return sentences
 
 
@@ -261,12 +289,15 @@ def _folds_sentence(folds: int, tuned: bool) -> str:
     )
 
 
-def _test_part_sentence(dataset: InspectedDataset, accuracy: float) -> str:
+def _test_part_sentence(dataset: InspectedDataset, accuracy: float | None) -> str:
     test = dataset.train_and_test()[1]
     # With groups, all replicates have the same training examples.
     other = "test examples" if dataset.grouped else "examples"
+    sentence = f"Intervals allow for other initial weights, orders and {other}."
+    if accuracy is None:
+        return sentence
     return (
-        f"Intervals allow for other initial weights, orders and {other}. Another sample of as many "
+        f"{sentence} Another sample of as many "
         f"test examples ({test}) could move each accuracy by "
         f"{sampling_error(accuracy, test) * 100:.1f} points; differences between arms, by less."
         f"{_GROUPED if dataset.grouped else ''}"
@@ -284,5 +315,5 @@ def _share(number: int, every: int) -> str:
     if every == 1:
         return "the one comparison"
     if number == every:
-        return f"all {count(every)} comparisons"
+        return "both comparisons" if every == 2 else f"all {count(every)} comparisons"
     return f"{count(number)} of {count(every)} comparisons"

@@ -11,6 +11,7 @@ import numpy as np
 
 from bnmatrix.errors import UserError
 from bnmatrix.statistics.scoring import scored
+from bnmatrix.tables.metrics import metric_of
 from bnmatrix.training.initializers import NormalInitializer
 from bnmatrix.training.settings import Settings
 
@@ -27,7 +28,8 @@ class Arm:
 
     Attributes:
         variants: the settings of each variant, by the name in the column ``variant``.
-        classes: number of classes.
+        classes: number of classes; 1 for a regression.
+        deviation: standard deviation of the target of a regression.
         runs, history, measurements, timings, step_times: see :mod:`bnmatrix.tables.schema`.
         correctness: see :mod:`bnmatrix.statistics.correctness`; None if it was not stored.
     """
@@ -40,6 +42,7 @@ class Arm:
     timings: pd.DataFrame
     step_times: pd.DataFrame
     correctness: pd.DataFrame | None = None
+    deviation: float = math.nan
 
     def select(self, selection: Mapping[str, Any]) -> Arm:
         """Return the rows of the selected variants, or with the selected values in other columns.
@@ -78,6 +81,7 @@ class Arm:
             timings=rows(self.timings),
             step_times=rows(self.step_times),
             correctness=None if self.correctness is None else rows(self.correctness),
+            deviation=self.deviation,
         )
 
 
@@ -132,14 +136,14 @@ def finite_pairs(values: pd.DataFrame, note: str = "") -> Pairs:
 
 
 def scores(arm: Arm, column: str) -> pd.Series:
-    """Return a column of the table of runs, in which diverged runs have the accuracy of chance.
+    """Return a column of the table of runs; diverged runs count as networks that know nothing.
 
     ``generalization_gap`` is training minus test accuracy, and NaN for diverged runs.
     """
     if column == "generalization_gap":
         return arm.runs["train_accuracy"] - arm.runs["test_accuracy"]
-    if column.endswith("accuracy"):
-        return scored(arm.runs, column, arm.classes)
+    if column.endswith("accuracy") or metric_of(column):
+        return scored(arm.runs, column, arm.classes, arm.deviation)
     return arm.runs[column].astype(np.float64)
 
 

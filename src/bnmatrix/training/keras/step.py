@@ -1,5 +1,6 @@
 """One training step in Keras: forward pass, gradients, update."""
 
+import math
 from typing import Any
 
 import keras
@@ -25,11 +26,18 @@ class Step:
         optimizer: its optimizer, built here.
         settings: a variant's settings.
         steps: number of steps of the whole training.
+        class_weights: the weight of the loss of each class; None: 1.
     """
 
     def __init__(
-        self, network: keras.Model, optimizer: keras.Optimizer, settings: Settings, steps: int
+        self,
+        network: keras.Model,
+        optimizer: keras.Optimizer,
+        settings: Settings,
+        steps: int,
+        class_weights: tf.Variable | None = None,
     ) -> None:
+        self._class_weights = class_weights
         self._network, self._optimizer, self._settings = network, optimizer, settings
         self._steps = steps
         self.weights = list(network.trainable_variables)
@@ -41,7 +49,9 @@ class Step:
         averaged = settings.weight_averaging != "none"
         #: Averages of the weights, if training averages them.
         self.averages = [tf.Variable(weight.value) for weight in self.weights if averaged]
-        self._loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
+        self._loss = keras.losses.SparseCategoricalCrossentropy(
+            from_logits=True, reduction="sum" if class_weights is None else "none"
+        )
 
     def __call__(self, features: tf.Tensor, y: tf.Tensor, frozen: str) -> StepSums:
         """Train on one mini-batch.
@@ -82,8 +92,11 @@ class Step:
                 logits = self._network(features, training=True)
             loss = self._training_loss(y, logits)
             mean_loss = loss / examples
-        predicted = tf.argmax(logits, axis=-1, output_type=tf.int32)
-        correct = tf.reduce_sum(tf.cast(predicted == y, tf.float32))
+        if self._settings.regression:
+            correct = tf.constant(math.nan)
+        else:
+            predicted = tf.argmax(logits, axis=-1, output_type=tf.int32)
+            correct = tf.reduce_sum(tf.cast(predicted == y, tf.float32))
         return tape.gradient(mean_loss, weights), (loss, correct)
 
     def _accumulated(
@@ -118,8 +131,13 @@ class Step:
             average.assign_add(part * (weight.value - average))
 
     def _training_loss(self, y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        if self._settings.regression:
+            return tf.reduce_sum((logits[:, 0] - y) ** 2)
         if self._settings.loss == "softmax_twice":
             # Keras's loss would recognize the softmax, and undo it.
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, tf.nn.softmax(logits))
-            return tf.reduce_sum(losses)
-        return self._loss(y, logits)
+        else:
+            losses = self._loss(y, logits)
+        if self._class_weights is not None:
+            losses *= tf.gather(self._class_weights, y)
+        return tf.reduce_sum(losses)

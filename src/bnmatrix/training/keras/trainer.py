@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bnmatrix.datasets.scaling import FITTED_SCALINGS, Scaling
 from bnmatrix.training.augmentation import augmented
+from bnmatrix.training.class_weights import balanced_weights
 from bnmatrix.training.framework import Part, Placed
 from bnmatrix.training.keras.layers import set_population_statistics, with_batch_statistics
 from bnmatrix.training.keras.network import (
@@ -120,7 +121,10 @@ class Trainer:
         #: The learning rate of the run's first step is a variable: one program serves all rates.
         total = total_steps(settings, len(x))
         self.optimizer, self.rate = build_optimizer(settings, total)
-        self._step = Step(self.network, self.optimizer, settings, total)
+        weighted = settings.class_weights == "balanced"
+        #: The weights of classes: a variable, because each draw of examples has its own.
+        self._class_weights = tf.Variable(tf.ones(classes)) if weighted else None
+        self._step = Step(self.network, self.optimizer, settings, total, self._class_weights)
         self._compiled_scaling = scaling
         # A scaling that is fitted on each draw of examples would be compiled anew for each.
         refitted = settings.draws and settings.input_scaling in FITTED_SCALINGS
@@ -148,7 +152,9 @@ class Trainer:
         self._scaling = scaling
         self._changing = x if self.settings.augmentation != "none" else None
         self.x = tf.constant(self._features(x))
-        self.y = tf.constant(y.astype(np.int32))
+        if self._class_weights is not None:
+            self._class_weights.assign(balanced_weights(y, self._classes).astype(np.float32))
+        self.y = tf.constant(y.astype(np.float32 if self.settings.regression else np.int32))
 
     def start(self, settings: Settings, learning_rate: float, streams: Streams) -> None:
         """Go back to before the first step, with the initial weights of a run.
@@ -229,8 +235,9 @@ class Trainer:
 
         Returns:
             For each segment the sum of the loss over its examples, and the number of examples
-            classified correctly: in training mode, each mini-batch before its update. Training ends
-            after a segment whose loss is not finite; what follows is left out.
+            classified correctly (NaN for a regression): in training mode, each mini-batch before
+            its update. Training ends after a segment whose loss is not finite; what follows is left
+            out.
         """
         rows = np.concatenate([segment.rows(self.batch_size) for segment in segments])
         self._room = self._room.with_room_for(segments, len(rows))

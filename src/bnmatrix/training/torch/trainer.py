@@ -19,6 +19,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 from bnmatrix.datasets.scaling import Scaling
 from bnmatrix.training.augmentation import augmented
 from bnmatrix.training.averaging import share
+from bnmatrix.training.class_weights import balanced_weights
 from bnmatrix.training.conventions import KERAS_ADAM_EPSILON
 from bnmatrix.training.framework import Part, Placed
 from bnmatrix.training.initializers import initial_weights
@@ -96,7 +97,12 @@ class Trainer:
         self._shifted = bool(np.any(scaling.shift))
         self._changing = x if self.settings.augmentation != "none" else None
         self.x = self._on_device(x)
-        self.y = torch.from_numpy(y.astype(np.int64)).to(self.device)
+        self._class_weights: torch.Tensor | None = None
+        if self.settings.class_weights == "balanced":
+            weights = balanced_weights(y, self._classes).astype(np.float32)
+            self._class_weights = torch.from_numpy(weights).to(self.device)
+        kind = np.float32 if self.settings.regression else np.int64
+        self.y = torch.from_numpy(y.astype(kind)).to(self.device)
         self._order: NDArray[np.int32] | None = None
 
     def _on_device(self, x: NDArray[Any]) -> torch.Tensor:
@@ -268,6 +274,8 @@ class Trainer:
         with torch.inference_mode():
             every = torch.cat(logits)
             loss = self._loss(every, labels, "sum")
+            if self.settings.regression:
+                return float(loss), math.nan
             return float(loss), float((every.argmax(1) == labels).sum())
 
     def _step(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -306,8 +314,14 @@ class Trainer:
 
     def _loss(self, logits: torch.Tensor, y: torch.Tensor, reduction: str) -> torch.Tensor:
         """Return the loss that is trained on."""
+        if self.settings.regression:
+            return functional.mse_loss(logits[:, 0], y, reduction=reduction)
         if self.settings.loss == "softmax_twice":
             logits = logits.softmax(1)
+        if self._class_weights is not None:
+            # The mean of PyTorch would divide by the sum of the weights of the mini-batch.
+            losses = functional.cross_entropy(logits, y, self._class_weights, reduction="none")
+            return losses.sum() if reduction == "sum" else losses.mean()
         return functional.cross_entropy(logits, y, reduction=reduction)
 
     @torch.inference_mode()
