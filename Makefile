@@ -18,7 +18,7 @@ for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
 done
 endef
 
-.PHONY: report test test-all test-python compare-python find-python lint benchmark scale stability coverage costs compare cluster archive torch gpu lock schemas clean help
+.PHONY: report test test-all test-python compare-python find-python lint benchmark scale stability coverage costs compare results publish crate cluster archive torch gpu lock schemas clean help
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -95,6 +95,20 @@ coverage: $(VENV)/ready ## count how often the intervals of claims hold the effe
 compare: $(VENV)/ready ## compare reports/ with the published run in docs/results/
 	@$(BIN)/bnmatrix agreement --reports reports --published docs/results --output reports
 
+# The folder in which the run was made.
+RUN = .
+
+results: $(VENV)/ready ## pack the finished run of the folder RUN into docs/results/, and update README.md
+	@cd $(RUN) && $(abspath $(BIN))/bnmatrix pack --published $(abspath docs/results)
+	@$(MAKE) publish
+	@$(BIN)/python tools/readme.py
+
+publish: $(VENV)/ready ## make all pages of docs/results/ in published/reports/, without training
+	@$(BIN)/bnmatrix publish --published docs/results --output published --cores $(CORES)
+
+crate: publish ## pack docs/results/, its pages and the workflow as an RO-Crate (docs/results/README.md)
+	@$(BIN)/bnmatrix crate --published docs/results --reports published/reports --output bnmatrix-crate
+
 lock: $(VENV)/ready-dev ## resolve pyproject.toml into requirements*.txt and environment.yml again
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python tools/lock.py
 
@@ -102,7 +116,7 @@ schemas: $(VENV)/ready ## write workflow/schemas/ again after a change to the ty
 	@$(BIN)/bnmatrix schemas --folder workflow/schemas
 
 clean: ## remove runs, results, logs and reports, but not downloads
-	rm -rf data/processed data/runs data/results logs .snakemake
+	rm -rf data/processed data/runs data/results logs .snakemake published bnmatrix-crate
 	find reports -mindepth 1 -not -name README.md -delete
 
 $(VENV)/ready: requirements.txt requirements-uv.txt

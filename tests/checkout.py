@@ -162,6 +162,14 @@ class Copy:
             text = yaml.safe_dump({name: content}, sort_keys=False)
             (self.folder / f"config/{name}.yaml").write_text(text, encoding="utf-8")
 
+    def commit(self):
+        """Make the copy a repository without local changes."""
+        ignored = ("/data", "/docs", "/logs", "/published", "/reports", ".snakemake", "__pycache__")
+        (self.folder / ".gitignore").write_text("\n".join(ignored), encoding="utf-8")
+        names = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+        for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "Copy"]):
+            subprocess.run(["git", *names, *command], cwd=self.folder, check=True)
+
     def run(self, *arguments, command=("snakemake",), **environment):
         """Run snakemake or another module; return the process, with all output in ``stdout``.
 

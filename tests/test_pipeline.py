@@ -1,11 +1,17 @@
-"""One whole run of the workflow: two studies, a claim and a replication, from Iris to the pages."""
+"""One whole run of the workflow: two studies, a claim and a replication, from Iris to the pages.
+
+Also what is published of it: packed tables, pages made from them without training, an RO-Crate.
+"""
 
 import json
 import re
+import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from checkout import CLAIMS, DETAILS, REPLICATIONS, STUDIES, TUNED, Copy
+from conftest import ROOT
 
 PAGES = ("index", "iris-tiny", "claims", "replications", "explorer", "theory")
 
@@ -17,6 +23,7 @@ def finished(tmp_path_factory) -> Copy:
     primary = CLAIMS["better"]["primary"] | {"studies": ["iris-tuned"]}
     claims = {"better": CLAIMS["better"] | {"primary": primary}}
     copy.declare({"iris-tiny": tiny} | TUNED, claims, REPLICATIONS)
+    copy.commit()
     copy.output = copy.ok("--cores", "2", *DETAILS)
     return copy
 
@@ -71,3 +78,158 @@ def test_logs(finished):
     assert len(named) == 1
     log = (finished.folder / named[0]).read_text(encoding="utf-8")
     assert "replicate 2 of 2, epoch 3, step 21" in log
+
+
+def pack(copy, folder="docs/results"):
+    return copy.run("pack", f"--published={folder}", command=("bnmatrix",))
+
+
+def contents(folder):
+    """Return the bytes of all files in a folder, by relative path."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+@pytest.fixture(scope="module")
+def packed(finished) -> Copy:
+    done = pack(finished)
+    assert done.returncode == 0, done.stdout
+    return finished
+
+
+def test_the_same_run_is_packed_as_the_same_bytes(packed):
+    folder = packed.folder / "docs/results"
+    (folder / "README.md").write_text("Kept", encoding="utf-8")
+    first = contents(folder)
+    (folder / "iris-tiny/runs.csv").write_text("of an earlier run", encoding="utf-8")
+    (folder / "gone").mkdir()
+    assert pack(packed).returncode == 0
+    assert contents(folder) == first
+    assert not (folder / "gone").exists()
+    assert {name.split("/")[0] for name in first} == {
+        *("README.md", "run.json", "iris-tiny", "iris-tuned"),
+    }
+    assert not [name for name in first if "predictions" in name]
+    assert sum(map(len, first.values())) < 100_000
+
+
+def replaced(path, old, new):
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+#: What is wrong with a run: how it comes about, and what the refusal says.
+UNFIT = {
+    "unfinished": (
+        lambda folder: shutil.rmtree(folder / "data/runs/iris-tiny"),
+        ["not finished: iris-tiny"],
+    ),
+    "other declarations": (
+        lambda folder: replaced(folder / "config/studies.yaml", "epochs: 3", "epochs: 4"),
+        ["of other code, libraries or declarations: iris-tiny"],
+    ),
+    "other code": (
+        lambda folder: replaced(
+            folder / "src/bnmatrix/training/job.py",
+            "def train_job(",
+            "CHANGED = 1\n\n\ndef train_job(",
+        ),
+        ["of other code, libraries or declarations: iris-tiny, iris-tuned"],
+    ),
+    "local changes": (
+        lambda folder: replaced(
+            folder / "data/results/iris-tuned/provenance.json",
+            '"\n  ],',
+            ' with local changes"\n  ],',
+        ),
+        ["made by code that no commit has", "with local changes", "iris-tuned"],
+    ),
+    "a table of other runs": (
+        lambda folder: replaced(folder / "reports/iris-tiny.csv", "completed", "diverged"),
+        ["reports/iris-tiny.csv is not what data/runs gives: iris-tiny"],
+    ),
+    "no table": (
+        lambda folder: (folder / "data/results/iris-tuned/tuning.parquet").unlink(),
+        ["not finished, without data/results/iris-tuned/tuning.parquet: iris-tuned"],
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", UNFIT)
+def test_what_cannot_be_published_is_refused_by_name(packed, tmp_path, case):
+    spoil, words = UNFIT[case]
+    folder = tmp_path / "copy"
+    shutil.copytree(packed.folder, folder, symlinks=True)
+    spoil(folder)
+    copy = Copy.__new__(Copy)
+    copy.folder = folder
+    before = contents(folder / "docs/results")
+    done = pack(copy)
+    assert done.returncode == 1
+    for word in ("cannot be published", *words):
+        assert word in done.stdout
+    assert contents(folder / "docs/results") == before
+
+
+@pytest.mark.slow
+def test_pages_are_made_from_packed_tables_without_training(packed, tmp_path):
+    """The same bytes as the pages of the run, in a folder that has no runs."""
+    copy = Copy(tmp_path / "elsewhere")
+    for name in ("config", "docs/results"):
+        shutil.copytree(packed.folder / name, copy.folder / name, dirs_exist_ok=True)
+    arguments = ("--published=docs/results", "--output=published", "--cores=2")
+    done = copy.run("publish", *arguments, command=("bnmatrix",))
+    assert done.returncode == 0, done.stdout
+    assert not (copy.folder / "data").exists()
+    assert not (copy.folder / "published/data/runs").exists()
+    made, own = (contents(f / "reports") for f in (copy.folder / "published", packed.folder))
+    assert set(made) == set(own)
+    assert [name for name in own if made[name] != own[name]] == []
+    check_crate(copy)
+    # A study that is declared otherwise now has no results, and the overview says so.
+    replaced(copy.folder / "config/studies.yaml", "epochs: 3", "epochs: 4")
+    done = copy.run("publish", *arguments, command=("bnmatrix",))
+    assert done.returncode == 0, done.stdout
+    reason = "its declaration has changed since the published run"
+    assert f"iris-tiny: {reason}" in done.stdout
+    page = (copy.folder / "published/reports/index.html").read_text(encoding="utf-8")
+    assert f"{reason}: iris-tiny" in page
+
+
+def check_crate(copy):
+    """Check that another program finds in the crate what the profile requires."""
+    import rocrate
+    from rocrate.rocrate import ROCrate
+
+    from bnmatrix.files import sha256
+    from bnmatrix.stages.crate import _FILES
+
+    for name in _FILES:
+        shutil.copy(ROOT / name, copy.folder)
+    arguments = ["--published=docs/results", "--reports=published/reports", "--output=crate"]
+    path = str(Path(rocrate.__file__).parents[1])
+    done = copy.run("crate", *arguments, command=("bnmatrix",), PYTHONPATH=path)
+    assert done.returncode == 0, done.stdout
+    crate = ROCrate(copy.folder / "crate")
+    assert crate.license
+    profiles = [entity.id for entity in crate.root_dataset["conformsTo"]]
+    assert "https://w3id.org/ro/wfrun/workflow/0.5" in profiles
+    workflow = crate.mainEntity
+    assert workflow.id == "workflow/Snakefile"
+    assert set(workflow.type) == {"File", "SoftwareSourceCode", "ComputationalWorkflow"}
+    assert workflow["programmingLanguage"]["name"] == "Snakemake"
+    assert {"keras", "numpy", "python"} <= {app["name"] for app in workflow["softwareRequirements"]}
+    run = crate.root_dataset["mentions"]
+    assert run.type == "CreateAction"
+    assert run["instrument"] is workflow
+    assert run["startTime"] <= run["endTime"]
+    inputs, results = ({entity.id for entity in run[key]} for key in ("object", "result"))
+    assert {"config/studies.yaml", "config/claims.yaml", "#iris"} <= inputs
+    assert {"results/run.json", "results/iris-tiny/history.parquet", "reports/"} <= results
+    files = [entity for entity in crate.get_by_type("File") if "sha256" in entity.properties()]
+    assert len(files) > 100
+    for entity in files:
+        assert sha256(copy.folder / "crate" / entity.id) == entity["sha256"], entity.id
+    assert (copy.folder / "crate/reports/index.html").exists()

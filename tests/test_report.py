@@ -135,7 +135,7 @@ FIGURES = ("learning-curves", "accuracy", "differences", "gap", "confusion", "co
 
 def draw(folder, runs, printed=(), images=None, predictions=None, history=None):
     found = predictions_of(runs) if predictions is None else predictions
-    labels = labels_of(runs)
+    labels, wrong = labels_of(runs), most_confused(found, 18)
     tables = StudyTables(
         labels=labels,
         runs=runs,
@@ -143,10 +143,10 @@ def draw(folder, runs, printed=(), images=None, predictions=None, history=None):
         summary=summarize(runs, 2),
         comparisons=compare(runs, 2),
         confusion=confusion(found, 3),
-        confused=most_confused(found, 18),
+        confused=wrong,
         classes=CLASSES,
         printed=printed,
-        images=images,
+        pictures=None if images is None else images[wrong["example"]],
     )
     draw_all(folder, tables)
     drawing.save(time_and_accuracy(runs, timings_of(runs), labels), folder / "time.svg")
@@ -318,6 +318,7 @@ def results(tmp_path):
         "machines": {"processor": ["p"], "platform": ["l"], "threads": [1]},
         "jobs": 4,
         "seconds_of_training_jobs": 61.0,
+        **{"started": "2026-01-01T00:00:00+00:00", "ended": "2026-01-01T01:00:00+00:00"},
         "peak_memory_mb": 900,
     }
 

@@ -12,6 +12,7 @@ WRITTEN = {
     "measure_keras": "data/runs/iris-tuned/batch_size~16/1-3/results.arrow",
     "aggregate": "reports/iris-tiny.csv",
     "compare": "data/results/iris-tiny/summary.csv",
+    "confuse": "data/results/iris-tiny/confusion.csv",
     "combine": "reports/runs.csv",
     "judge": "reports/claims.csv",
     "plot": "reports/figures/iris-tiny/accuracy.svg",

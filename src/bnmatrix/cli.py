@@ -197,6 +197,10 @@ def _add_statistics(command: Callable[..., _Command]) -> None:
     added = command("compare", "Summarize and compare a study's variants.", "study", "runs")
     added.option("results", "folder of the study's other tables")
 
+    added = command("confuse", "Count the confusions of a study's best variant.", "study")
+    added.option("results", "folder of the study's other tables")
+    added.option("prepared", "the study's prepared data (.npz)", many=True)
+
     command("judge", "Judge the claims and the replications.", "studies", "results")
 
     command("variance", "Compute where the spread comes from.", "studies", "results")
@@ -214,7 +218,6 @@ def _add_statistics(command: Callable[..., _Command]) -> None:
 def _add_report(command: Callable[..., _Command]) -> None:
     added = command("plot", "Draw a study's figures.", "study", "runs")
     added.option("results", "folder of the study's other tables")
-    added.option("prepared", "the study's prepared data (.npz)", many=True)
     added.option("output", "folder for the figures")
 
     added = command("plot-time", "Draw accuracy against training time.", "study", "runs", "timings")
@@ -256,6 +259,20 @@ def _add_tools(command: Callable[..., _Command]) -> None:
     added.option("reports", "folder of runs.csv and claims.csv")
     added.option("published", "folder of the published results")
     added.option("output", "folder for the comparison")
+
+    added = command("pack", "Pack the tables of the finished run in this folder.")
+    added.option("published", "folder for the packed tables")
+
+    text = "Make the pages of a packed run, without training."
+    added = command("publish", text, config=False)
+    added.option("published", "folder of the packed tables")
+    added.option("output", "folder for the pages")
+    added.option("cores", "number of cores", int)
+
+    added = command("crate", "Pack a packed run as a Workflow Run RO-Crate.", config=False)
+    added.option("published", "folder of the packed tables")
+    added.option("reports", "folder of their pages")
+    added.option("output", "folder for the crate")
 
     added = command("costs", "Print the expected and measured costs of training jobs.")
     added.option("logs", "folder of the training jobs' logs and benchmark files")

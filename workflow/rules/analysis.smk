@@ -39,18 +39,15 @@ rule aggregate:
 
 
 rule compare:
-    """Summarize a study's variants, compare them with their baselines, and count confusions."""
+    """Summarize a study's variants, and compare them with their baselines."""
     input:
         runs="reports/{study}.csv",
         history="data/results/{study}/history.parquet",
         correctness="data/results/{study}/correctness.parquet",
-        predictions="data/results/{study}/predictions.parquet",
         measurements="data/results/{study}/measurements.parquet",
     output:
         summary="data/results/{study}/summary.csv",
         comparisons="data/results/{study}/comparisons.csv",
-        confusion="data/results/{study}/confusion.csv",
-        confused="data/results/{study}/confused.csv",
         recalls="data/results/{study}/recalls.csv",
         frameworks="data/results/{study}/frameworks.csv",
     log:
@@ -69,6 +66,34 @@ rule compare:
     shell:
         "bnmatrix compare --config {params.config:q} --log {log:q}"
         " --study {wildcards.study:q} --runs {input.runs:q} --results {params.results:q}"
+
+
+rule confuse:
+    """Count what a study's best variant confuses, and take the pictures of its errors."""
+    input:
+        summary="data/results/{study}/summary.csv",
+        predictions="data/results/{study}/predictions.parquet",
+        prepared=data_of,
+    output:
+        confusion="data/results/{study}/confusion.csv",
+        confused="data/results/{study}/confused.csv",
+        pictures="data/results/{study}/pictures.npy",
+    log:
+        "logs/confuse/{study}.log",
+    priority: BEFORE_TRAINING
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=memory_for("confuse"),
+        runtime=minutes_for("confuse"),
+    params:
+        code=code_of("confuse"),
+        declared=declared,
+        results=lambda wildcards, output: os.path.dirname(output.confusion),
+        config=PLAN.config,
+    shell:
+        "bnmatrix confuse --config {params.config:q} --log {log:q}"
+        " --study {wildcards.study:q} --results {params.results:q} --prepared {input.prepared:q}"
 
 
 rule combine:

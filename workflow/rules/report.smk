@@ -18,7 +18,7 @@ rule plot:
         comparisons="data/results/{study}/comparisons.csv",
         confusion="data/results/{study}/confusion.csv",
         confused="data/results/{study}/confused.csv",
-        prepared=data_of,
+        pictures="data/results/{study}/pictures.npy",
     output:
         *[figure("{study}", name, content) for name, content in FIGURES.items()],
         files=expand("reports/figures/{{study}}/{name}.{kind}", name=FIGURES, kind=["pdf", "csv"]),
@@ -39,7 +39,7 @@ rule plot:
     shell:
         "bnmatrix plot --config {params.config:q} --log {log:q}"
         " --study {wildcards.study:q} --runs {input.runs:q} --results {params.results:q}"
-        " --prepared {input.prepared:q} --output {params.folder:q}"
+        " --output {params.folder:q}"
 
 
 rule plot_time:

@@ -49,6 +49,9 @@ class RunConfig(Model):
     container: str | None = None
     """An image made from the Dockerfile, such as `docker://registry.example.org/bnmatrix:0.2.0`;
     jobs run in it with `--sdm apptainer`."""
+    published: str | None = None
+    """The record of a finished run (`run.json`): its studies, data sets and frameworks are those of
+    this run, which has their tables and trains nothing. `make publish` sets it."""
     datasets_file: str = "config/datasets.yaml"
     """File that declares the data sets."""
     studies_file: str = "config/studies.yaml"
@@ -69,4 +72,7 @@ class RunConfig(Model):
 
 
 #: Keys of :class:`RunConfig` that name the other files of the configuration.
-CONFIG_FILES = {"datasets_file", "studies_file", "claims_file", "replications_file"}
+CONFIG_FILES = {
+    *("datasets_file", "studies_file", "claims_file", "replications_file"),
+    "published",
+}

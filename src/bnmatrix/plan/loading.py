@@ -22,6 +22,7 @@ from bnmatrix.plan.claim_checks import check_claims
 from bnmatrix.plan.dataset_loading import Datasets, dataset_of, load_datasets
 from bnmatrix.plan.own_claims import own_claims
 from bnmatrix.plan.own_defaults import study_entry
+from bnmatrix.plan.published import read_record
 from bnmatrix.plan.variants import variants
 from bnmatrix.training.conventions import FRAMEWORKS
 
@@ -61,11 +62,18 @@ def load_project(
         claims=own_claims(claims, studies, inspected),
         replications=_of(Replication, run.replications_file, "replications", root),
         unavailable=unavailable,
-        frameworks=_installed_frameworks(),
+        frameworks=_frameworks(run, root),
     )
     if check:
         _check(project)
     return project
+
+
+def _frameworks(run: RunConfig, root: Path) -> tuple[str, ...]:
+    """Return the frameworks that are installed, or those of a published run."""
+    if run.published:
+        return read_record(root / run.published).frameworks
+    return tuple(name for name, package in FRAMEWORKS.items() if importlib.util.find_spec(package))
 
 
 def study_project(name: str, dataset: Any, study: Any, root: Path = Path()) -> Project:
@@ -87,7 +95,7 @@ def study_project(name: str, dataset: Any, study: Any, root: Path = Path()) -> P
     if unavailable:
         raise UserError(unavailable[name])
     project = Project(
-        run=run, datasets=datasets.available, studies=studies, frameworks=_installed_frameworks()
+        run=run, datasets=datasets.available, studies=studies, frameworks=_frameworks(run, root)
     )
     variants(project, name)
     return project
@@ -96,10 +104,6 @@ def study_project(name: str, dataset: Any, study: Any, root: Path = Path()) -> P
 def packaged(key: str) -> dict[str, Any]:
     """Return the entries that come with the package: of ``datasets``, or of ``studies``."""
     return _entries_of(DEFAULTS / f"{key}.yaml", key, f"{key}.yaml")
-
-
-def _installed_frameworks() -> tuple[str, ...]:
-    return tuple(name for name, package in FRAMEWORKS.items() if importlib.util.find_spec(package))
 
 
 def run_config(config: Mapping[str, Any] | str | None, root: Path) -> RunConfig:

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Container, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,10 +10,9 @@ from typing import Any
 from bnmatrix.config.own_data import InspectedDataset
 from bnmatrix.config.project import Project
 from bnmatrix.config.run import CONFIG_FILES
-from bnmatrix.datasets.availability import Availability, availability
+from bnmatrix.datasets.availability import Availability
 from bnmatrix.datasets.built_in import Preparation
 from bnmatrix.datasets.own.spec import OwnPreparation
-from bnmatrix.datasets.places import check_mirror
 from bnmatrix.datasets.raw_files import File
 from bnmatrix.datasets.splitting import Split
 from bnmatrix.errors import UserError
@@ -24,6 +22,8 @@ from bnmatrix.plan.costs import Cost, training_cost, usual_cost, usual_seconds
 from bnmatrix.plan.jobs import Job, group, single_job, split_name
 from bnmatrix.plan.loading import MIRROR_VARIABLE, load_project
 from bnmatrix.plan.preparation import preparation
+from bnmatrix.plan.published import read_record
+from bnmatrix.plan.search import search
 from bnmatrix.plan.variants import left_out_variants, variants
 from bnmatrix.plan.versions import training_code
 from bnmatrix.training.spec import JobSpec, Variant
@@ -45,11 +45,13 @@ class Plan:
         available: for each data set whose files were searched, whether it is available.
         runs: the folder of finished training jobs to use again; None if there is no such folder,
             because the files are in a storage.
+        left_out: studies that do not run for another reason than their data or framework.
     """
 
     project: Project
     available: Mapping[str, Availability]
     runs: Path | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
     _variants: dict[str, list[Variant]] = field(default_factory=dict)
     _jobs: dict[str, dict[str, Job]] = field(default_factory=dict)
     _single_jobs: dict[tuple[str, str], Job | None] = field(default_factory=dict)
@@ -70,6 +72,8 @@ class Plan:
                 reasons.setdefault(answer.reason, []).append(study)
             elif not project.study(study).frameworks & set(project.frameworks):
                 reasons.setdefault(NO_TORCH, []).append(study)
+            elif study in self.left_out:
+                reasons.setdefault(self.left_out[study], []).append(study)
         for study, reason in project.unavailable.items():
             if project.run.studies == "all" or study in project.run.studies:
                 reasons.setdefault(reason, []).append(study)
@@ -365,21 +369,12 @@ def make_plan(config: Mapping[str, Any], look: bool, runs: Path | None = None) -
             can run.
     """
     project = load_project(config, check=look)
+    if project.run.published:
+        record = read_record(Path(project.run.published))
+        return Plan(project, record.availability, None, record.left_out(project))
     if not look:
         return Plan(project, {}, runs)
-    check_mirror(project.run.mirror)
-    names = list(project.datasets)
-    if project.run.studies != "all":
-        names = list(dict.fromkeys(project.study(study).dataset for study in project.chosen))
-    if project.run.datasets != "all":
-        names = [name for name in names if name in project.run.datasets]
-
-    def answer(dataset: str) -> Availability:
-        raw, partial = Path("data/raw") / dataset, Path("data/partial") / dataset
-        return availability(project.datasets[dataset], project.run.mirror, raw, partial)
-
-    with ThreadPoolExecutor() as pool:
-        answers = dict(zip(names, pool.map(answer, names), strict=True))
+    answers = search(project)
     plan = Plan(project, answers, runs)
     if project.run.require_all or not plan.studies:
         # Nothing can run without the failed downloads, so they are tried again.

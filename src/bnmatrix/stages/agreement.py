@@ -6,8 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from bnmatrix.errors import UserError
+from bnmatrix.plan.published import RECORD, read_record
 from bnmatrix.statistics.agreement import claims_agreement, runs_agreement
-from bnmatrix.tables.csv import read_runs, write_csv
+from bnmatrix.tables.csv import read_runs, stack, write_csv
 
 _Compare = Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]
 
@@ -19,7 +20,7 @@ def run(*, reports: Path, published: Path, output: Path) -> None:
 
     Args:
         reports: the folder of ``runs.csv`` and ``claims.csv``.
-        published: the folder of the published tables.
+        published: the folder of the published tables: of a packed run, or with the same files.
         output: the folder for ``agreement-runs.csv`` and ``agreement-claims.csv``.
     """
     _agree("runs", runs_agreement, "study", reports, published, output)
@@ -29,11 +30,7 @@ def run(*, reports: Path, published: Path, output: Path) -> None:
 def _agree(
     name: str, compare: _Compare, key: str, reports: Path, published: Path, output: Path
 ) -> None:
-    paths = [folder / f"{name}.csv" for folder in (reports, published)]
-    for path in paths:
-        if not path.is_file():
-            raise UserError(f"{path}: there is no such file; run `snakemake --cores 4` first")
-    agreement = compare(read_runs(paths[0]), read_runs(paths[1]))
+    agreement = compare(_table(reports, name), _table(published, name))
     counts = agreement["agreement"].value_counts()
     print(f"{name}.csv: " + ", ".join(f"{counts[word]} {word}" for word in counts.index))
     for row in agreement[agreement["agreement"] == "differs"].to_dict("records"):
@@ -42,3 +39,18 @@ def _agree(
     for word, rows in one_sided.groupby("agreement"):
         print(f"  {word}: {', '.join(dict.fromkeys(rows[key]))}")
     write_csv(agreement, output / f"agreement-{name}.csv")
+
+
+def _table(folder: Path, name: str) -> pd.DataFrame:
+    """Return a table of a run; a packed run has one of runs for each study.
+
+    Raises:
+        UserError: there is no such table.
+    """
+    path = folder / f"{name}.csv"
+    if name == "runs" and (folder / RECORD).exists():
+        studies = read_record(folder / RECORD).studies
+        return stack([read_runs(folder / study / "runs.csv") for study in studies])
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such file; run `snakemake --cores 4` first")
+    return read_runs(path)

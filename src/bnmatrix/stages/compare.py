@@ -1,4 +1,4 @@
-"""Summarize the variants of a study, compare them with their baselines, and count confusions."""
+"""Summarize the variants of a study, and compare them with their baselines."""
 
 from pathlib import Path
 
@@ -10,18 +10,14 @@ from bnmatrix.plan.sizes import overlap
 from bnmatrix.plan.variants import variants
 from bnmatrix.statistics.averages import accuracy_by_mode, starting_share
 from bnmatrix.statistics.comparisons import compare, summarize
-from bnmatrix.statistics.confusions import best_variant, confusion, most_confused
 from bnmatrix.statistics.frameworks import compare_frameworks
 from bnmatrix.statistics.recalls import recalls
 from bnmatrix.statistics.training_length import late_changes, with_explained
 from bnmatrix.tables.csv import read_runs, write_csv
 
-#: Maximum number of confused test examples in the list.
-EXAMPLES = 18
-
 
 def run(study: str, *, config: str | None, runs: Path, results: Path) -> None:
-    """Write a study's summary, comparisons and confusions.
+    """Write a study's summary and comparisons.
 
     Args:
         study: name of the study.
@@ -57,10 +53,6 @@ def run(study: str, *, config: str | None, runs: Path, results: Path) -> None:
         table, classes, dataset.margin, overlaps, correctness, metric, deviation
     )
     write_csv(frameworks, results / "frameworks.csv")
-    best = [("variant", "==", best_variant(summary, classes))]
-    predictions = pd.read_parquet(results / "predictions.parquet", filters=best)
-    write_csv(confusion(predictions, classes), results / "confusion.csv")
-    write_csv(most_confused(predictions, EXAMPLES), results / "confused.csv")
 
 
 def _starting_shares(project: Project, study: str, summary: pd.DataFrame) -> list[float | None]:

@@ -1,11 +1,10 @@
 """Draw a study's figures."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from bnmatrix.datasets.data import load_prepared
 from bnmatrix.plan.loading import load_project
 from bnmatrix.report.figures.study import StudyTables, draw_all
 from bnmatrix.report.labels import study_labels
@@ -18,7 +17,6 @@ def run(
     config: str | None,
     runs: Path,
     results: Path,
-    prepared: Sequence[Path],
     output: Path,
 ) -> None:
     """Draw the figures of a study, except the figure of training time.
@@ -28,16 +26,10 @@ def run(
         config: the configuration as JSON; if None, ``config/config.yaml`` is read.
         runs: the study's table of runs (CSV).
         results: the folder of the study's other tables.
-        prepared: the study's prepared data (.npz).
         output: the folder for the figures.
     """
     project = load_project(config)
     declared, dataset = project.study(study), project.dataset_of(study)
-    images = None
-    if dataset.pictures:
-        # The test part is the same in every split.
-        pixels = load_prepared(prepared[0]).x_test
-        images = pixels.reshape(-1, *dataset.shape) / dataset.maximum
     tables = StudyTables(
         labels=study_labels(project, study),
         runs=read_runs(runs),
@@ -50,6 +42,6 @@ def run(
         printed=declared.source.printed if declared.source else [],
         metric=dataset.metric,
         deviation=dataset.deviation,
-        images=images,
+        pictures=np.load(results / "pictures.npy") / dataset.maximum if dataset.pictures else None,
     )
     draw_all(output, tables)

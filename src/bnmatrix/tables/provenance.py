@@ -1,6 +1,8 @@
 """The provenance of results: code, data, machines and time. Provenance does not affect results."""
 
+import json
 import platform
+import re
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -43,6 +45,14 @@ def study_provenance(
         },
         "machines": {key: distinct(key) for key in ("processor", "platform", "threads")},
         "jobs": len(jobs),
+        "started": min(job["started"] for job in jobs),
+        "ended": max(job["ended"] for job in jobs),
         "seconds_of_training_jobs": round(sum(job["seconds"] for job in jobs), 1),
         "peak_memory_mb": max(job["peak_memory_mb"] for job in jobs),
     }
+
+
+def dirty_commits(path: Path) -> list[str]:
+    """Return what a provenance says of its code where that is not the name of a commit."""
+    commits = json.loads(path.read_text(encoding="utf-8"))["commits"]
+    return [commit for commit in commits if not re.fullmatch("[0-9a-f]{40,64}", commit)]

@@ -7,6 +7,7 @@ import resource
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,14 @@ class Outcome:
 
 def run_job(spec: JobSpec, data: Path, framework: Framework, threads: int, folder: Path) -> None:
     """Train a job's variants on prepared data, and write its tables into ``folder``."""
+    started = _now()
     outcome = train_job(spec, load_prepared(data), framework, threads)
-    save(folder, outcome.tables, outcome.machine | {"commit": commit()}, spec.recipe)
+    facts = {"commit": commit(), "started": started, "ended": _now()}
+    save(folder, outcome.tables, outcome.machine | facts, spec.recipe)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def train_job(spec: JobSpec, prepared: Prepared, framework: Framework, threads: int) -> Outcome:

@@ -279,7 +279,9 @@ def _draw(axes: Any, rows: pd.DataFrame, colours: dict[str, str]) -> None:
             **shared,
         )
     else:  # There is nothing between two categories that a line could show.
-        sns.pointplot(rows, dodge=0.3, linestyle="none", markersize=5, lw=1.6, **shared)
+        # Seaborn cannot move a single colour aside.
+        dodge = 0.3 if len(shared["hue_order"]) > 1 else False
+        sns.pointplot(rows, dodge=dodge, linestyle="none", markersize=5, lw=1.6, **shared)
 
 
 def _name(column: str) -> str:

@@ -106,18 +106,18 @@ def _worst(table: pd.DataFrame) -> str:
 
 
 def confused(
-    table: pd.DataFrame, classes: list[str], images: npt.NDArray[np.float64] | None
+    table: pd.DataFrame, classes: list[str], pictures: npt.NDArray[np.float64] | None
 ) -> Drawing:
     """Return pictures of the test examples that are wrong in the most runs of the best variant.
 
     Args:
         table: a row for each example (:func:`bnmatrix.statistics.confusions.most_confused`).
         classes: names of the classes.
-        images: test examples, examples × height × width (× 3), 0 to 1; None if the data are no
+        pictures: these examples, examples × height × width (× 3), 0 to 1; None if the data are no
             images.
     """
     named = _with_names(table, classes)
-    if images is None:
+    if pictures is None:
         return nothing("The data are no images", named)
     if table.empty:
         return nothing("No example is confused", named)
@@ -127,8 +127,9 @@ def confused(
     hide_unused(grid.flat, len(named))
     for panel in grid.flat:
         panel.set_axis_off()
-    for panel, row in zip(grid.flat, named.itertuples(index=False), strict=False):
-        panel.imshow(images[row.example], cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
+    shown = zip(pictures, named.itertuples(index=False), strict=True)
+    for panel, (picture, row) in zip(grid.flat, shown, strict=False):
+        panel.imshow(picture, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
         panel.set_title(
             f"{_short(row.label)} as {_short(row.predicted)}\n{row.share_wrong:.0%} of runs",
             fontsize=8,

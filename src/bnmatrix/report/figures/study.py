@@ -33,8 +33,8 @@ class StudyTables:
         printed: what the source printed.
         metric: the primary metric.
         deviation: standard deviation of the target of a regression.
-        images: test examples as pixels, examples × height × width (× 3), 0 to 1; None if the data
-            are no images.
+        pictures: the examples of ``confused`` as pixels, examples × height × width (× 3), 0 to 1;
+            None if the data are no images.
     """
 
     labels: VariantLabels
@@ -48,7 +48,7 @@ class StudyTables:
     printed: Sequence[Printed] = ()
     metric: Metric = METRICS["accuracy"]
     deviation: float = math.nan
-    images: npt.NDArray[np.float64] | None = None
+    pictures: npt.NDArray[np.float64] | None = None
 
 
 def draw_all(folder: Path, tables: StudyTables) -> None:
@@ -69,7 +69,7 @@ def draw_all(folder: Path, tables: StudyTables) -> None:
         "differences": differences(tables.comparisons, labels, written),
         "gap": gap(tables.summary, labels),
         "confusion": confusion(tables.confusion, classes),
-        "confused": confused(tables.confused, classes, tables.images),
+        "confused": confused(tables.confused, classes, tables.pictures),
     }
     for name, drawing in drawings.items():
         save(drawing, folder / f"{name}.svg")
