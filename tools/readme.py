@@ -10,13 +10,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = "docs/results"
-#: Files of `published/reports/` that `docs/results/` keeps.
-KEPT = (
-    "answer.md",
-    "claims.csv",
-    "figures/answer/batch-size.svg",
-    "figures/answer/batch-size-dark.svg",
-)
 BEGIN, END = "<!-- The answer. `make results` writes it. -->", "<!-- The end of the answer. -->"
 
 
@@ -39,10 +32,11 @@ def with_answer(readme: str, answer: str) -> str:
 
 def main() -> None:
     """Copy what `docs/results/` keeps, and write README.md."""
-    for name in KEPT:
-        shutil.copyfile(ROOT / "published/reports" / name, ROOT / RESULTS / Path(name).name)
-    readme = ROOT / "README.md"
-    answer = (ROOT / RESULTS / "answer.md").read_text(encoding="utf-8")
+    reports, readme = ROOT / "published/reports", ROOT / "README.md"
+    answer = (reports / "answer.md").read_text(encoding="utf-8")
+    pictures = re.findall(r'(?:src|srcset)="([^"]+)"', answer)
+    for name in ("answer.md", "claims.csv", *pictures):
+        shutil.copyfile(reports / name, ROOT / RESULTS / Path(name).name)
     text = with_answer(readme.read_text(encoding="utf-8"), answer)
     readme.write_text(text, encoding="utf-8")
 
