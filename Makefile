@@ -97,14 +97,15 @@ compare: $(VENV)/ready ## compare reports/ with the published run in docs/result
 
 # The folder in which the run was made.
 RUN = .
+PUBLISH = $(BIN)/bnmatrix publish --published docs/results --output published --cores $(CORES)
 
 results: $(VENV)/ready ## pack the finished run of the folder RUN into docs/results/, and update README.md
 	@cd $(RUN) && $(abspath $(BIN))/bnmatrix pack --published $(abspath docs/results)
-	@$(MAKE) publish
+	@$(PUBLISH)
 	@$(BIN)/python tools/readme.py
 
 publish: $(VENV)/ready ## make all pages of docs/results/ in published/reports/, without training
-	@$(BIN)/bnmatrix publish --published docs/results --output published --cores $(CORES)
+	@$(PUBLISH)
 
 crate: publish ## pack docs/results/, its pages and the workflow as an RO-Crate (docs/results/README.md)
 	@$(BIN)/bnmatrix crate --published docs/results --reports published/reports --output bnmatrix-crate
