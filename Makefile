@@ -107,7 +107,7 @@ results: $(VENV)/ready ## pack the finished run of the folder RUN into docs/resu
 publish: $(VENV)/ready ## make all pages of docs/results/ in published/reports/, without training
 	@$(PUBLISH)
 
-crate: publish ## pack docs/results/, its pages and the workflow as an RO-Crate (docs/results/README.md)
+crate: publish ## pack docs/results/, its pages and the workflow as an RO-Crate (docs/publishing.md)
 	@$(BIN)/bnmatrix crate --published docs/results --reports published/reports --output bnmatrix-crate
 
 lock: $(VENV)/ready-dev ## resolve pyproject.toml into requirements*.txt and environment.yml again
