@@ -101,7 +101,7 @@ def test_the_same_run_is_packed_as_the_same_bytes(packed):
     folder = packed.folder / "docs/results"
     (folder / "README.md").write_text("Kept", encoding="utf-8")
     first = contents(folder)
-    (folder / "iris-tiny/runs.csv").write_text("of an earlier run", encoding="utf-8")
+    (folder / "iris-tiny/runs.csv.zst").write_text("of an earlier run", encoding="utf-8")
     (folder / "gone").mkdir()
     assert pack(packed).returncode == 0
     assert contents(folder) == first
@@ -183,6 +183,12 @@ def test_pages_are_made_from_packed_tables_without_training(packed, tmp_path):
     done = copy.run("publish", *arguments, command=("bnmatrix",))
     assert done.returncode == 0, done.stdout
     assert not (copy.folder / "data").exists()
+    compared = ("--reports=published/reports", "--published=docs/results", "--output=agreement")
+    (copy.folder / "docs/results/claims.csv").write_bytes(
+        (copy.folder / "published/reports/claims.csv").read_bytes()
+    )
+    agreed = copy.run("agreement", *compared, command=("bnmatrix",))
+    assert "runs.csv: 6 identical\nclaims.csv: 1 identical" in agreed.stdout
     assert not (copy.folder / "published/data/runs").exists()
     made, own = (contents(f / "reports") for f in (copy.folder / "published", packed.folder))
     assert set(made) == set(own)

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 
 from bnmatrix.errors import UserError
 from bnmatrix.plan.published import RECORD, read_record
+from bnmatrix.stages.pack import COMPRESSED, RUNS_TABLE
 from bnmatrix.statistics.agreement import claims_agreement, runs_agreement
-from bnmatrix.tables.csv import read_runs, stack, write_csv
+from bnmatrix.tables.csv import decompress, read_runs, stack, write_csv
 
 _Compare = Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]
 
@@ -50,7 +52,11 @@ def _table(folder: Path, name: str) -> pd.DataFrame:
     path = folder / f"{name}.csv"
     if name == "runs" and (folder / RECORD).exists():
         studies = read_record(folder / RECORD).studies
-        return stack([read_runs(folder / study / "runs.csv") for study in studies])
+        with TemporaryDirectory() as unpacked:
+            paths = {study: Path(unpacked) / f"{study}.csv" for study in studies}
+            for study, target in paths.items():
+                decompress(folder / study / f"{RUNS_TABLE}{COMPRESSED}", target)
+            return stack([read_runs(target) for target in paths.values()])
     if not path.is_file():
         raise UserError(f"{path}: there is no such file; run `snakemake --cores 4` first")
     return read_runs(path)

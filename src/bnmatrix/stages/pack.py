@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pyarrow as pa
-
 from bnmatrix.config.run import CONFIG_FILES, RunConfig
 from bnmatrix.config.yaml_files import read_yaml
 from bnmatrix.errors import UserError
@@ -18,6 +16,7 @@ from bnmatrix.plan.loading import load_project
 from bnmatrix.plan.plan import Plan, make_plan
 from bnmatrix.plan.published import RECORD, Record
 from bnmatrix.stages import aggregate, compare, confuse
+from bnmatrix.tables.csv import compress
 from bnmatrix.tables.provenance import dirty_commits
 
 RUNS, PROCESSED, RESULTS = Path("data/runs"), Path("data/processed"), Path("data/results")
@@ -30,8 +29,8 @@ TABLES = (
 #: What the page of a study needs of predictions and of the test images.
 CONFUSIONS = ("confusion.csv", "confused.csv", "pictures.npy")
 PROVENANCE = "provenance.json"
-#: The largest table. It is compressed to a tenth of its size.
-TIMINGS = "timings.csv"
+#: Tables that are compressed to a tenth of their size.
+RUNS_TABLE, TIMINGS = "runs.csv", "timings.csv"
 COMPRESSED = ".zst"
 
 
@@ -143,7 +142,7 @@ def _tables(plan: Plan, study: str) -> dict[str, Path]:
     Raises:
         UserError: they are not there, are not those of the runs, or no commit has their code.
     """
-    paths = {"runs.csv": Path(f"reports/{study}.csv")}
+    paths = {RUNS_TABLE: Path(f"reports/{study}.csv")}
     names = (*TABLES, *(CONFUSIONS if study in plan.matrix else ()), TIMINGS, PROVENANCE)
     paths |= {name: RESULTS / study / name for name in names}
     missing = [str(path) for path in paths.values() if not path.exists()]
@@ -178,14 +177,13 @@ def _made_again(plan: Plan, study: str, folder: Path) -> dict[str, Path]:
         prepared = [PROCESSED / dataset / f"{name}.npz" for name in plan.splits_of_study(study)]
         compare.run(study, config=config, runs=runs, results=results)
         confuse.run(study, config=config, results=results, prepared=prepared)
-    return {"runs.csv": runs} | {path.name: path for path in results.iterdir()}
+    return {RUNS_TABLE: runs} | {path.name: path for path in results.iterdir()}
 
 
 def _pack(source: Path, target: Path) -> None:
-    """Copy a table, that of times compressed."""
+    """Copy a table, and compress it if it is one of the large ones."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    if target.name == TIMINGS:
-        packed = pa.Codec("zstd", 19).compress(source.read_bytes(), asbytes=True)
-        target.with_name(TIMINGS + COMPRESSED).write_bytes(packed)
+    if target.name in (RUNS_TABLE, TIMINGS):
+        compress(source, target.with_name(target.name + COMPRESSED))
     else:
         shutil.copyfile(source, target)

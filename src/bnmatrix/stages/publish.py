@@ -5,13 +5,12 @@ import shutil
 import sys
 from pathlib import Path
 
-import pyarrow as pa
-
 from bnmatrix.errors import UserError
 from bnmatrix.files import write_text
 from bnmatrix.plan.engine import snakemake, workflow_options
 from bnmatrix.plan.published import RECORD, read_record
-from bnmatrix.stages.pack import COMPRESSED, PROVENANCE, TIMINGS
+from bnmatrix.stages.pack import COMPRESSED, PROVENANCE, RUNS_TABLE
+from bnmatrix.tables.csv import decompress
 
 #: The rules that analyse and draw. Without the others, the tables that they write are inputs.
 RULES = (
@@ -53,14 +52,12 @@ def _unpack(packed: Path, study: str, output: Path) -> None:
     """Copy the tables of a study to the places that rules expect."""
     results = output / "data/results" / study
     results.mkdir(parents=True)
-    (output / "reports").mkdir(exist_ok=True)
     if not (packed / PROVENANCE).exists():
         raise UserError(f"{packed}: the tables of the study are not there, but {RECORD} names it")
     for path in packed.iterdir():
-        if path.name == "runs.csv":
-            shutil.copyfile(path, output / f"reports/{study}.csv")
-        elif path.suffix == COMPRESSED:
-            with pa.CompressedInputStream(str(path), "zstd") as stream:
-                (results / TIMINGS).write_bytes(stream.read())
+        name = path.name.removesuffix(COMPRESSED)
+        target = output / f"reports/{study}.csv" if name == RUNS_TABLE else results / name
+        if path.suffix == COMPRESSED:
+            decompress(path, target)
         else:
-            shutil.copyfile(path, results / path.name)
+            shutil.copyfile(path, target)

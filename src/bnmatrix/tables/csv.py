@@ -52,3 +52,16 @@ def axes_of(table: pd.DataFrame) -> list[str]:
     """Return the names of a table's axes: the columns between ``dataset`` and ``replicate``."""
     columns = list(table.columns)
     return columns[columns.index("dataset") + 1 : columns.index("replicate")]
+
+
+def compress(source: Path, target: Path) -> None:
+    """Write a file compressed with Zstandard, atomically; the same file gives the same bytes."""
+    with atomic_path(target) as temporary:
+        packed = pa.Codec("zstd", 19).compress(source.read_bytes(), asbytes=True)
+        temporary.write_bytes(packed)
+
+
+def decompress(source: Path, target: Path) -> None:
+    """Write the file that :func:`compress` read, atomically."""
+    with atomic_path(target) as temporary, pa.CompressedInputStream(str(source), "zstd") as stream:
+        temporary.write_bytes(stream.read())
