@@ -16,9 +16,10 @@ from bnmatrix.models import Count, Model
 #: The path of a Python file, a colon, and the name of a function in it.
 _FUNCTION = r"^[^:]+\.py:[A-Za-z_]\w*$"
 
-#: Multiplications of one example in a user's own network, for estimates of time: unknown, since
-#: plans import no framework. A network of 32, 64 and 128 filters on CIFAR-10 has as many.
-_OWN_MULTIPLICATIONS = 10_000_000
+#: Multiplications for each number of an example in a user's own network, for estimates of time:
+#: unknown, since plans import no framework. A network of 32, 64 and 128 filters on CIFAR-10 has as
+#: many.
+_OWN_MULTIPLICATIONS = 3_000
 
 
 class Block(Model):
@@ -166,7 +167,8 @@ def layer_sizes(
         ValueError: the examples are not images, or pooling leaves nothing of them.
     """
     if isinstance(network, OwnNetwork):
-        return [LayerSize(classes, _OWN_MULTIPLICATIONS, classes, normalized=False)]
+        multiplications = _OWN_MULTIPLICATIONS * math.prod(shape)
+        return [LayerSize(classes, multiplications, classes, normalized=False)]
     if not isinstance(network, ConvolutionalNetwork):
         return list(dense_sizes([math.prod(shape), *hidden_layers, classes]))
     sizes: list[LayerSize] = []
