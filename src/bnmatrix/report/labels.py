@@ -16,6 +16,7 @@ from bnmatrix.datasets.scaling import ShiftedScaling
 from bnmatrix.errors import UserError
 from bnmatrix.plan.variants import variants
 from bnmatrix.training.normalizations import NORMALIZATION_SETTINGS, NORMALIZATIONS
+from bnmatrix.training.pretraining import Pretraining
 from bnmatrix.training.settings import label
 from bnmatrix.training.spec import Variant
 
@@ -47,6 +48,8 @@ def value_text(value: Any) -> str:
     """
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, Pretraining):
+        return value.source.replace("_", " ")
     if isinstance(value, ShiftedScaling):
         return f"(x − {value.mean:g}) / {value.deviation:g}"
     if isinstance(value, tuple) and len(value) > 2 and len(set(value)) == 1:

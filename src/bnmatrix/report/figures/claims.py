@@ -35,6 +35,9 @@ from bnmatrix.training.normalizations import NORMALIZATIONS
 _COLUMNS = 3
 #: Size of a panel in inches, the same in all figures.
 _WIDTH, _HEIGHT = 2.95, 2.55
+#: Characters of a heading of one line, at most.
+_WIDE = 24
+
 #: Markers of hues, so that lines over each other can be told apart.
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<")
 #: Values on a logarithmic axis up to which each has a tick.
@@ -105,7 +108,11 @@ class _Panel:
 
     @property
     def heading(self) -> str:
-        return f"{self.title}, {self.name}" if self.name else self.title
+        if not self.name:
+            return self.title
+        # A wide heading would reach into the next panel.
+        wide = len(self.title) + len(self.name) > _WIDE
+        return f"{self.title},\n{self.name}" if wide else f"{self.title}, {self.name}"
 
 
 def draw_claims(
@@ -232,7 +239,7 @@ def _hue(table: pd.DataFrame, labels: VariantLabels, column: str) -> pd.Series:
     """Return what colours tell apart."""
     if column in ("arm", "normalization"):
         return table["arm"]
-    hue = _texts(table, labels, column, value_text)
+    hue = _texts(table, labels, column, lambda value: _named_number(value, column))
     return hue.replace(_MODES) if column == "part" else hue
 
 
@@ -245,13 +252,21 @@ def _texts(
     return table[column].map(text)
 
 
+def _named_number(value: Any, column: str) -> str:
+    """Return a value of an axis as text: numbers with the name of the setting."""
+    if value is None:
+        return "–"
+    text = value_text(value)
+    return f"{setting_name(column)} {text}" if _is_number(value) else text
+
+
 def _panel_text(column: str) -> Callable[[Any], str]:
     """Return the function that words the values of a column in the headings of panels."""
     if column == "tuned":
         return lambda tuned: "tuned rate" if tuned else "shared rate"
     if column in ("step", "part"):
         return lambda value: f"{_NAMES.get(column, column)} {value}"
-    return value_text
+    return lambda value: _named_number(value, column)
 
 
 def _draw(axes: Any, rows: pd.DataFrame, colours: dict[str, str]) -> None:
