@@ -351,3 +351,13 @@ def test_temperature_scaling_is_fitted_on_the_validation_part():
 def test_settings_that_cannot_be(chosen, message):
     with pytest.raises(ValidationError, match=message):
         settings(**{**BATCH, **SHORT, **chosen})
+
+
+def test_settings_without_effect_make_no_other_variants():
+    usual = settings(**{**BATCH, **SHORT})
+    assert "frozen" in usual.unused
+    assert "decayed" in usual.unused
+    plain = settings(**{**BATCH, **SHORT, "normalization": "none", "recalibrated": True})
+    assert {"recalibrated", "ghost_batch_size", "renormalization_limits"} <= plain.unused
+    tuned = settings(**{**BATCH, **SHORT, **FINE_TUNED, "weight_decay": 0.1, "recalibrated": True})
+    assert not {"frozen", "decayed", "recalibrated"} & tuned.unused

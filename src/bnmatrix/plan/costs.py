@@ -101,6 +101,8 @@ def training_cost(project: Project, job: Job, block: Block | None = None) -> Cos
         hidden = len(network_sizes(dataset, settings)) - 1
         seconds += _COMPILE_SECONDS + _COMPILE_LAYER_SECONDS * hidden
         runs = replicates + _tuning_runs(study.tuning, settings, block)
+        # Each replicate is pre-trained once.
+        runs += replicates * (settings.pretraining != "none")
         torch = settings.framework == "torch"
         seconds += runs * _run_seconds(dataset, settings) + torch * _TORCH_START_SECONDS
         seconds += _MEASURE_SECONDS * replicates * bool(study.measures)

@@ -316,7 +316,10 @@ class Settings(Model):
         unused = set(NORMALIZATION_SETTINGS) - used
         if not self.weight_decay:
             unused.add("decayed")
-        if self.pretraining == "none" or not used.intersection(("normalization_momentum",)):
+        has_statistics = "normalization_momentum" in used
+        if not has_statistics:
+            unused.add("recalibrated")
+        if self.pretraining == "none" or not has_statistics:
             unused.add("frozen")
         if self.network != "dense":
             unused.add("hidden_layers")
