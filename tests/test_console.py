@@ -324,8 +324,8 @@ def test_one_page_in_40_lines(tmp_path):
     copy = Copy(tmp_path, "iris-tiny", "mnist-tiny")
     output = copy.ok("--cores", "2", "reports/iris-tiny.html")
     assert len(output.splitlines()) <= 40
-    assert "8 jobs to run: 1 data preparation, 2 training jobs, 5 analyses and pages" in output
-    assert re.search(r"\d of 8 jobs done, about \d+ \w+ left; \w+ .*iris", output)
+    assert "9 jobs to run: 1 data preparation, 2 training jobs, 6 analyses and pages" in output
+    assert re.search(r"\d of 9 jobs done, about \d+ \w+ left; \w+ .*iris", output)
     assert f"Report: {tmp_path / 'reports/iris-tiny.html'}" in output
     assert "Done in" in output
     assert "do not run" not in output, "nobody asked for other studies"
