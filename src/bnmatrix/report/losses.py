@@ -68,7 +68,7 @@ def _cause(gain: float, effect: float, margin: float) -> str:
         effect: the loss, below zero.
         margin: the difference that makes no practical difference.
     """
-    said = "With statistics recomputed over training examples, the same weights reach {}: {}."
+    said = "With statistics recomputed over training examples, the same weights gain {}: {}."
     change = f"{points(gain)} points of test accuracy"
     if gain > margin and effect + gain > -margin:
         return said.format(change, "the moving averages are the cause of the loss")

@@ -76,4 +76,6 @@ NORMALIZATION_SETTINGS = (
     *dict.fromkeys(name for entry in NORMALIZATIONS.values() for name in entry.settings),
     "placement",
     "dropout_order",
+    "recalibrated",
+    "frozen",
 )

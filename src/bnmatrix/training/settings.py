@@ -309,6 +309,8 @@ class Settings(Model):
     def unused(self) -> frozenset[str]:
         """The settings that have no effect because of other settings."""
         used = set(NORMALIZATIONS[self.normalization].settings)
+        if "normalization_momentum" in used:
+            used |= {"recalibrated", "frozen"}
         if self.normalization != "none":
             used.add("placement")
             if self.dropout:
@@ -316,10 +318,7 @@ class Settings(Model):
         unused = set(NORMALIZATION_SETTINGS) - used
         if not self.weight_decay:
             unused.add("decayed")
-        has_statistics = "normalization_momentum" in used
-        if not has_statistics:
-            unused.add("recalibrated")
-        if self.pretraining == "none" or not has_statistics:
+        if self.pretraining == "none":
             unused.add("frozen")
         if self.network != "dense":
             unused.add("hidden_layers")
