@@ -62,6 +62,11 @@ def count(number: int) -> str:
     return COUNTS[number] if number < len(COUNTS) else str(number)
 
 
+def thousands(number: int) -> str:
+    """Return a number with spaces between thousands."""
+    return f"{number:,}".replace(",", " ")
+
+
 def join(parts: Sequence[str]) -> str:
     """Return "a, b and c"."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -13,9 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bnmatrix.config.entries import Declarations, block_of, differences
-from bnmatrix.config.own_data import OwnDataset
 from bnmatrix.config.project import Project
-from bnmatrix.config.studies import Study
 from bnmatrix.errors import UserError
 from bnmatrix.files import write_json, write_text
 from bnmatrix.plan.asking import (
@@ -24,7 +22,6 @@ from bnmatrix.plan.asking import (
     check_file,
     dataset_comments,
     given,
-    keys_of,
     name_for,
     study_comments,
 )
@@ -135,20 +132,12 @@ def question_of(
         UserError: an option is wrong.
     """
     keys: dict[str, Any] = {"target": target, "labels": labels, "group": group}
+    keys |= {"metric": metric, "task": task, "classes": classes or None}
     settings = {"network": {"own": network} if network else None, "framework": framework}
     study: dict[str, Any] = {
         "settings": {key: value for key, value in settings.items() if value is not None} or None,
         "axes": {"batch_size": batch_sizes} if batch_sizes else None,
     }
-    for key, value in (("metric", metric), ("task", task), ("classes", classes or None)):
-        if value is None:
-            continue
-        if key in keys_of(OwnDataset):
-            keys[key] = value
-        elif key in keys_of(Study):
-            study[key] = value
-        else:
-            raise UserError(f"--{key}: this version of bnmatrix has no key '{key}'")
     keys |= dict(given(text) for text in data)
     return Question(
         file,

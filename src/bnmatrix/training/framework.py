@@ -19,6 +19,14 @@ from bnmatrix.training.spec import JobSpec
 Part = tuple[NDArray[Any], NDArray[np.int32]]
 
 
+def most_recomputed(settings: Settings) -> int:
+    """Return on how many examples statistics are recomputed, at most: as many as fit in one pass.
+
+    Activations of an image can take a megabyte in a layer.
+    """
+    return 10_000 if settings.network == "dense" else 1_000
+
+
 @dataclass(frozen=True)
 class Placed:
     """Examples that a trainer evaluates.

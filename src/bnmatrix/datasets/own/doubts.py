@@ -1,5 +1,6 @@
 """What makes a user's own data doubtful without being an error, in sentences for people."""
 
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 
 import numpy as np
@@ -139,29 +140,39 @@ def giveaways(data: Labelled, y: np.ndarray) -> list[str]:
     """
     if data.maximum is not None:
         return []
-    x = data.x.reshape(len(data.x), -1)
-    columns = data.columns or tuple((str(number), 1) for number in range(1, x.shape[1] + 1))
     chosen = np.random.default_rng(0).permutation(len(y))[:_TRIED]
     if len(chosen) < 2 * len(np.unique(y)):
         # Too many classes to learn them from so many examples.
         return []
     found: dict[str, float] = {}
-    start = 0
-    for name, width in columns:
-        score = _alone(x[chosen, start : start + width], y[chosen])
-        start += width
+    for name, values in _columns(data):
+        score = _alone(values[chosen], y[chosen])
         if score >= _GIVES_AWAY:
             found[name] = score
     if not found:
         return []
     shown = some([f"'{name}' ({score * 100:.1f} %)" for name, score in found.items()])
-    key = yaml_line("exclude", (*data.rows.source.exclude, *found))
-    advice = f"add {key} to the entry" if data.columns else "leave it out of the file"
     return [
         f"{data.rows.path}: alone, column {shown} tells the class of nearly all examples (in "
         f"brackets: balanced accuracy of a small tree). If it is known only after the class, "
-        f"{advice}."
+        f"{_leave_out(data, found)}."
     ]
+
+
+def _columns(data: Labelled) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the name and the features of each column, examples × features."""
+    x = data.x.reshape(len(data.x), -1)
+    start = 0
+    for name, width in data.columns or ((str(n), 1) for n in range(1, x.shape[1] + 1)):
+        yield name, x[:, start : start + width]
+        start += width
+
+
+def _leave_out(data: Labelled, names: Iterable[str]) -> str:
+    """Return how to leave columns out, as advice."""
+    if not data.columns:
+        return "leave it out of the file"
+    return f"add {yaml_line('exclude', (*data.rows.source.exclude, *names))} to the entry"
 
 
 def tied(data: Labelled) -> list[str]:
@@ -176,26 +187,20 @@ def tied(data: Labelled) -> list[str]:
 
     if data.maximum is not None or data.targets is None:
         return []
-    x = data.x.reshape(len(data.x), -1)
-    columns = data.columns or tuple((str(number), 1) for number in range(1, x.shape[1] + 1))
     found: dict[str, float] = {}
-    start = 0
-    for name, width in columns:
-        values, known = x[:, start], ~np.isnan(x[:, start])
-        start += width
-        if width > 1 or known.sum() < _FEWEST or not np.ptp(values[known]):
+    for name, features in _columns(data):
+        values, known = features[:, 0], ~np.isnan(features[:, 0])
+        if features.shape[1] > 1 or known.sum() < _FEWEST or not np.ptp(values[known]):
             continue
         found[name] = float(spearmanr(values[known], data.targets[known]).statistic)
     close = {name: value for name, value in found.items() if abs(value) >= _TIED}
     if not close:
         return []
     shown = some([f"'{name}' ({value:.3f})" for name, value in close.items()])
-    key = yaml_line("exclude", (*data.rows.source.exclude, *close))
-    advice = f"add {key} to the entry" if data.columns else "leave it out of the file"
     return [
         f"{data.rows.path}: column {shown} orders nearly all examples as the target does (in "
         "brackets: Spearman's correlation). If it is known only after the target, "
-        f"{advice}."
+        f"{_leave_out(data, close)}."
     ]
 
 

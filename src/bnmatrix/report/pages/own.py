@@ -15,7 +15,7 @@ from bnmatrix.report.pages.metrics import MetricFacts, curve_of, metric_facts
 from bnmatrix.report.pages.records import Record, records
 from bnmatrix.report.pages.scorecard import scorecard_rows
 from bnmatrix.report.pages.text import OwnFacts, own_facts, training_length
-from bnmatrix.report.wording import join, percent
+from bnmatrix.report.wording import join, percent, thousands
 from bnmatrix.statistics.timings import step_seconds
 from bnmatrix.statistics.verdicts import NOT_MEASURED
 from bnmatrix.tables.csv import read_runs
@@ -108,7 +108,7 @@ def _parameters(summary: pd.DataFrame, comparisons: pd.DataFrame) -> str:
     pairs = {(numbers[row.variant], numbers[row.baseline]) for row in comparisons.itertuples()}
     if not pairs:
         return ""
-    parts = [f"{_thousands(new)} instead of {_thousands(old)}" for new, old in sorted(pairs)]
+    parts = [f"{thousands(new)} instead of {thousands(old)}" for new, old in sorted(pairs)]
     return f"With it, the network has {join(parts)} parameters, moving averages included."
 
 
@@ -189,7 +189,3 @@ def _claims(project: Project, claims: Path | None) -> list[Record]:
         for row in scorecard_rows(read_runs(claims), project)
         if row["verdict"] != NOT_MEASURED
     ]
-
-
-def _thousands(number: int) -> str:
-    return f"{number:,}".replace(",", " ")

@@ -9,7 +9,7 @@ import pandas as pd
 from bnmatrix.config.own_data import InspectedDataset
 from bnmatrix.report.labels import cell_axes, value_text
 from bnmatrix.report.metric_wording import ACCURACY, MetricWording
-from bnmatrix.report.wording import count, join, points
+from bnmatrix.report.wording import count, join, points, thousands
 from bnmatrix.statistics.resolution import Resolution, examples_needed, resolution, sampling_error
 from bnmatrix.statistics.training_length import FALLING, FLAT, NOT_MEASURED, RISING, UNCLEAR
 
@@ -307,7 +307,7 @@ def _test_part_sentence(dataset: InspectedDataset, accuracy: float | None) -> st
 def _rounded(number: float) -> str:
     """Return a number rounded to one significant digit, with spaces between thousands."""
     digits = 10 ** (len(str(int(number))) - 1)
-    return f"{round(number / digits) * digits:,}".replace(",", " ")
+    return thousands(round(number / digits) * digits)
 
 
 def _share(number: int, every: int) -> str:

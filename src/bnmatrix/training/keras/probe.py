@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from bnmatrix.training.framework import Placed
+from bnmatrix.training.framework import Placed, most_recomputed
 from bnmatrix.training.keras.folding import fold
 from bnmatrix.training.keras.layers import (
     flat_layers,
@@ -182,10 +182,11 @@ class Probe:
         placed = self._test.first(examples)
         return accuracy(self.trainer.logits_in_batches(placed, size), placed.y)
 
-    def set_population_statistics(self, examples: int) -> None:
+    def set_population_statistics(self) -> None:
         """Set moving averages to the statistics of the first training examples of the order."""
-        x = tf.gather(self.trainer.x, self.order[:examples])
-        set_population_statistics(self.network, self.trainer.recomputed_on(x))
+        first = self.order[: most_recomputed(self.trainer.settings)]
+        features = self.trainer.scaled(tf.gather(self.trainer.x, first))
+        set_population_statistics(self.network, features)
 
     def set_averaged_weights(self) -> bool:
         """Give the network the averages of its weights; return whether there are any."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bnmatrix.datasets.scaling import FITTED_SCALINGS, Scaling
 from bnmatrix.training.augmentation import augmented
 from bnmatrix.training.class_weights import balanced_weights
-from bnmatrix.training.framework import Part, Placed
+from bnmatrix.training.framework import Part, Placed, most_recomputed
 from bnmatrix.training.keras.layers import set_population_statistics, with_batch_statistics
 from bnmatrix.training.keras.network import (
     build_network,
@@ -46,10 +46,6 @@ _EVALUATION_BATCH_OF_IMAGES = 100
 #: Fewer examples than that are filled up to a multiple of this number, so that parts of folds,
 #: whose lengths differ by one, need one program.
 _ROWS = 16
-
-#: Examples that statistics are recomputed on, at most: as many as fit in one pass. Activations of a
-#: layer of an image can take a megabyte.
-_RECOMPUTED, _RECOMPUTED_IMAGES = 10_000, 1_000
 
 Sums = tuple[float, float]
 
@@ -190,7 +186,8 @@ class Trainer:
         """Give the network the weights and statistics that it has after training."""
         self.set_averaged_weights()
         if self.settings.recalibrated:
-            set_population_statistics(self.network, self.recomputed_on(self.x))
+            features = self.scaled(self.x[: most_recomputed(self.settings)])
+            set_population_statistics(self.network, features)
 
     def state(self) -> list[NDArray[Any]]:
         """Return all that training changes: weights, moving averages, the optimizer's state."""
@@ -206,12 +203,6 @@ class Trainer:
         for average, weight in zip(self._step.averages, self._step.weights, strict=False):
             weight.assign(average)
         return bool(self._step.averages)
-
-    def recomputed_on(self, x: tf.Tensor) -> tf.Tensor:
-        """Return the network's input for the first of some placed examples, to recompute
-        statistics on: as many as fit in one pass."""
-        dense = self.settings.network == "dense"
-        return self.scaled(x[: _RECOMPUTED if dense else _RECOMPUTED_IMAGES])
 
     def place(self, parts: Sequence[Part]) -> list[Placed]:
         """Put all parts that are evaluated on the device, with rows of zeros up to equal lengths.

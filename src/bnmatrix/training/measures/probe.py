@@ -76,12 +76,11 @@ class Probe(Protocol):
         Moving averages change.
         """
 
-    def set_population_statistics(self, examples: int) -> None:
+    def set_population_statistics(self) -> None:
         """Set moving averages to the statistics of the first training examples of the order.
 
-        At most so many examples are used, and fewer images, in one pass, in which each layer
-        normalizes by just these statistics. Variances are biased: divided by the number of
-        examples.
+        As many examples are used as fit in one pass, in which each layer normalizes by just these
+        statistics. Variances are biased: divided by the number of examples.
         """
 
     def set_averaged_weights(self) -> bool:

@@ -21,7 +21,7 @@ from bnmatrix.training.augmentation import augmented
 from bnmatrix.training.averaging import share
 from bnmatrix.training.class_weights import balanced_weights
 from bnmatrix.training.conventions import KERAS_ADAM_EPSILON
-from bnmatrix.training.framework import Part, Placed
+from bnmatrix.training.framework import Part, Placed, most_recomputed
 from bnmatrix.training.initializers import initial_weights
 from bnmatrix.training.minibatches import Segment, total_steps
 from bnmatrix.training.networks import OwnNetwork, image_shape
@@ -41,9 +41,6 @@ def packages() -> dict[str, str]:
 
 #: Examples evaluated at a time.
 EVALUATION_BATCH = 1000
-
-#: Examples that statistics are recomputed on, at most, and images.
-_RECOMPUTED, _RECOMPUTED_IMAGES = 10_000, 1_000
 
 #: Layers with a weight matrix.
 _WEIGHTED = (nn.Linear, nn.Conv2d)
@@ -213,9 +210,7 @@ class Trainer:
         for layer in layers:
             layer.momentum = 1.0
             layer.train()
-        self.network(
-            self.scaled(self.x[: _RECOMPUTED_IMAGES if self._image_shape else _RECOMPUTED])
-        )
+        self.network(self.scaled(self.x[: most_recomputed(self.settings)]))
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
 
