@@ -66,6 +66,14 @@ def test_an_image_is_read_from_the_configuration(tmp_path):
     assert re.search(r"train +2\b", output)
 
 
+@pytest.mark.parametrize("profile", ["kubernetes", "pbs", "slurm"])
+def test_groups_hold_all_jobs_of_an_analysis(profile, tmp_path):
+    """Snakemake refuses a group whose job needs another rule's file, made from files of the group."""
+    settings = yaml.safe_load((ROOT / f"profiles/{profile}/config.yaml").read_text(encoding="utf-8"))
+    output = Copy(tmp_path, "iris-tiny").ok("-n", "--groups", *settings["groups"])
+    assert re.search(r"page +1\b", output)
+
+
 def test_every_rule_has_the_conda_environment():
     """Rules that run a command have it; `all` runs none."""
     for path in sorted((ROOT / "workflow/rules").glob("*.smk")):
