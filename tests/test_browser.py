@@ -425,6 +425,18 @@ def test_the_explorer_overlays_and_shows_single_runs(visit):
     assert page.trouble == []
 
 
+def test_formulas_have_a_font_whose_brackets_grow(visit):
+    page = visit("theory")
+    assert page.evaluate("document.fonts.ready.then(fonts => [...fonts].map(f => f.status))") == [
+        "loaded"
+    ]
+    heights = page.evaluate(
+        """[...document.querySelectorAll("math mo")].filter(mo => mo.textContent === "(")
+            .map(mo => mo.getBoundingClientRect().height)"""
+    )
+    assert max(heights) > 1.5 * min(heights)
+
+
 def test_the_toy_moves_all_rows_in_training_only(visit):
     page = visit("theory")
     after = page.locator("#toy circle.after")

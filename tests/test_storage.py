@@ -68,8 +68,10 @@ def test_an_image_is_read_from_the_configuration(tmp_path):
 
 @pytest.mark.parametrize("profile", ["kubernetes", "pbs", "slurm"])
 def test_groups_hold_all_jobs_of_an_analysis(profile, tmp_path):
-    """Snakemake refuses a group whose job needs another rule's file, made from files of the group."""
-    settings = yaml.safe_load((ROOT / f"profiles/{profile}/config.yaml").read_text(encoding="utf-8"))
+    """Snakemake refuses a group with a job between its jobs that is outside of it."""
+    settings = yaml.safe_load(
+        (ROOT / f"profiles/{profile}/config.yaml").read_text(encoding="utf-8")
+    )
     output = Copy(tmp_path, "iris-tiny").ok("-n", "--groups", *settings["groups"])
     assert re.search(r"page +1\b", output)
 

@@ -1,5 +1,6 @@
 """What pages are rendered with: templates, and formulas and figures inside them."""
 
+import base64
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,12 @@ _ASSETS = Path(__file__).parent / "assets"
 def asset(name: str) -> Markup:
     """Return a style sheet or script for a page to include."""
     return Markup((_ASSETS / name).read_text(encoding="utf-8").strip())
+
+
+def font(name: str) -> Markup:
+    """Return a font for a style sheet to include, as a data address."""
+    content = base64.b64encode((_ASSETS / name).read_bytes()).decode("ascii")
+    return Markup(f"url(data:font/woff;base64,{content})")
 
 
 def math(latex: str) -> Markup:
@@ -74,7 +81,7 @@ def environment(links: Sequence[str], current: str) -> Environment:
         f":root {{ {variables(dark=False)} }}\n@media screen and (prefers-color-scheme: dark) "
         f"{{ :root {{ {variables(dark=True)} }} }}"
     )
-    environment.globals |= {"asset": asset, "links": links, "current": current}
+    environment.globals |= {"asset": asset, "font": font, "links": links, "current": current}
     environment.globals |= {"page": page, "inks": inks}
     environment.filters |= {
         "as_table": as_table,
