@@ -1,12 +1,12 @@
 """A report grows, data set by data set, and with the replicates of a larger effort."""
 
 import pytest
-from checkout import DETERMINISTIC, Copy
+from checkout import DETERMINISTIC, TUNED, Copy
 
 from bnmatrix.datasets.availability import Availability
 from bnmatrix.errors import UserError
 from bnmatrix.plan.blocks import Block, cover
-from bnmatrix.plan.growth import growth
+from bnmatrix.plan.growth import Step, growth
 from bnmatrix.plan.jobs import jobs
 from bnmatrix.plan.loading import load_project
 from bnmatrix.plan.plan import Plan
@@ -14,14 +14,21 @@ from bnmatrix.plan.plan import Plan
 
 def test_steps_begin_with_data_that_needs_no_download(project):
     everywhere = Plan(project, {})
-    assert growth(everywhere) == [
-        ["iris", "digits"],
-        ["iris", "digits", "mnist"],
-        ["iris", "digits", "mnist", "cifar10"],
+    matrices, *steps = growth(everywhere)
+    assert [step.selection for step in steps] == [
+        "datasets=iris,digits",
+        "datasets=iris,digits,mnist",
+        "datasets=iris,digits,mnist,cifar10",
     ]
+    assert steps[0].title == "the studies of iris, digits"
+    first = load_project(dict([matrices.selection.split("=")]))
+    assert set(Plan(first, {}).studies) == {"iris-64-32", "digits-64-64", "digits-cnn"}
     absent = Availability(False, "no network")
     offline = Plan(project, {"mnist": absent, "cifar10": absent})
-    assert growth(offline) == [["iris", "digits"]]
+    assert growth(offline) == [matrices, steps[0]]
+    assert growth(Plan(load_project({"studies": "digits-64-64"}), {})) == [
+        Step("the studies of digits", "datasets=digits")
+    ]
     assert offline.network_helps
 
 
@@ -58,14 +65,16 @@ def test_effort_multiplies_the_replicates_of_claims():
 def test_a_report_grows_and_ends_as_if_made_at_once(mirror, tmp_path):
     def shorten(studies):
         studies["mnist-tiny"]["settings"] |= {"training_examples": 200, "epochs": 1}
+        studies |= TUNED
 
     names = ("iris-tiny", "mnist-tiny")
     steps, once = (Copy(tmp_path / name, *names, edit=shorten) for name in ("steps", "once"))
     environment = {"BNMATRIX_MIRROR": str(mirror)}
     process = steps.run("--cores", "2", command=("bnmatrix", "report"), **environment)
     assert process.returncode == 0, process.stdout
-    assert "Step 1 of 2: the studies of iris" in process.stdout
-    assert process.stdout.count("reports/index.html") >= 2, "the place of the report so far"
+    assert "Step 1 of 3: the matrices of iris" in process.stdout
+    assert "Step 2 of 3: the studies of iris" in process.stdout
+    assert process.stdout.count("reports/index.html") >= 3, "the place of the report so far"
     once.ok("--cores", "2", **environment)
     assert steps.digests(*DETERMINISTIC) == once.digests(*DETERMINISTIC)
     # A later run makes no steps.

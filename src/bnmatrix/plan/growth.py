@@ -1,26 +1,51 @@
 """The steps of a report that grows: readers need not wait for all networks."""
 
+from dataclasses import dataclass
+
 from bnmatrix.config.project import Project
 from bnmatrix.plan.plan import Plan
 
 
-def growth(plan: Plan) -> list[list[str]]:
-    """Return the data sets of each step: those at hand first, then one download at a time.
+@dataclass(frozen=True)
+class Step:
+    """What is run before a report is written.
+
+    Attributes:
+        title: its studies, in words.
+        selection: the configuration that selects them, as ``--config`` takes it.
+    """
+
+    title: str
+    selection: str
+
+
+def growth(plan: Plan) -> list[Step]:
+    """Return the steps of a report: what is quick or at hand first, then a download at a time.
+
+    The first step has the matrices of the data sets that need no download, the second all studies
+    of these data sets, and each further step one more data set.
 
     Args:
         plan: the plan of the whole run.
 
     Returns:
-        The names of the data sets of each step, each with those of the steps before it. The last
-        step has the data sets of all studies that run. There is one step if nothing is downloaded.
+        The steps, each with the studies of the steps before it. The last one has all studies that
+        run.
     """
     project = plan.project
     names = list(dict.fromkeys(project.study(study).dataset for study in plan.studies))
     local = [name for name in names if not project.datasets[name].downloaded]
     downloads = sorted(set(names) - set(local), key=lambda name: (_size(project, name), name))
-    steps = [local] if local else []
-    for name in downloads:
-        steps.append([*(steps[-1] if steps else []), name])
+    at_hand = [study for study in plan.studies if project.study(study).dataset in local]
+    matrices = [study for study in at_hand if project.study(study).role == "matrix"]
+    steps = []
+    if 0 < len(matrices) < len(at_hand):
+        titles = f"the matrices of {', '.join(local)}"
+        steps.append(Step(titles, f"studies={','.join(matrices)}"))
+    for number in range(0 if local else 1, len(downloads) + 1):
+        datasets = local + downloads[:number]
+        titles = f"the studies of {', '.join(datasets)}"
+        steps.append(Step(titles, f"datasets={','.join(datasets)}"))
     return steps
 
 

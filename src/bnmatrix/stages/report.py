@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bnmatrix.config.yaml_files import read_yaml
 from bnmatrix.plan.engine import snakemake
-from bnmatrix.plan.growth import growth
+from bnmatrix.plan.growth import Step, growth
 from bnmatrix.plan.plan import make_plan
 
 OVERVIEW = Path("reports/index.html")
@@ -14,8 +14,8 @@ OVERVIEW = Path("reports/index.html")
 def run(*, cores: int) -> None:
     """Run Snakemake once for each step of the growth, and a last time for everything.
 
-    Without an earlier report, the first step has the data sets that need no download. A step that
-    fails does not stop the next: a data set that could not be downloaded is left out of the last.
+    There are no steps if there is an earlier report. A step that fails does not stop the next: a
+    data set that could not be downloaded is left out of the last.
 
     Args:
         cores: the number of cores.
@@ -26,11 +26,9 @@ def run(*, cores: int) -> None:
     """
     steps, options = _steps(), ["--cores", str(cores)]
     if not OVERVIEW.exists():
-        for number, datasets in enumerate(steps[:-1], start=1):
-            print(
-                f"Step {number} of {len(steps)}: the studies of {', '.join(datasets)}", flush=True
-            )
-            snakemake([*options, "--config", f"datasets={','.join(datasets)}"])
+        for number, step in enumerate(steps[:-1], start=1):
+            print(f"Step {number} of {len(steps)}: {step.title}", flush=True)
+            snakemake([*options, "--config", step.selection])
     status = snakemake(options)
     if status and len(_steps()) < len(steps):
         # A download failed. The new plan leaves out its studies.
@@ -38,6 +36,6 @@ def run(*, cores: int) -> None:
     sys.exit(status)
 
 
-def _steps() -> list[list[str]]:
+def _steps() -> list[Step]:
     config = Path("config/config.yaml")
     return growth(make_plan(read_yaml(config) if config.exists() else {}, look=True))
