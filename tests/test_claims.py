@@ -74,7 +74,7 @@ def test_a_supported_claim_and_one_that_was_not_measured():
     )
     assert (second["dataset"], second["study"], second["pairs"]) == ("b", "study-b", 0)
     assert (second["verdict"], second["margin"]) == ("not measured", 0.02)
-    assert second["sentence"] == "BN is better: not measured on B, for want of runs."
+    assert second["sentence"] == "BN is better: not measured on B: there are no runs."
     assert np.isnan([second["effect"], second["ci_low"], second["p_adjusted"]]).all()
     assert list(pairs["replicate"]) == list(range(1, 9))
     assert list(pairs["treatment"] - pairs["control"]) == close(list(0.1 + NOISE))
@@ -340,7 +340,7 @@ def test_arms_without_a_common_replicate_are_not_measured():
     some = dataclasses.replace(some, runs=some.runs[keep])
     analyses, verdicts, _ = judged(claim(), {"study-a": some})
     assert verdicts["verdict"][0] == "not measured"
-    note = "8 of 8 pairs left out, for want of a value. No pair has a value."
+    note = "8 of 8 pairs left out: a value is missing. No pair has a value."
     assert analyses["note"][0] == note
 
 

@@ -47,7 +47,7 @@ def test_final_pairs_replicates_of_both_arms():
     assert list(found.table.index) == [2, 3]
     assert list(found.table.columns) == ["treatment", "control"]
     assert values("final", first, second) == (close({2: 0.92, 3: 0.93}), {2: 0.8, 3: 0.8})
-    assert found.note == "2 of 4 pairs left out, for want of a value."
+    assert found.note == "2 of 4 pairs left out: a value is missing."
     assert ENDPOINTS["final"](first, first).note == ""
 
 

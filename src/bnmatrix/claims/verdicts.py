@@ -147,7 +147,7 @@ def sentence(claim: Claim, dataset: str, primary: pd.Series, verdict: str, condi
         condition: the conditions of a conditional verdict, or the preconditions that are not met.
     """
     if verdict == NOT_MEASURED:
-        return f"{claim.title}: not measured on {dataset}, for want of runs."
+        return f"{claim.title}: not measured on {dataset}: there are no runs."
     said = f"{_WORDS[verdict]} on {dataset}"
     if verdict == UNTESTABLE:
         return f"{said}: a precondition is not shown ({condition})."

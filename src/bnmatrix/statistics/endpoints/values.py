@@ -131,7 +131,7 @@ def finite_pairs(values: pd.DataFrame, note: str = "") -> Pairs:
     finite = values[np.isfinite(values).all(axis=1)].sort_index()
     if len(finite) < len(values):
         lost = len(values) - len(finite)
-        note = f"{note} {lost} of {len(values)} pairs left out, for want of a value.".strip()
+        note = f"{note} {lost} of {len(values)} pairs left out: a value is missing.".strip()
     return Pairs(finite, note)
 
 
