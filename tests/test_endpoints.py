@@ -160,6 +160,19 @@ def test_values_of_an_axis_that_work():
     assert values("working_width", some, axis="learning_rate", within=1) == close({1: 4, 2: 4})
 
 
+def test_values_are_known_to_a_step_of_the_grid():
+    """Each edge that is read off has a uniform error over a step, of variance step² / 12."""
+    some, other = rated(RATES), rated(OTHER_RATES)
+    near = {"axis": "learning_rate", "within": 0.0075}
+    assert ENDPOINTS["largest_working"](some, None, **near).resolution == close(12**-0.5)
+    assert ENDPOINTS["largest_working"](some, other, **near).resolution == close(6**-0.5)
+    assert ENDPOINTS["working_width"](some, other, **near).resolution == close(3**-0.5)
+    assert ENDPOINTS["working_width"](some, other, **near).note == (
+        "Values are read off a grid of 1 decades. In 1 of 4 series of runs, a value at the end of "
+        "the grid works: values beyond it may work, too."
+    )
+
+
 def test_a_diverged_run_does_not_work():
     rows = runs("learning_rate", [[0.90, 0.94, math.nan, math.nan]])
     for row in rows[2:]:

@@ -97,6 +97,29 @@ def test_values_that_do_not_vary():
     assert math.isnan(uncertainty([0.1]).p_value(0.1))
 
 
+def test_the_grid_that_values_are_read_off_widens_the_interval():
+    found = uncertainty(SYMMETRIC, resolution=0.5)
+    assert found.error == pytest.approx(math.hypot(uncertainty(SYMMETRIC).error, 0.5))
+    alike = uncertainty([2.0] * 20, resolution=0.5)
+    low, high = alike.bounds(2.0, ALPHA / 2)
+    assert (low, high) == pytest.approx((2 - 0.5 * 1.959964, 2 + 0.5 * 1.959964))
+    assert alike.p_value(2.0) == pytest.approx(2 * stats.norm.sf(4))
+    assert uncertainty([2.0] * 5, resolution=0.1).p_value(2.0) == 2 * 0.5**5, "five say little"
+    assert np.isnan(uncertainty([2.0] * 5, resolution=0.5).bounds(2.0, ALPHA / 2)).all()
+
+
+@pytest.mark.parametrize("spread", [0.01, 0.1, 0.5])
+def test_coverage_of_values_read_off_a_grid(spread):
+    """Two arms stop to work at places of their own, of which a grid shows the last value below."""
+    rng, held, step = np.random.default_rng(0), 0, 0.25
+    for _ in range(500):
+        places = rng.uniform(0, 1, (2, 1)) + spread * rng.standard_normal((2, 16))
+        values = np.floor(places / step) * step
+        found = paired_effect(*values, resolution=step / math.sqrt(6))
+        held += found.ci_low <= places[0].mean() - places[1].mean() <= found.ci_high
+    assert held >= 0.95 * 500
+
+
 def test_the_jackknife_over_test_examples_by_hand():
     """Each group moves all replicates alike: the test part is the variance of the groups' means."""
     groups = np.linspace(-0.02, 0.02, GROUPS)

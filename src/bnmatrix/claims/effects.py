@@ -1,5 +1,6 @@
 """The pairs of one analysis in one study, and what the uncertainty of their effect rests on."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -59,6 +60,7 @@ class Measured:
             None if self.blocks is None else self.blocks.to_numpy(),
             self.overlap,
             None if self.without is None else self.without.to_numpy(np.float64) * scale,
+            self.pairs.resolution * abs(scale),
         )
 
 
@@ -197,6 +199,7 @@ def interaction(
         None if blocks is None else blocks[common].to_numpy(),
         largest([primary.overlap, condition.overlap]),
         without,
+        math.hypot(primary.pairs.resolution * first, condition.pairs.resolution * second),
     )
     return found.effect, found.ci_low, found.ci_high
 

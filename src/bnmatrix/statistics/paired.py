@@ -48,6 +48,7 @@ def paired_effect(
     blocks: Values | None = None,
     overlap: Overlap | None = None,
     without: np.ndarray | None = None,
+    resolution: float = 0.0,
 ) -> PairedEffect:
     """Return the mean paired difference with its interval and test.
 
@@ -55,7 +56,7 @@ def paired_effect(
         treatment: one value per replicate, shape (n,), n ≥ 1, finite.
         control: the values of the same replicates in the other arm, shape (n,).
         tail: the probability with which each end of the interval fails.
-        blocks, overlap: see :func:`bnmatrix.statistics.uncertainty.uncertainty`.
+        blocks, overlap, resolution: see :func:`bnmatrix.statistics.uncertainty.uncertainty`.
         without: the differences without each group of test examples, shape (n, groups), or None.
 
     Raises:
@@ -66,7 +67,7 @@ def paired_effect(
         raise ValueError(f"pairs needed, got shapes {treatment.shape} and {control.shape}")
     differences = treatment - control
     mean = float(differences.mean())
-    found = uncertainty(differences, blocks, overlap, without)
+    found = uncertainty(differences, blocks, overlap, without, resolution)
     low, high = found.bounds(mean, tail)
     return PairedEffect(
         pairs=len(differences),

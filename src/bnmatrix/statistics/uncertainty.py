@@ -1,10 +1,12 @@
 """How far a mean over replicates may be from its expectation: the one engine of all intervals.
 
-The variance of a mean has a replicate part and up to two further parts:
+The variance of a mean has a replicate part and further parts:
 
 - The *test part*: where replicates share test examples, other examples would give another mean.
   The variance over test examples comes from a jackknife over groups of them. Together with the
   replicate part it makes a two-way variance (Cameron, Gelbach & Miller 2011; Owen 2007).
+- The *resolution*, where values are read off a grid, as the largest learning rate that works is: an
+  error that all replicates can share (JCGM 100:2008, 4.3.7).
 - The *overlap part*, where the training sets of replicates share most of their examples (Nadeau &
   Bengio 2003). In cross-validation it stands for other test examples, too: there is no test part.
 
@@ -41,10 +43,11 @@ class Uncertainty:
         replicates: number of replicates, n.
         replicate_variance: variance of the mean over replicates.
         replicate_freedom: degrees of freedom of this variance.
-        fixed_variance: the test part or the overlap part, which further replicates do not reduce.
+        fixed_variance: the other parts, which further replicates do not reduce.
         freedom: degrees of freedom of the total variance (Satterthwaite).
         skewness: skewness of the mean (third cumulant in units of the total standard error).
-        constant: whether the values do not vary. There is no standard error then.
+        constant: whether the values do not vary. There is no standard error then, but that of the
+            grid that they are read off.
         independent: whether the training sets of replicates share at most half of their examples.
     """
 
@@ -60,7 +63,7 @@ class Uncertainty:
     @property
     def error(self) -> float:
         """The standard error of the mean; NaN for one value and for values that do not vary."""
-        if self.replicates < 2 or self.constant:
+        if self.replicates < 2 or (self.constant and not self.fixed_variance):
             return math.nan
         return math.sqrt(self.replicate_variance + self.fixed_variance)
 
@@ -68,14 +71,16 @@ class Uncertainty:
         """Return the ends of an interval, each of which fails with probability ``tail``.
 
         Each end is the wider one of Student's t and of Hall's (1992) correction for skewness. For
-        values that do not vary, the interval is the point itself if the sign test excludes all
-        others at this level; otherwise, and for one value, both ends are NaN. Replicates that agree
-        on zero say nothing where their training sets overlap.
+        values that do not vary, the interval is the point itself, or as wide as the grid that they
+        are read off lets expect, if the sign test excludes all others at this level; otherwise, and
+        for one value, both ends are NaN. Replicates that agree on zero say nothing where their
+        training sets overlap.
         """
-        telling = self.independent or abs(mean) > NO_SPREAD
-        if self.constant and telling and 0.5**self.replicates <= tail:
-            return mean, mean
         error = self.error
+        if self.constant:
+            if 0.5**self.replicates > tail or not (self.independent or abs(mean) > NO_SPREAD):
+                return math.nan, math.nan
+            error = math.sqrt(self.fixed_variance)
         if math.isnan(error):
             return math.nan, math.nan
         quantile = float(special.stdtrit(self.freedom, 1 - tail))
@@ -85,15 +90,18 @@ class Uncertainty:
 
     def p_value(self, mean: float) -> float:
         """Return the two-sided p-value of an expectation of zero: the inverse of :meth:`bounds`."""
+        sign_test = 0.0
         if self.constant and self.replicates > 1:
-            return 1.0 if abs(mean) <= NO_SPREAD else float(2 * 0.5**self.replicates)
+            sign_test = 1.0 if abs(mean) <= NO_SPREAD else float(2 * 0.5**self.replicates)
+            if not self.fixed_variance:
+                return sign_test
         error = self.error
         if math.isnan(error):
             return math.nan
         t = mean / error
         sign = 1.0 if t >= 0 else -1.0
         quantile = min(sign * t, sign * _skewed(t, self.skewness))
-        return min(1.0, 2 * float(special.stdtr(self.freedom, -quantile)))
+        return min(1.0, max(sign_test, 2 * float(special.stdtr(self.freedom, -quantile))))
 
 
 def uncertainty(
@@ -101,6 +109,7 @@ def uncertainty(
     blocks: Values | None = None,
     overlap: Overlap | None = None,
     without: np.ndarray | None = None,
+    resolution: float = 0.0,
 ) -> Uncertainty:
     """Return the uncertainty of the mean of values.
 
@@ -113,13 +122,14 @@ def uncertainty(
             None: test examples are taken as given. If one is NaN, such as the accuracy without a
             group that has all test examples, or with a single group that has examples, a mean that
             needs the test part has no error.
+        resolution: standard error of the mean because values are read off a grid.
     """
     values = np.asarray(values, np.float64)
     n = len(values)
     spread = float(values.std(ddof=1)) if n > 1 else 0.0
     constant, independent = spread <= NO_SPREAD, overlap is None
     if constant:
-        return Uncertainty(n, 0.0, 0.0, 0.0, 0.0, 0.0, True, independent)
+        return Uncertainty(n, 0.0, 0.0, resolution**2, math.inf, 0.0, True, independent)
     table = None
     if without is not None and np.isfinite(without).all():
         table = _TwoWay.of(values, without)
@@ -130,7 +140,7 @@ def uncertainty(
         shared = overlap.ratio * spread**2
     if without is not None and not (overlap is not None and overlap.of_folds):
         test, uncertain = (math.nan, math.nan) if table is None else table.test_part()
-    fixed = shared + test
+    fixed = shared + test + resolution**2
     total_freedom = (variance + fixed) ** 2 / ((variance + shared) ** 2 / freedom + uncertain)
     # The third cumulant of the mean is that of the replicate part.
     share = (spread**2 / n / (variance + fixed)) ** 1.5

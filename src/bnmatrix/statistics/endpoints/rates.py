@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,22 +55,74 @@ def _working(arm: Arm, axis: str, within: float) -> pd.DataFrame:
     return values.ge(values.max(axis=1) - within - 1e-9, axis=0)
 
 
-@of_each_arm("factor of 10", "largest {axis} within {within} of the best validation accuracy")
-def largest_working(arm: Arm, axis: str, within: float) -> pd.Series:
+def _largest(working: pd.DataFrame) -> pd.Series:
+    return np.log10(working.mul(working.columns.to_numpy(), axis=1).max(axis=1))
+
+
+def _width(working: pd.DataFrame) -> pd.Series:
+    return working.sum(axis=1) * _step(working)
+
+
+def _step(working: pd.DataFrame) -> float:
+    """Return the decades between two values of the axis."""
+    at = np.log10(working.columns.to_numpy(np.float64))
+    return float((at[-1] - at[0]) / (len(at) - 1)) if len(at) > 1 else 0.0
+
+
+def _read_off(
+    value: Callable[[pd.DataFrame], pd.Series],
+    edges: int,
+    arms: tuple[Arm, Arm | None],
+    axis: str,
+    within: float,
+) -> Pairs:
+    """Return what is read off the grid of values that work, with the error of reading it off.
+
+    The value at which an arm stops to work lies anywhere between two values of the grid: its error
+    is uniform, with variance step² / 12, for each edge that is read off, and in each arm.
+    """
+    first = _working(arms[0], axis, within)
+    second = None if arms[1] is None else _working(arms[1], axis, within)
+    grids = [first] if second is None else [first, second]
+    note = f"Values are read off a grid of {max(map(_step, grids)):.2g} decades."
+    ends = [works for grid in grids for works in _at_end(grid, edges)]
+    if any(ends):
+        note += (
+            f" In {sum(ends)} of {len(ends)} series of runs, a value at the end of the grid works: "
+            "values beyond it may work, too."
+        )
+    pairs = paired(value(first), None if second is None else value(second), note)
+    variance = sum(edges * _step(grid) ** 2 / 12 for grid in grids)
+    return replace(pairs, resolution=math.sqrt(variance))
+
+
+def _at_end(working: pd.DataFrame, edges: int) -> pd.Series:
+    """Return, by replicate, whether the last value works; with two edges, or the first one."""
+    last = working.iloc[:, -1]
+    return last | working.iloc[:, 0] if edges == 2 else last
+
+
+@of_both_arms(
+    "factor of 10",
+    "largest {axis} within {within} of the best validation accuracy",
+    needs_control=False,
+)
+def largest_working(treatment: Arm, control: Arm | None, axis: str, within: float) -> Pairs:
     """Return log₁₀ of the largest value of an axis that works.
 
     A value works if its validation accuracy is within ``within`` of the replicate's best.
     """
-    working = _working(arm, axis, within)
-    return np.log10(working.mul(working.columns.to_numpy(), axis=1).max(axis=1))
+    return _read_off(_largest, 1, (treatment, control), axis, within)
 
 
-@of_each_arm("factor of 10", "range of {axis} within {within} of the best validation accuracy")
-def working_width(arm: Arm, axis: str, within: float) -> pd.Series:
+@of_both_arms(
+    "factor of 10",
+    "range of {axis} within {within} of the best validation accuracy",
+    needs_control=False,
+)
+def working_width(treatment: Arm, control: Arm | None, axis: str, within: float) -> Pairs:
     """Return the number of decades of an axis that work (see :func:`largest_working`).
 
     Each value of the axis that works counts as one step of the grid. Gaps do not count.
     """
-    working = _working(arm, axis, within)
-    at = np.log10(working.columns.to_numpy(np.float64))
-    return working.sum(axis=1) * (at[-1] - at[0]) / (len(at) - 1)
+    return _read_off(_width, 2, (treatment, control), axis, within)

@@ -110,11 +110,14 @@ class Pairs:
         note: a remark for readers, such as the number of runs that missed a target.
         censored: whether each value of ``table`` is a lower bound only, with the same index and
             columns; None if all values are exact.
+        resolution: standard error of the mean difference because values are read off a grid: all
+            pairs can share this error, so that more pairs do not reduce it.
     """
 
     table: pd.DataFrame
     note: str = ""
     censored: pd.DataFrame | None = None
+    resolution: float = 0.0
 
 
 def paired(treatment: pd.Series, control: pd.Series | None, note: str = "") -> Pairs:
