@@ -1,5 +1,7 @@
 """Snakemake runs the stages whose code has changed; test_fingerprints.py has every module."""
 
+import re
+
 import pytest
 from checkout import CLAIMS, REPLICATIONS, STUDIES, TUNED, VARIED, Copy
 
@@ -50,16 +52,21 @@ def finished(tmp_path_factory) -> Copy:
     primary = CLAIMS["better"]["primary"] | {"studies": ["iris-tuned"]}
     claims = {"better": CLAIMS["better"] | {"primary": primary}}
     copy.declare(iris | TUNED | VARIED, claims, REPLICATIONS)
-    planned = copy.ok("--cores", "1", "-n", "--detailed-summary", "all")
+    finish(copy)
+    assert changed_stages(copy) == set()
+    return copy
+
+
+def finish(copy: Copy, **environment: str) -> None:
+    """Make all files of a copy count as up to date."""
+    planned = copy.ok("--cores", "1", "-n", "--detailed-summary", "all", **environment)
     files = [line.split("\t")[0] for line in planned.splitlines() if line.count("\t") > 5]
     for name in files:
         path = copy.folder / name
         if not path.exists() and name != "output_file":
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
-    copy.ok("--cores", "1", "--touch", "--forceall")
-    assert changed_stages(copy) == set()
-    return copy
+    copy.ok("--cores", "1", "--touch", "--forceall", **environment)
 
 
 def changed_stages(copy: Copy) -> set[str]:
@@ -83,3 +90,32 @@ def test_a_change_runs_exactly_the_stages_that_use_the_file(finished, kind):
         assert changed_stages(finished) == expected
     finally:
         path.write_text(original, encoding="utf-8")
+
+
+def test_changes_to_a_study_of_downloaded_data_are_seen(mirror, tmp_path):
+    """Whatever else has changed: Snakemake does not look beyond a download that has to run."""
+    copy = Copy(tmp_path, "mnist-tiny")
+    environment = {"BNMATRIX_MIRROR": str(mirror)}
+    finish(copy, **environment)
+
+    def planned() -> dict[str, int]:
+        output = copy.ok("--cores", "1", "-n", **environment)
+        return {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", output, re.MULTILINE)}
+
+    assert planned() == {}
+    path = copy.folder / "src/bnmatrix/stages/download.py"
+    path.write_text(path.read_text(encoding="utf-8") + "\n_CHANGED = True\n", encoding="utf-8")
+    assert planned() == {}, "verified files do not depend on the code that downloads them"
+    studies = copy.folder / "config/studies.yaml"
+    text = studies.read_text(encoding="utf-8")
+    studies.rename(copy.folder / "config/other.yaml")
+    (copy.folder / "config/other.yaml").write_text(
+        text.replace("epochs: 2", "epochs: 3"), encoding="utf-8"
+    )
+    (copy.folder / "config/config.yaml").write_text("studies_file: config/other.yaml\n")
+    assert planned()["train"] == 2
+    assert "download" not in planned()
+    datasets = copy.folder / "config/datasets.yaml"
+    text = datasets.read_text(encoding="utf-8")
+    datasets.write_text(text.replace("440fcabf", "540fcabf"), encoding="utf-8")
+    assert {"download": 1, "prepare": 1, "train": 2}.items() <= planned().items()
