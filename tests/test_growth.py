@@ -73,7 +73,8 @@ def test_a_report_grows_and_ends_as_if_made_at_once(mirror, tmp_path):
     process = steps.run("--cores", "2", command=("bnmatrix", "report"), **environment)
     assert process.returncode == 0, process.stdout
     assert "Step 1 of 3: the matrices of iris" in process.stdout
-    assert "Step 2 of 3: the studies of iris" in process.stdout
+    assert "Step 2 of 3: the studies of iris\n" in process.stdout
+    assert "Step 3 of 3: the studies of iris, mnist\n" in process.stdout
     assert process.stdout.count("reports/index.html") >= 3, "the place of the report so far"
     once.ok("--cores", "2", **environment)
     assert steps.digests(*DETERMINISTIC) == once.digests(*DETERMINISTIC)

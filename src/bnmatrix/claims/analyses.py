@@ -24,14 +24,15 @@ from bnmatrix.tables.status import DIVERGED
 from bnmatrix.training.settings import label
 
 #: Columns of analyses.csv: one row per analysis and study. ``sd`` is the standard deviation of
-#: the pairs' differences, ``error`` the standard error of the effect and ``replicate_error`` its
-#: part over replicates. ``ci_*`` is the simultaneous interval that decides, ``censored`` the share
-#: of pairs with a value that is a bound only, and ``bound`` says what the effect then is: ``≥`` or
-#: ``≤`` the number. ``interaction*`` is the effect of a condition minus the primary one, oriented
-#: as claimed, if both have one unit and no censored pairs. ``pairs_needed`` pairs would tell half a
-#: margin apart (empty: no number would, or the pairs do not vary), and `effort: thorough` gives
-#: ``pairs_thorough``. ``curves_*`` says of analyses of accuracies how the validation curves of
-#: their variants end (:class:`bnmatrix.statistics.training_length.CurveEnds`).
+#: the pairs' differences, ``error`` the standard error of the effect, ``replicate_error`` its part
+#: over replicates and ``resolution`` its part because values are read off a grid. ``ci_*`` is the
+#: simultaneous interval that decides, ``censored`` the share of pairs with a value that is a bound
+#: only, and ``bound`` says what the effect then is: ``≥`` or ``≤`` the number. ``interaction*`` is
+#: the effect of a condition minus the primary one, oriented as claimed, if both have one unit and
+#: no censored pairs. ``pairs_needed`` pairs would tell half a margin apart (empty: no number would,
+#: or the pairs do not vary), and `effort: thorough` gives ``pairs_thorough``. ``curves_*`` says of
+#: analyses of accuracies how the validation curves of their variants end
+#: (:class:`bnmatrix.statistics.training_length.CurveEnds`).
 ANALYSIS_COLUMNS = [
     "claim",
     "role",
@@ -48,6 +49,7 @@ ANALYSIS_COLUMNS = [
     "sd",
     "error",
     "replicate_error",
+    "resolution",
     "ci_low",
     "ci_high",
     "p_value",
@@ -209,6 +211,7 @@ def _effect(found: Measured, analysis: Analysis, margin: float, family: int) -> 
         | {"error": effect.uncertainty.error}
         | {"p_adjusted": _adjusted(effect.p_value, analysis.direction, family)}
         | {"replicate_error": math.sqrt(effect.uncertainty.replicate_variance)}
+        | {"resolution": found.pairs.resolution}
         | {"verdict": said}
         | {"pairs_needed": pairs_needed(effect.uncertainty, margin / 2, level, found.tested)}
     )

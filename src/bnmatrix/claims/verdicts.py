@@ -197,4 +197,5 @@ def _wanting(primary: pd.Series) -> str:
     if width <= primary["margin"]:
         return f"The effect is too close to the margin{bought}."
     pairs = "More pairs, such as those of `effort: thorough`," if more else "More pairs"
-    return f"{pairs} cannot tell half a margin apart; more data would."
+    what = "a finer grid" if primary["resolution"] > 0 else "more data"
+    return f"{pairs} cannot tell half a margin apart; {what} would."

@@ -25,10 +25,11 @@ def run(*, cores: int) -> None:
         UserError: the configuration is wrong.
     """
     steps, options = _steps(), ["--cores", str(cores)]
-    if not OVERVIEW.exists():
-        for number, step in enumerate(steps[:-1], start=1):
+    if not OVERVIEW.exists() and len(steps) > 1:
+        for number, step in enumerate(steps, start=1):
             print(f"Step {number} of {len(steps)}: {step.title}", flush=True)
-            snakemake([*options, "--config", step.selection])
+            if number < len(steps):
+                snakemake([*options, "--config", step.selection])
     status = snakemake(options)
     if status and len(_steps()) < len(steps):
         # A download failed. The new plan leaves out its studies.
