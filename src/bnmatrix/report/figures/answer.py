@@ -51,12 +51,26 @@ def answer_chart(effects: pd.DataFrame, narrow: bool = False) -> Drawing:
         last = line.iloc[-1]
         ends.append((name, last["batch_size"], last["effect"], colour))
     _label_axes(axes, sorted(set(effects["batch_size"])))
+    _label_lines(axes, ends)
+    return Drawing(figure, effects, _description(effects))
+
+
+def _label_lines(axes: Axes, ends: list[tuple[str, int, float, str]]) -> None:
+    """Label lines beside the last batch size; a dotted line leads there from one that ends earlier.
+
+    Args:
+        axes: the panel.
+        ends: of each line the name, the last batch size, the effect there, and the colour.
+    """
     low, high = axes.get_ylim()
     places = spread([effect for _, _, effect, _ in ends], 0.065 * (high - low))
-    for (name, size, _, colour), place in zip(ends, places, strict=True):
+    last = max(size for _, size, _, _ in ends)
+    for (name, size, effect, colour), place in zip(ends, places, strict=True):
+        if size < last:
+            axes.plot([size, last], [effect, place], color=colour, linewidth=1, linestyle=":")
         axes.annotate(
             name,
-            (size, place),
+            (last, place),
             xytext=(7, 0),
             textcoords="offset points",
             va="center",
@@ -65,7 +79,6 @@ def answer_chart(effects: pd.DataFrame, narrow: bool = False) -> Drawing:
             fontsize=9,
             annotation_clip=False,
         )
-    return Drawing(figure, effects, _description(effects))
 
 
 def _description(effects: pd.DataFrame) -> str:
