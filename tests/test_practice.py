@@ -146,6 +146,20 @@ def test_averages_of_weights(digits):
     assert_equal([v.numpy() for v in trainer.network.trainable_variables], mean)
 
 
+@pytest.mark.parametrize("averaging", ["ema", "swa"])
+@pytest.mark.parametrize("framework", ["keras", "torch"])
+def test_a_run_does_not_depend_on_the_run_before(digits, framework, averaging):
+    if framework == "torch":
+        pytest.importorskip("torch", reason="PyTorch is not installed: make torch")
+    own = settings(**BATCH, **SHORT, framework=framework, weight_averaging=averaging)
+    program = Program(own, digits, SEED, configured(framework))
+    first = program.run(own, own.learning_rate, 1).history
+    program.run(own, 0.5, 2)
+    assert program.run(own, own.learning_rate, 1).history == first
+    assert program.run(own, 1e30, 2).diverged
+    assert program.run(own, own.learning_rate, 1).history == first
+
+
 def test_recalibrated_statistics_are_those_of_the_training_examples(digits):
     program, own = program_for(digits, **{**BATCH, **SHORT, "recalibrated": True})
     program.run(own, own.learning_rate, 1)

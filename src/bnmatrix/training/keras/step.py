@@ -53,6 +53,11 @@ class Step:
             from_logits=True, reduction="sum" if class_weights is None else "none"
         )
 
+    def start(self) -> None:
+        """Forget the averages of an earlier run, which may have diverged."""
+        for average in self.averages:
+            average.assign(tf.zeros_like(average))
+
     def __call__(self, features: tf.Tensor, y: tf.Tensor, frozen: str) -> StepSums:
         """Train on one mini-batch.
 

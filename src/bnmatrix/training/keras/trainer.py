@@ -161,6 +161,7 @@ class Trainer:
             streams: the run's random streams.
         """
         self.restore(self._initial)
+        self._step.start()
         self.rate.assign(learning_rate)
         initialize(self.network, settings, streams, self._shape, self._classes)
         self._frozen = "nothing"
