@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from bnmatrix.statistics.stability import differences, summary
+from bnmatrix.statistics.verdicts import KEYS
 from bnmatrix.tables.csv import read_runs, write_csv
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,14 +44,12 @@ def main() -> None:
     }
     table = differences(tables)
     write_csv(table, options.folder / "stability.csv")
-    verdicts = {
-        name: found.set_index(["claim", "dataset"])["verdict"] for name, found in tables.items()
-    }
+    verdicts = {name: found.set_index(KEYS)["verdict"] for name, found in tables.items()}
     for key in next(iter(verdicts.values())).index:
         said = [found[key] for found in verdicts.values()]
         if set(said) != {"not measured"}:
             mark = " " if len(set(said)) == 1 else "*"
-            print(f"{mark} {key[0]} ({key[1]}): {' | '.join(said)}")
+            print(f"{mark} {key[0]} ({key[1]}, {key[2]}): {' | '.join(said)}")
     found = summary(table)
     print(
         f"{found.same} of {found.compared} comparisons of verdicts are the same, {found.opposite} "

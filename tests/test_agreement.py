@@ -56,7 +56,9 @@ def test_missing_and_diverged_runs():
 
 
 def claims(**changes):
-    row = {"claim": "c", "dataset": "d", "verdict": "supported", "effect": 1.0}
+    row = {"claim": "c", "dataset": "d", "network": "dense", "verdict": "supported"} | {
+        "effect": 1.0
+    }
     return pd.DataFrame([row | {"ci_low": 0.5, "ci_high": 1.5} | changes])
 
 
@@ -69,6 +71,7 @@ def claims(**changes):
         ({"effect": 1.6, "ci_high": 2.0}, "differs"),
         ({"verdict": "not measured"}, "only there"),
         ({"dataset": "e"}, None),
+        ({"network": "convolutional"}, None),
     ],
 )
 def test_claims(ours, expected):

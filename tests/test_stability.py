@@ -9,7 +9,7 @@ from bnmatrix.statistics.stability import differences, summary
 
 def verdicts(*rows):
     return pd.DataFrame(rows, columns=["claim", "dataset", "verdict", "effect", "error"]).assign(
-        replicate_error=lambda table: table["error"] / 2
+        replicate_error=lambda table: table["error"] / 2, network="dense"
     )
 
 
@@ -55,3 +55,13 @@ def test_the_mean_square_tells_whether_standard_errors_are_right(error, expected
     result = summary(differences(tables))
     assert result.effects == 3 * 800
     assert result.mean_square == pytest.approx(expected, rel=0.1)
+
+
+def test_kinds_of_networks_are_compared_apart():
+    both = pd.concat(
+        [
+            verdicts(("a", "mnist", "supported", 1.0, 1.0)).assign(network=n)
+            for n in ("dense", "cnn")
+        ]
+    )
+    assert list(differences({"one": both, "two": both})["network"]) == ["dense", "cnn"]

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from bnmatrix.statistics.means import welch_interval
+from bnmatrix.statistics.verdicts import KEYS
 from bnmatrix.tables.status import DIVERGED
 
 IDENTICAL, WITHIN, DIFFERS = "identical", "within intervals", "differs"
@@ -58,7 +59,7 @@ def _agreement(first: pd.DataFrame, second: pd.DataFrame) -> str:
 
 
 def claims_agreement(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
-    """Return both verdicts and effects: one row per claim and data set that either measured.
+    """Return both verdicts and effects: a row per claim, data set and kind of network measured.
 
     ``identical``: the same verdict, effect and interval. ``within intervals``: the same verdict,
     and each effect is in the other's interval. ``differs``: another verdict or effect.
@@ -66,9 +67,8 @@ def claims_agreement(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
     Args:
         ours, theirs: tables of verdicts (``reports/claims.csv``).
     """
-    keys = ["claim", "dataset"]
-    columns = [*keys, "verdict", "effect", "ci_low", "ci_high"]
-    both = theirs[columns].merge(ours[columns], "outer", on=keys, suffixes=("_there", "_here"))
+    columns = [*KEYS, "verdict", "effect", "ci_low", "ci_high"]
+    both = theirs[columns].merge(ours[columns], "outer", on=KEYS, suffixes=("_there", "_here"))
     measured = [
         both[f"verdict_{where}"].fillna("not measured").ne("not measured")
         for where in ("here", "there")

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bnmatrix.statistics.verdicts import CONTRADICTED, NOT_MEASURED, SUPPORTED
-
-_KEYS = ["claim", "dataset"]
+from bnmatrix.statistics.verdicts import CONTRADICTED, KEYS, NOT_MEASURED, SUPPORTED
 
 
 @dataclass(frozen=True)
@@ -38,22 +36,23 @@ class Stability:
 
 
 def differences(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return one row per claim, data set and pair of runs.
+    """Return one row per claim, data set, kind of network and pair of runs.
 
     Args:
         tables: tables of verdicts (``reports/claims.csv``) by the name of the run.
 
     Returns:
-        Columns ``claim``, ``dataset``, ``first``, ``second`` (names of runs), ``verdict_first``,
-        ``verdict_second``, ``effect_first``, ``effect_second``, ``z`` and ``z_replicates`` (by the
-        part of the standard errors over replicates); NaN if one of the effects has no standard
-        error, as facts have none. Claims that were not measured have no rows.
+        Columns ``claim``, ``dataset``, ``network``, ``first``, ``second`` (names of runs),
+        ``verdict_first``, ``verdict_second``, ``effect_first``, ``effect_second``, ``z`` and
+        ``z_replicates`` (by the part of the standard errors over replicates); NaN if one of the
+        effects has no standard error, as facts have none. Claims that were not measured have no
+        rows.
     """
-    columns = [*_KEYS, "verdict", "effect", "error", "replicate_error"]
+    columns = [*KEYS, "verdict", "effect", "error", "replicate_error"]
     parts = []
     for first, second in itertools.combinations(tables, 2):
         pair = tables[first][columns].merge(
-            tables[second][columns], on=_KEYS, suffixes=("_first", "_second")
+            tables[second][columns], on=KEYS, suffixes=("_first", "_second")
         )
         parts.append(pair.assign(first=first, second=second))
     table = pd.concat(parts, ignore_index=True)

@@ -22,6 +22,9 @@ VERDICTS = (
     NOT_MEASURED,
 )
 
+#: Columns that tell verdicts apart.
+KEYS = ["claim", "dataset", "network"]
+
 #: Verdicts of analyses that say the same of a claim. An unknown one says nothing.
 _KINDS = {SUPPORTED: 1, CONTRADICTED: -1, SMALL: 0, NO_DIFFERENCE: 0}
 
