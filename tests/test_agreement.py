@@ -56,10 +56,9 @@ def test_missing_and_diverged_runs():
 
 
 def claims(**changes):
-    row = {"claim": "c", "dataset": "d", "network": "dense", "verdict": "supported"} | {
-        "effect": 1.0
-    }
-    return pd.DataFrame([row | {"ci_low": 0.5, "ci_high": 1.5} | changes])
+    names = {"claim": "c", "dataset": "d", "network": "dense"}
+    found = {"verdict": "supported", "effect": 1.0, "ci_low": 0.5, "ci_high": 1.5}
+    return pd.DataFrame([names | found | changes])
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,10 @@ def test_declarations_do_not_affect_fingerprints():
 
 
 def test_every_rule_has_the_fingerprint_of_its_command():
-    """Each rule except `all` runs one command, and has the command's fingerprint as a param."""
+    """Each rule except `all` runs one command, and has the command's fingerprint as a param.
+
+    Files that were downloaded and verified do not depend on code.
+    """
     for path in (ROOT / "workflow/rules").glob("*.smk"):
         text = path.read_text(encoding="utf-8")
         for name, body in re.findall(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", text, re.M | re.S):
@@ -161,6 +164,8 @@ def test_every_rule_has_the_fingerprint_of_its_command():
             assert command, name
             assert command[1].replace("-", "_") == name
             code = re.search(r"^        code=(.*)$", body, re.M)
-            assert code, name
+            assert bool(code) == (name != "download"), name
+            if code is None:
+                continue
             if "fingerprint(" not in code[1]:
                 assert code[1] == f'code_of("{name}"),', name
