@@ -11,6 +11,8 @@ from kubernetes_api import KubernetesApi
 
 pytestmark = pytest.mark.slow
 
+#: A place of its own: other tests finish the same jobs in the bucket.
+PREFIX = "s3://bnmatrix/kubernetes"
 TARGET = "data/runs/iris-tiny/normalization~none__batch_size~16/1-2/results.arrow"
 
 
@@ -46,9 +48,7 @@ def snakemake(api, bucket, cluster_plugins, tmp_path):
 
 def test_the_requests_for_a_training_job(api, snakemake):
     """Image, requests and limits; a pod that failed is tried again, and everything is deleted."""
-    status, output = snakemake(
-        "--retries", "1", "--default-storage-prefix", "s3://bnmatrix/x", "--", TARGET
-    )
+    status, output = snakemake("--retries", "1", "--default-storage-prefix", PREFIX, "--", TARGET)
     assert status != 0
     bodies = api.sent("POST", "/namespaces/default/jobs")
     assert len(bodies) == 2, "each attempt"
@@ -81,7 +81,7 @@ def test_the_requests_for_a_training_job(api, snakemake):
 
 def test_a_gpu_has_a_limit(api, snakemake):
     status, output = snakemake(
-        *("--retries", "0", "--default-storage-prefix", "s3://bnmatrix/x"),
+        *("--retries", "0", "--default-storage-prefix", PREFIX),
         *("--set-resources", "train:gpu=1", "train:gpu_manufacturer=nvidia", "--", TARGET),
     )
     assert status != 0
@@ -93,7 +93,7 @@ def test_a_gpu_has_a_limit(api, snakemake):
 
 def test_what_a_pod_installs_comes_with_the_image(api, snakemake):
     """The plugin installs the storage plugin in each pod; the image makes pip take its own copy."""
-    snakemake("--retries", "0", "--default-storage-prefix", "s3://bnmatrix/x", "--", TARGET)
+    snakemake("--retries", "0", "--default-storage-prefix", PREFIX, "--", TARGET)
     (body,) = api.sent("POST", "/namespaces/default/jobs")
     (command,) = body["spec"]["template"]["spec"]["containers"][0]["args"][1:]
     assert command.count("pip install") == 1

@@ -13,13 +13,13 @@ rule download:
         mem_mb=each_attempt(500),
         runtime=each_attempt(60),
     params:
-        # Only other checksums download again. The code and the paths of declarations are no params:
-        # verified files do not depend on them.
+        # The code is no param: verified files do not depend on it.
+        config=as_json({"datasets_file": PLAN.project.run.datasets_file, "claims_file": None}),
         checksums=checksums,
         raw=lambda wildcards, output: os.path.dirname(output[0]),
         partial=lambda wildcards: f"data/partial/{wildcards.dataset}",
     shell:
-        "bnmatrix download --config {PLAN.config:q} --log {log:q}"
+        "bnmatrix download --config {params.config:q} --log {log:q}"
         " --dataset {wildcards.dataset:q} --raw {params.raw:q} --partial {params.partial:q}"
 
 
