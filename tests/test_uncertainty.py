@@ -106,6 +106,9 @@ def test_the_grid_that_values_are_read_off_widens_the_interval():
     assert alike.p_value(2.0) == pytest.approx(2 * stats.norm.sf(4))
     assert uncertainty([2.0] * 5, resolution=0.1).p_value(2.0) == 2 * 0.5**5, "five say little"
     assert np.isnan(uncertainty([2.0] * 5, resolution=0.5).bounds(2.0, ALPHA / 2)).all()
+    assert math.isnan(pairs_needed(alike, 5.0, ALPHA / 2)), "values that do not vary tell no spread"
+    apart = difference((3.0, alike), (2.0, alike), ALPHA / 2)
+    assert apart == pytest.approx((1, 1 - 1.959964 * 0.5**0.5, 1 + 1.959964 * 0.5**0.5))
 
 
 @pytest.mark.parametrize("spread", [0.01, 0.1, 0.5])

@@ -100,8 +100,10 @@ def difference(
     total = sum(variances)
     if not total > 0:
         return effect, math.nan, math.nan
-    terms = [v**2 / part.freedom for v, part in zip(variances, parts, strict=True)]
-    half = float(special.stdtrit(total**2 / sum(terms), 1 - tail)) * math.sqrt(total)
+    # Degrees of freedom are infinite where the grid alone makes the error.
+    terms = sum(v**2 / part.freedom for v, part in zip(variances, parts, strict=True))
+    freedom = total**2 / terms if terms else math.inf
+    half = float(special.stdtrit(freedom, 1 - tail)) * math.sqrt(total)
     return effect, effect - half, effect + half
 
 
@@ -117,12 +119,12 @@ def pairs_needed(found: Uncertainty, half_width: float, tail: float, tested: flo
             by which the part of the variance over test examples falls.
 
     Returns:
-        A whole number; NaN if the spread is not known, or if the part of the variance that further
-        pairs do not reduce is too large by itself.
+        A whole number; NaN if the spread is not known, if the values do not vary, or if the part of
+        the variance that further pairs do not reduce is too large by itself.
     """
     normal = float(special.ndtri(1 - tail))
     fixed = found.fixed_variance * tested
-    if not found.error > 0 or normal**2 * fixed >= half_width**2:
+    if found.constant or not found.error > 0 or normal**2 * fixed >= half_width**2:
         return math.nan
     single = found.replicate_variance * found.replicates / unseen(found.replicates)
     pairs = np.arange(2.0, _MOST_PAIRS)
