@@ -177,9 +177,12 @@ def _fixed_settings(cells: pd.DataFrame) -> Line:
         (False, True): "it is never shown to help, and hurts in some cells",
         (False, False): "no difference is certain",
     }[raised > 0, lowered > 0]
+    lead = f"With fixed settings, as the sources used, {said}."
     low, high = cells["effect"].min(), cells["effect"].max()
+    if len(cells) == 1:
+        return Line(lead, f"There is one comparison; its mean difference is {plain_points(low)}.")
     return Line(
-        f"With fixed settings, as the sources used, {said}.",
+        lead,
         f"Of {len(cells)} comparisons, normalization raised test accuracy in {count(raised)} and "
         f"lowered it in {count(lowered)}; {count(unclear)} {'is' if unclear == 1 else 'are'} too "
         f"close to call. Mean differences go from {plain_points(low)} to {plain_points(high)}.",
