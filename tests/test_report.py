@@ -35,6 +35,7 @@ from bnmatrix.report.pages.explorer import curves, explorer_page
 from bnmatrix.report.pages.latex import latex, latex_study
 from bnmatrix.report.pages.overview import StudyResults, heat_map, overview_page
 from bnmatrix.report.pages.records import records
+from bnmatrix.report.pages.rendering import environment
 from bnmatrix.report.pages.study import study_page
 from bnmatrix.report.pages.text import answer, curve_ends, training_length
 from bnmatrix.report.pages.theory import theory_page
@@ -125,6 +126,9 @@ def test_numbers():
     assert wording.points(float("nan")) == "n/a"
     assert wording.percent(0.97234) == "97.23 %"
     assert wording.p_text(0.0625) == "0.0625"
+    cell = '{% import "parts.html.j2" as parts with context %}{{ parts.number(n, n) }}'
+    written = environment([], "s").from_string(cell).render(n=np.int64(30000))
+    assert written == '<td class="num" data-sort="30000">30\N{NARROW NO-BREAK SPACE}000</td>'
 
 
 CLASSES = ["a < b", 'the "second"', "漢字"]

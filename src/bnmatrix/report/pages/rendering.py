@@ -92,6 +92,7 @@ def environment(links: Sequence[str], current: str) -> Environment:
         "percent": wording.percent,
         "interval": wording.interval,
         "p_text": wording.p_text,
+        "thousands": wording.thousands,
         "duration": wording.duration,
         "capitalize_first": lambda text: text[:1].upper() + text[1:],
         "setting_name": labels.setting_name,
