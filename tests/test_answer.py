@@ -60,6 +60,7 @@ def test_the_lines_follow_intervals_and_margins():
     assert fixed.lead.endswith("it helps in some cells and hurts in others.")
     assert "in one and lowered it in one; one is too close to call" in fixed.text
 
+
 def test_one_comparison_has_no_range():
     fixed = answer_lines(effects(), {"S": MATRIX[:1]})[-1]
     assert fixed.lead.endswith("it helps in all cells.")

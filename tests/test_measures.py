@@ -515,7 +515,7 @@ def test_step_times(prepared):
     """One row per round and variant, for the training loop here and that of Keras."""
     spec = job_spec(
         {"batch_size": 16},
-        {"batch_size": 16, "normalization": "batch"},
+        {"batch_size": 16, "normalization": "batch", "dropout": 0.2},
         {"batch_size": 40, "tuned": True, "optimizer": "momentum"},
         measures={"step_time": ["last"]},
     )
