@@ -183,6 +183,17 @@ def test_the_share_of_the_most_frequent_class_is_that_of_the_tested_examples():
     assert "on the 3000 tested examples" in majority(dataset, 5)
 
 
+def test_identifiers_in_arrays_are_named():
+    rng = np.random.default_rng(0)
+    x = np.column_stack([rng.random(60), np.arange(60) + 1000, rng.integers(0, 9, 60)])
+    np.savez("own.npz", x=x, y=np.arange(60) % 2)
+    (doubt,) = look(None, "own.npz", target=None).doubts
+    assert "own.npz: x: feature 1 (from 0) holds whole numbers" in doubt
+    assert "increase by row (1000, 1001, 1002, …)" in doubt
+    np.savez("own.npz", x=x[:, [0, 2]], y=np.arange(60) % 2)
+    assert look(None, "own.npz", target=None).doubts == ()
+
+
 def test_the_test_file_has_its_own_shares():
     Path("test.csv").write_text("width,height,colour,kind\n1,1,red,p\n2,5,red,p\n9,9,blue,n\n")
     dataset = look(GOOD.replace("1,1,red,p", "1,1,red,n"), test_path="test.csv")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bnmatrix.datasets.own.doubts import identifiers
 from bnmatrix.datasets.own.labels import LARGEST, Labelled, label_texts
 from bnmatrix.datasets.own.rows import Rows, some
 from bnmatrix.datasets.own.source import LABEL_RULES, OwnSource
@@ -123,8 +124,17 @@ def _labelled(
             f"Missing numbers ({missing}) are replaced by the median of the feature in the "
             "training part."
         )
-    labels = label_texts(y, at_y, rows)
-    return Labelled(x, labels, at_y, rows, groups, 255.0 if pixels else None, notes=notes)
+    doubts = identifiers(x, at_x) if x.ndim == 2 else []
+    return Labelled(
+        x,
+        label_texts(y, at_y, rows),
+        at_y,
+        rows,
+        groups,
+        255.0 if pixels else None,
+        notes=notes,
+        doubts=doubts,
+    )
 
 
 def _check_shapes(

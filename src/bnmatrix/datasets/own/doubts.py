@@ -5,7 +5,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from bnmatrix.datasets.own.columns import Column
+from bnmatrix.datasets.own.columns import Column, identifier
 from bnmatrix.datasets.own.labels import Labelled
 from bnmatrix.datasets.own.rows import some, yaml_line
 
@@ -22,6 +22,9 @@ _TRIED, _FOLDS = 5_000, 5
 #: Spearman's correlation from which a column seems to give the target of a regression away, and the
 #: fewest examples for it.
 _TIED, _FEWEST = 0.99, 10
+
+#: Rows of an array that are looked at first.
+_LOOKED_AT = 1_000
 
 #: Pairs of equal examples that a message names.
 _PAIRS = 3
@@ -49,6 +52,24 @@ def placeholder(column: Column, values: np.ndarray) -> str:
                 f"that the value is missing, add {key} to the entry."
             )
     return ""
+
+
+def identifiers(x: np.ndarray, at: str) -> list[str]:
+    """Return a doubt about features of an array that look like identifiers, if there are any.
+
+    Args:
+        x: the examples, examples × features.
+        at: how a message about them begins.
+    """
+    # Most arrays have hundreds of features, and a look at a few rows rules nearly all of them out.
+    few = np.sort(x[:_LOOKED_AT], axis=0)
+    whole = (few == np.floor(few)).all(axis=0) & (np.diff(few, axis=0) > 0).all(axis=0)
+    return [
+        f"{at}: feature {number} (from 0) holds {reason}. That looks like an identifier, from "
+        "which nothing can be learnt about other examples; if it is one, save the array without it."
+        for number in np.flatnonzero(whole)
+        if (reason := identifier(x[:, number]))
+    ]
 
 
 def spellings(column: Column, values: np.ndarray) -> str:
