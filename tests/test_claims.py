@@ -194,6 +194,22 @@ def test_a_conditional_claim_names_its_condition():
     assert condition["interaction"] == pytest.approx(0.1), "0.1 more than 0"
 
 
+def test_labels_with_commas_are_one_phrase_each():
+    tables = {"study-a": study_arm({8: 0.1, 16: 0.1, 32: 0.0, 64: 0.0})}
+    primary = claim()["primary"] | {"label": "in dense networks, with ReLU (2, 3)"}
+    labels = {
+        8: "with sigmoid, late",
+        16: "with tanh",
+        64: "in convolutional networks, with ReLU (2, 3)",
+    }
+    conditions = [{"label": text, "where": {"batch_size": size}} for size, text in labels.items()]
+    _, verdicts, _ = judged(claim(primary=primary, conditions=conditions), tables)
+    assert verdicts["condition"][0] == (
+        "it holds with sigmoid late and with tanh; there is no difference that matters in dense "
+        "and convolutional networks with ReLU (2, 3)"
+    )
+
+
 def test_conditions_that_agree_do_not_restrict_the_claim():
     tables = {"study-a": study_arm({8: 0.1, 32: 0.1})}
     _, verdicts, _ = judged(claim(conditions=[AT_8]), tables)

@@ -1,6 +1,8 @@
 """The verdicts on claims, and the sentences that state them."""
 
 import math
+import re
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -104,7 +106,7 @@ def _verdict(
     """Return the verdict on a claim, and its circumstances: conditions, or what is not met."""
     unmet = [row["label"] for _, row in requirements.iterrows() if not _met(row)]
     if unmet and primary["verdict"] != NOT_MEASURED:
-        return UNTESTABLE, " and ".join(unmet)
+        return UNTESTABLE, _enumerated(unmet)
     judged = [(row["verdict"], _differs(row)) for _, row in conditions.iterrows()]
     verdict = combine(primary["verdict"], judged)
     return verdict, _circumstances(primary, conditions) if verdict == CONDITIONAL else ""
@@ -131,8 +133,20 @@ def _circumstances(primary: pd.Series, conditions: pd.DataFrame) -> str:
     for verdict, words in _UNDER.items():
         labels = [row["label"] for row in analyses if row["verdict"] == verdict]
         if labels:
-            parts.append(f"{words} {' and '.join(labels)}")
+            parts.append(f"{words} {_enumerated(labels)}")
     return "; ".join(parts)
+
+
+def _enumerated(labels: Sequence[str]) -> str:
+    """Return labels of conditions as one phrase: "in dense networks with ReLU and with tanh"."""
+    # Commas within a label would read as commas between labels.
+    plain = [re.sub(r", (?![^(]*\))", " ", label) for label in labels]
+    for label in plain:
+        twin = label.replace("in dense networks", "in convolutional networks", 1)
+        if twin != label and twin in plain:
+            both = label.replace("in dense networks", "in dense and convolutional networks", 1)
+            plain = [both if part == label else part for part in plain if part != twin]
+    return plain[0] if len(plain) == 1 else f"{', '.join(plain[:-1])} and {plain[-1]}"
 
 
 def sentence(claim: Claim, dataset: str, primary: pd.Series, verdict: str, condition: str) -> str:
