@@ -99,10 +99,10 @@ compare: $(VENV)/ready ## compare reports/ with the published run in docs/result
 RUN = .
 PUBLISH = $(BIN)/bnmatrix publish --published docs/results --output published --cores $(CORES)
 
-results: $(VENV)/ready ## pack the finished run of the folder RUN into docs/results/, and update README.md
+results: $(VENV)/ready ## pack the finished run of the folder RUN into docs/results/, and update README.md and docs/evidence.md
 	@cd $(RUN) && $(abspath $(BIN))/bnmatrix pack --published $(abspath docs/results)
 	@$(PUBLISH)
-	@$(BIN)/python tools/readme.py
+	@$(BIN)/python tools/results.py
 
 publish: $(VENV)/ready ## make all pages of docs/results/ in published/reports/, without training
 	@$(PUBLISH)

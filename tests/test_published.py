@@ -4,6 +4,7 @@ import importlib.util
 import re
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 from conftest import ROOT
 
@@ -11,6 +12,7 @@ from bnmatrix.cli import main
 from bnmatrix.datasets.availability import Availability
 from bnmatrix.files import write_json
 from bnmatrix.plan import published
+from bnmatrix.plan.loading import load_project
 from bnmatrix.plan.plan import make_plan
 from bnmatrix.plan.published import CHANGED, NOT_IN_RUN, RECORD, Record, read_record
 from bnmatrix.stages.publish import RULES
@@ -118,28 +120,40 @@ def test_code_without_a_commit_is_recognized(tmp_path):
     assert dirty_commits(tmp_path / "provenance.json") == bad
 
 
-def readme_tool():
-    spec = importlib.util.spec_from_file_location("readme", ROOT / "tools/readme.py")
+def results_tool():
+    spec = importlib.util.spec_from_file_location("results", ROOT / "tools/results.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
 def test_the_readme_shows_the_answer_of_the_published_run():
-    """Without an answer in docs/results, the text between the marks is that of an earlier run."""
-    tool = readme_tool()
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    tool = results_tool()
     answer = '- **It helps.** By 1 point.\n\n<picture>\n<img src="figures/answer/a.svg">\n'
-    shown = tool.with_answer(readme, answer)
-    assert 'By 1 point.\n\n<picture>\n<img src="docs/results/a.svg">' in shown
-    assert tool.with_answer(shown, answer) == shown
-    published = ROOT / tool.RESULTS / "answer.md"
-    if published.exists():
-        assert tool.with_answer(readme, published.read_text(encoding="utf-8")) == readme
-        for picture in re.findall(r'(?:src|srcset)="([^"]+)"', tool.block(published.read_text())):
-            assert (ROOT / picture).is_file()
-    with pytest.raises(ValueError, match="each once"):
-        tool.with_answer(readme + tool.BEGIN + "\n", answer)
+    text = f"Before\n{tool.BEGIN}\nold\n{tool.END}\nAfter\n"
+    shown = tool.replaced("README.md", text, tool.answer_block(answer))
+    assert 'By 1 point.\n\n<picture>\n<img src="docs/results/a.svg">\n\n' in shown
+    assert tool.replaced("README.md", shown, tool.answer_block(answer)) == shown
+    assert shown.startswith("Before\n")
+    assert shown.endswith("\nAfter\n")
+    assert "old" not in shown
+    with pytest.raises(ValueError, match="README: needs the lines"):
+        tool.replaced("README", text + tool.BEGIN + "\n", answer)
+    published = tool.answer_block((ROOT / tool.RESULTS / "answer.md").read_text(encoding="utf-8"))
+    readme = (ROOT / tool.README).read_text(encoding="utf-8")
+    assert tool.replaced(tool.README, readme, published) == readme
+    for picture in re.findall(r'(?:src|srcset)="([^"]+)"', published):
+        assert (ROOT / picture).is_file()
+
+
+def test_the_evidence_shows_the_verdicts_of_the_published_run():
+    tool = results_tool()
+    claims = pd.read_csv(ROOT / tool.RESULTS / "claims.csv")
+    tables = tool.verdict_tables(load_project({}, root=ROOT), claims)
+    evidence = (ROOT / tool.EVIDENCE).read_text(encoding="utf-8")
+    assert tool.replaced(tool.EVIDENCE, evidence, tables) == evidence
+    row = claims[(claims["claim"] == "convergence") & (claims["dataset"] == "digits")].iloc[0]
+    assert f"| {row['verdict']}: ×{2 ** row['effect']:.3g} [" in tables
 
 
 def test_the_published_run_is_complete_and_small():

@@ -160,7 +160,7 @@ def recipe(*arguments):
         ("costs", "bnmatrix costs"),
         ("compare", "bnmatrix agreement"),
         ("publish", "bnmatrix publish --published docs/results"),
-        ("results", "tools/readme.py"),
+        ("results", "tools/results.py"),
         ("crate", "bnmatrix crate --published docs/results"),
         ("lock", "tools/lock.py"),
         ("schemas", "bnmatrix schemas"),
