@@ -22,6 +22,7 @@ from bnmatrix.cluster.requests import jobs_per_entry  # noqa: E402
 from bnmatrix.plan.costs import ENTRY_SECONDS, SHORT_SECONDS, training_cost  # noqa: E402
 from bnmatrix.plan.jobs import jobs  # noqa: E402
 from bnmatrix.plan.loading import load_project  # noqa: E402
+from bnmatrix.report.wording import thousands  # noqa: E402
 
 #: Studies with short and with long jobs.
 STUDIES = ("mnist-64-64", "mnist-256-128")
@@ -100,8 +101,8 @@ def main() -> None:
     work = sum(matrix)
     formula = jobs_per_entry(short, 2 * options.cores)
     print(
-        f"{options.jobs:,} jobs ({short:,} short), {work / 3600:.0f} core hours, "
-        f"{options.cores:,} cores; the formula gives {formula} jobs an entry\n"
+        f"{thousands(options.jobs)} jobs ({thousands(short)} short), {work / 3600:.0f} core hours, "
+        f"{thousands(options.cores)} cores; the formula gives {formula} jobs an entry\n"
     )
     print("| jobs an entry | `jobs` | entries | longest request (min) | hours | busy share |")
     print("|--:|--:|--:|--:|--:|--:|")
@@ -112,8 +113,8 @@ def main() -> None:
         longest = math.ceil(max(time for time, _ in entries) * percent / 100 / 60)
         share = work / (options.cores * seconds)
         print(
-            f"| {size} | {at_once:,} | {len(entries):,} | {longest} | {seconds / 3600:.2f} | "
-            f"{100 * share:.0f} % |"
+            f"| {size} | {thousands(at_once)} | {thousands(len(entries))} | {longest} "
+            f"| {seconds / 3600:.2f} | {100 * share:.0f} % |"
         )
 
 

@@ -17,6 +17,8 @@ from pathlib import Path
 
 from scale import DATA, job_command, job_variables, make_project, measured
 
+from bnmatrix.report.wording import thousands
+
 PACKAGES = Path(sysconfig.get_path("purelib"))
 JOB = "batch_size~16__learning_rate~0.001__normalization~none"
 
@@ -58,7 +60,7 @@ def main() -> None:
     print("| calls that name a path | packages in the shared folder | on the local disk |")
     print("|---|--:|--:|")
     for place in ("environment", "project", "local disk"):
-        print(f"| {place} | {before[place]:,} | {after[place]:,} |")
+        print(f"| {place} | {thousands(before[place])} | {thousands(after[place])} |")
 
 
 if __name__ == "__main__":

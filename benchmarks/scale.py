@@ -28,6 +28,7 @@ from bnmatrix.datasets.own.cache import INSPECTED_VARIABLE, for_jobs  # noqa: E4
 from bnmatrix.installed import DIGEST_VARIABLE, package_digest  # noqa: E402
 from bnmatrix.plan.jobs import jobs  # noqa: E402
 from bnmatrix.plan.loading import load_project  # noqa: E402
+from bnmatrix.report.wording import thousands  # noqa: E402
 from bnmatrix.tables import job_files  # noqa: E402
 from bnmatrix.tables.schema import TABLES  # noqa: E402
 from bnmatrix.training.spec import Variant  # noqa: E402
@@ -297,10 +298,10 @@ def main() -> None:
             rows.append(one_size(size, Path(folder) / "project", options.only_job))
         print(f"{size}: {rows[-1]}", file=sys.stderr)
     table = pd.DataFrame(rows).set_index("variants").T
-    print("| | " + " | ".join(f"{size:,}" for size in table.columns) + " |")
+    print("| | " + " | ".join(thousands(size) for size in table.columns) + " |")
     print("|---|" + "--:|" * len(table.columns))
     for name, values in table.iterrows():
-        cells = ("" if pd.isna(value) else f"{value:,.10g}" for value in values)
+        cells = ("" if pd.isna(value) else f"{value:,.10g}".replace(",", " ") for value in values)
         print(f"| {name} | " + " | ".join(cells) + " |")
 
 

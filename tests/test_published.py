@@ -129,7 +129,7 @@ def results_tool():
 
 def test_the_readme_shows_the_answer_of_the_published_run():
     tool = results_tool()
-    answer = '- **It helps.** By 1 point.\n\n<picture>\n<img src="figures/answer/a.svg">\n'
+    answer = '- **It helps.** By 1 point.\n\n<picture>\n<img src="a.svg">\n'
     text = f"Before\n{tool.BEGIN}\nold\n{tool.END}\nAfter\n"
     shown = tool.replaced("README.md", text, tool.answer_block(answer))
     assert 'By 1 point.\n\n<picture>\n<img src="docs/results/a.svg">\n\n' in shown

@@ -42,8 +42,8 @@ def replaced(name: str, text: str, content: str) -> str:
 
 
 def answer_block(answer: str) -> str:
-    """Return what README.md shows of the content of `answer.md`."""
-    return answer.replace("figures/answer/", f"{RESULTS}/")
+    """Return what README.md shows of the answer, as `docs/results/` keeps it beside its chart."""
+    return re.sub(r'((?:src|srcset)=")', rf"\1{RESULTS}/", answer)
 
 
 def verdict_tables(project: Project, claims: pd.DataFrame) -> str:
@@ -86,9 +86,11 @@ def _cell(row: pd.Series) -> str:
 def main() -> None:
     """Copy what `docs/results/` keeps, and write README.md and docs/evidence.md."""
     reports, kept = ROOT / "published/reports", ROOT / RESULTS
-    answer = (reports / "answer.md").read_text(encoding="utf-8")
-    pictures = re.findall(r'(?:src|srcset)="([^"]+)"', answer)
-    for name in ("answer.md", "claims.csv", *pictures):
+    charts = "figures/answer"
+    answer = (reports / "answer.md").read_text(encoding="utf-8").replace(f"{charts}/", "")
+    (kept / "answer.md").write_text(answer, encoding="utf-8")
+    pictures = [f"{charts}/{name}" for name in re.findall(r'(?:src|srcset)="([^"]+)"', answer)]
+    for name in ("claims.csv", *pictures):
         shutil.copyfile(reports / name, kept / Path(name).name)
     tables = verdict_tables(load_project({}), pd.read_csv(kept / "claims.csv"))
     for name, content in ((README, answer_block(answer)), (EVIDENCE, tables)):

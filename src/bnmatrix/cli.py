@@ -295,7 +295,7 @@ def _add_ask(command: Callable[..., _Command]) -> None:
         "network": (str, "your own network: path/to/file.py:function"),
         "framework": (str, "keras or torch"),
         "batch-sizes": (_numbers, "batch sizes to compare, such as 4,16,64"),
-        "metric": (str, "the measure that decides"),
+        "metric": (str, "the metric that decides"),
         "task": (str, "classification or regression"),
         "minutes": (_positive, "what the run may take: chooses replicates and length"),
         "name": (str, "name of the page and of the entries; by default, that of the file"),

@@ -177,7 +177,7 @@ def _fixed_settings(cells: pd.DataFrame) -> Line:
         (False, True): "it is never shown to help, and hurts in some cells",
         (False, False): "no difference is certain",
     }[raised > 0, lowered > 0]
-    lead = f"With fixed settings, as the sources used, {said}."
+    lead = f"With the fixed settings of the source experiments, {said}."
     low, high = cells["effect"].min(), cells["effect"].max()
     if len(cells) == 1:
         return Line(lead, f"There is one comparison; its mean difference is {plain_points(low)}.")
