@@ -57,8 +57,14 @@ def test_the_lines_follow_intervals_and_margins():
     assert "It cost 10.0 points on A and 20.0 points on B." in avoid.text
     assert "Layer normalization did not cost more than the margin." in avoid.text
     assert "Group normalization cost 2.0 points on A." in avoid.text
+    unsure = [("A", "group", 2, -0.002, 0.02), ("B", "group", 2, 0.0, 0.001)]
+    avoid = answer_lines(effects(*A, *B, *unsure), {})[1]
+    assert avoid.text.endswith("Group normalization may cost as much as 2.2 points on A.")
+    losses = [("A", "group", 2, -0.02, 0.001), ("B", "group", 2, -0.03, 0.001)]
+    avoid = answer_lines(effects(*A, *B, *losses), {})[1]
+    assert "Group normalization cost 2.0 points on A and 3.0 points on B." in avoid.text
     assert fixed.lead.endswith("it helps in some cells and hurts in others.")
-    assert "in one and lowered it in one; one is too close to call" in fixed.text
+    assert "in one (by 2.0 points) and lowered it in one (by 3.0 points); in one" in fixed.text
 
 
 def test_one_comparison_has_no_range():
@@ -107,7 +113,7 @@ def test_a_run_without_effects_or_without_a_matrix_has_fewer_lines():
 def test_every_number_of_the_answer_is_in_a_table():
     table = effects(*A, *B, *OTHERS)
     known = {plain_points(abs(value)).split()[0] for value in (*table["effect"], *MATRIX["effect"])}
-    known |= {str(size) for size in table["batch_size"]} | {str(len(MATRIX))}
+    known |= {str(size) for size in table["batch_size"]} | {str(len(MATRIX)), "95"}
     for line in answer_lines(table, {"S": MATRIX}):
         for number in re.findall(r"\d+(?:\.\d+)?", f"{line.lead} {line.text}"):
             assert number in known, line

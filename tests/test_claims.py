@@ -194,6 +194,16 @@ def test_a_conditional_claim_names_its_condition():
     assert condition["interaction"] == pytest.approx(0.1), "0.1 more than 0"
 
 
+def test_a_small_effect_against_the_claim_is_named_as_one():
+    tables = {"study-a": study_arm({8: -0.015, 16: 0.013, 32: 0.1})}
+    conditions = [{"label": f"at {size}", "where": {"batch_size": size}} for size in (8, 16)]
+    _, verdicts, _ = judged(claim(conditions=conditions), tables)
+    assert verdicts["condition"][0] == (
+        "it holds at batch size 32; the effect is real but may be within the margin at 16; the "
+        "effect is real but may be within the margin, and is the opposite of what is claimed, at 8"
+    )
+
+
 def test_labels_with_commas_are_one_phrase_each():
     tables = {"study-a": study_arm({8: 0.1, 16: 0.1, 32: 0.0, 64: 0.0})}
     primary = claim()["primary"] | {"label": "in dense networks, with ReLU (2, 3)"}

@@ -43,6 +43,11 @@ def row(effect, half, column="A", **changes):
         ([row(0.004, 0.003)], "It stays."),
         ([row(0.01, 0.02)], "Too close to call: between −1.00 and +3.00 points."),
         (
+            [row(-0.005, 0.01), row(0.01, 0.02, "B", verdict="cannot tell")],
+            "No gain beyond the margin: between −1.50 and +0.50 points (A). "
+            "Too close to call: between −1.00 and +3.00 points (B).",
+        ),
+        (
             [row(0.05, 0.01), row(0.08, 0.01, "B")],
             "It gains 5.00 to 8.00 points (A and B).",
         ),
@@ -75,6 +80,11 @@ ADVICE = {"higher": "Do it: {amount}", "lower": "Leave it: {amount}", "same": "A
         (
             [row(0.05, 0.01), row(0.01, 0.02, "B")],
             "Do it: 5.00 points (A). The runs cannot tell what to do (B).",
+        ),
+        (
+            [row(0.05, 0.01), row(0.012, 0.01, "B")],
+            "Do it: 5.00 points (A). There is an effect, but the runs cannot tell whether it "
+            "matters (B).",
         ),
         ([row(0.05, 0.01, verdict="not measured")], ""),
     ],

@@ -68,7 +68,7 @@ _WORDS = {
 _UNDER = {
     SUPPORTED: "it holds",
     CONTRADICTED: "it fails",
-    SMALL: "the effect is real but small",
+    SMALL: "the effect is real but may be within the margin",
     NO_DIFFERENCE: "there is no difference that matters",
     UNKNOWN: "it is unknown",
 }
@@ -131,10 +131,22 @@ def _circumstances(primary: pd.Series, conditions: pd.DataFrame) -> str:
     analyses = [primary, *(row for _, row in conditions.iterrows())]
     parts = []
     for verdict, words in _UNDER.items():
-        labels = [row["label"] for row in analyses if row["verdict"] == verdict]
+        rows = [row for row in analyses if row["verdict"] == verdict]
+        opposite = [row["label"] for row in rows if verdict == SMALL and _opposite(row)]
+        labels = [row["label"] for row in rows if row["label"] not in opposite]
         if labels:
             parts.append(f"{words} {_enumerated(labels)}")
+        if opposite:
+            parts.append(
+                f"{words}, and is the opposite of what is claimed, {_enumerated(opposite)}"
+            )
     return "; ".join(parts)
+
+
+def _opposite(row: pd.Series) -> bool:
+    """Return whether an effect has the other sign than the one that is claimed."""
+    directed = row["direction"] in ("greater", "less")
+    return bool(directed and row["effect"] * orientation(row["direction"]) < 0)
 
 
 def _enumerated(labels: Sequence[str]) -> str:

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from bnmatrix.config.claims import Claim
 from bnmatrix.report.wording import join
 from bnmatrix.statistics import units
-from bnmatrix.statistics.verdicts import CONDITIONAL, NOT_MEASURED, UNTESTABLE
+from bnmatrix.statistics.verdicts import CONDITIONAL, NOT_MEASURED, SUPPORTED, UNTESTABLE
 from bnmatrix.tables.metrics import METRICS
+
+#: What sentences say of intervals that hold zero. One end decides about "at most a small gain".
+_SPANS = {"unknown": "Too close to call", "no gain": "No gain beyond the margin"}
 
 #: A row of claims.csv with the column ``column``: the data set and the kind of network.
 Row = dict[str, object]
@@ -27,11 +30,11 @@ def finding(claim: Claim, rows: Sequence[Row]) -> str:
     sentences = []
     for (kind, _), members in _by_kind(claim, measured).items():
         named = len(measured) > 1
-        if kind == "unknown":
-            sentences.append(f"Too close to call: {join([_span(row, named) for row in members])}.")
+        if kind in _SPANS:
+            spans = join([_span(row, named) for row in members])
+            sentences.append(f"{_SPANS[kind]}: {spans}.")
             continue
-        names = f" ({join([str(row['column']) for row in members])})" if named else ""
-        sentences.append(f"{_sentence(claim, kind, members)}{names}.")
+        sentences.append(f"{_sentence(claim, kind, members)}{_named(members, named)}.")
     return " ".join([*sentences, *_conditions(measured)])
 
 
@@ -50,13 +53,42 @@ def advice(claim: Claim, rows: Sequence[Row]) -> str:
         if other:
             # The advice is about accuracy.
             continue
-        names = f" ({join([str(row['column']) for row in members])})" if len(measured) > 1 else ""
-        if kind in ("higher", "lower", "same"):
-            said = _filled(str(getattr(claim.advice, kind)), members)
-        else:
-            said = "The runs cannot tell what to do"
-        sentences.append(f"{said}{names}.")
+        names = _named(members, len(measured) > 1)
+        if kind == "same":
+            sentences.append(f"{claim.advice.same}{names}.")
+            continue
+        if kind not in ("higher", "lower"):
+            sentences.append(f"The runs cannot tell what to do{names}.")
+            continue
+        sure = [row for row in members if _matters(row)]
+        if sure:
+            said = _filled(str(getattr(claim.advice, kind)), sure)
+            sentences.append(f"{said}{_named(sure, len(measured) > 1)}.")
+        unsure = [row for row in members if not _matters(row)]
+        if unsure:
+            sentences.append(
+                "There is an effect, but the runs cannot tell whether it matters"
+                f"{_named(unsure, len(measured) > 1)}."
+            )
     return " ".join(sentences)
+
+
+def _named(rows: Sequence[Row], several: bool) -> str:
+    """Return the data sets of rows in brackets, if a sentence names them."""
+    return f" ({join([str(row['column']) for row in rows])})" if several else ""
+
+
+def _matters(row: Row) -> bool:
+    """Return whether an effect is beyond the margin, with its whole interval."""
+    low, high, margin = _interval(row)
+    return low > margin or high < -margin
+
+
+def _interval(row: Row) -> tuple[float, float, float]:
+    """Return the ends of an effect's interval and its margin; a fact has no interval."""
+    low, high, margin = (float(str(row[name])) for name in ("ci_low", "ci_high", "margin"))
+    effect = float(str(row["effect"]))
+    return (effect, effect, margin) if row["fact"] else (low, high, margin)
 
 
 def _measured(rows: Sequence[Row]) -> list[Row]:
@@ -76,18 +108,14 @@ def _kind(row: Row) -> str:
     """Return what the interval of the primary analysis says: a template's name, or another word."""
     if row["verdict"] == UNTESTABLE:
         return "untestable"
-    effect, low, high, margin = (
-        float(str(row[name])) for name in ("effect", "ci_low", "ci_high", "margin")
-    )
-    if row["fact"]:
-        low = high = effect
+    low, high, margin = _interval(row)
     if math.isnan(low):
         return "unknown"
     if -margin < low and high < margin:
         return "same"
     if low > 0 or high < 0:
-        return "higher" if effect > 0 else "lower"
-    return "unknown"
+        return "higher" if low > 0 else "lower"
+    return "no gain" if row["verdict"] == SUPPORTED and high < margin else "unknown"
 
 
 def _sentence(claim: Claim, kind: str, rows: Sequence[Row]) -> str:
