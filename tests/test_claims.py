@@ -70,7 +70,7 @@ def test_a_supported_claim_and_one_that_was_not_measured():
     low, high = (f"{100 * first[end]:+.2f}" for end in ("ci_low", "ci_high"))
     assert first["sentence"] == (
         "Supported on A. Test accuracy, at batch size 32: +10.00 points, simultaneous interval "
-        f"[{low}, {high}], 8 pairs; margin ±1 points."
+        f"[{low}, {high}], 8 pairs; margin ±1 point."
     )
     assert (second["dataset"], second["study"], second["pairs"]) == ("b", "study-b", 0)
     assert (second["verdict"], second["margin"]) == ("not measured", 0.02)
@@ -312,7 +312,7 @@ def test_a_fact_is_judged_by_its_extreme_without_an_interval():
     assert np.isnan([row["ci_low"], row["p_adjusted"]]).all()
     assert row["sentence"] == (
         "Supported on A. Test accuracy, at batch size 32: +9.00 points, a fact (the extreme of 8 "
-        "pairs); margin ±1 points."
+        "pairs); margin ±1 point."
     )
     entry["primary"]["direction"] = "equal"
     _, verdicts, _ = judged(entry, {"study-a": study_arm({32: 0.001})})

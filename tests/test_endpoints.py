@@ -168,9 +168,12 @@ def test_values_are_known_to_a_step_of_the_grid():
     assert ENDPOINTS["largest_working"](some, other, **near).resolution == close(6**-0.5)
     assert ENDPOINTS["working_width"](some, other, **near).resolution == close(3**-0.5)
     assert ENDPOINTS["working_width"](some, other, **near).note == (
-        "Values are read off a grid of 1 decades. In 1 of 4 series of runs, a value at the end of "
-        "the grid works: values beyond it may work, too."
+        "Values are read off a grid with steps of 1 decade. In 1 of 4 series of runs, a value at "
+        "the end of the grid works: values beyond it may work, too."
     )
+    bounds = ENDPOINTS["working_width"](some, other, **near).censored
+    assert bounds["treatment"].tolist() == [False, True], "the last rate works in the second run"
+    assert not bounds["control"].any()
 
 
 def test_a_diverged_run_does_not_work():

@@ -34,7 +34,7 @@ def said(moving, population):
 def test_recomputed_statistics_tell_the_cause_of_a_loss(population, words):
     sentence = said(0.90, population)
     assert words in sentence
-    assert "−5.00 points after 50 steps" in sentence
+    assert "−5.00 points [−6.00, −4.00] after 50 steps" in sentence
     assert "still hold 60 %" in sentence
 
 

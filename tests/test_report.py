@@ -118,6 +118,8 @@ def test_a_claim_says_whether_training_was_done():
         "points; it was not measured in 1 of 1 variant in one case."
     )
     assert curve_ends([ends("of steps", variants=np.nan)]) == ""
+    needed = ends("it helps", variants=2, flat=2) | {"role": "requirement"}
+    assert "flat in 2 of 2 variants of the precondition that it helps, the" in curve_ends([needed])
 
 
 def test_numbers():

@@ -32,7 +32,7 @@ def row(effect, half, column="A", **changes):
     """Return a row of claims.csv with an interval of twice ``half``."""
     values = {"effect": effect, "ci_low": effect - half, "ci_high": effect + half, "margin": 0.01}
     texts = {"column": column, "verdict": "supported", "condition": "", "endpoint": "accuracy"}
-    return values | texts | {"unit": "points", "fact": False} | changes
+    return values | texts | {"unit": "points", "fact": False, "curves_rising": 0} | changes
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,11 @@ def row(effect, half, column="A", **changes):
             "It gains 5.00 points. It fails at 2.",
         ),
         ([row(0.05, 0.01, ci_low=math.nan, ci_high=math.nan, fact=True)], "It gains 5.00 points."),
+        (
+            [row(0.05, 0.01, curves_rising=1), row(0.08, 0.01, "B", curves_rising=math.nan)],
+            "It gains 5.00 to 8.00 points (A and B). "
+            "Accuracy still rose at the end of training (A).",
+        ),
         ([row(0.05, 0.01, verdict="not measured")], ""),
     ],
 )

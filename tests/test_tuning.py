@@ -101,7 +101,14 @@ GRID = (0.01, 0.0316, 0.1, 0.316, 1.0)
         (lambda rate, _: 1 / (1 + rate), 2, [0.001, 0.00316, 0.01, 0.1, 1], 0.001),
         (peak(1.0), 0, [0.01, 0.1, 0.316, 1], 1),
         # All rates are at chance: tuning moves towards the lower loss.
-        (lambda _rate, _: 0.1, 2, [0.01, 0.1, 1, 3.16, 10], 10),
+        (lambda _rate, _: 0.1, 2, [0.001, 0.01, 0.1, 1, 3.16, 10], 10),
+        # The rates at chance are all too large, though the largest has the lowest loss.
+        (
+            lambda rate, _: 0.9 if rate < 0.002 else 0.1,
+            4,
+            [0.0001, 0.000316, 0.001, 0.00316, 0.01, 0.1, 1, 10, 100],
+            0.001,
+        ),
         # A single good seed does not give a good mean.
         (
             lambda rate, replicate: {0.01: (0.9, 0.1), 0.1: (0.6, 0.6)}.get(rate, (0.2, 0.3))[

@@ -173,10 +173,14 @@ def test_a_finding_says_where_the_factor_is_sure():
         )
     ]
     text = finding(pd.DataFrame(rows).assign(panel="Iris"), 0.02)
-    assert "On Iris: of the difference batch − none, the tuning has the largest" in text
+    assert (
+        "On Iris: of the difference batch − none, the largest estimate of a single source" in text
+    )
     assert "2.10 (1.05 to 4.20) points; all together have 3.00 (1.50 to 6.00)." in text
     assert "alone is too small by a factor of 2.0 for no normalization (1.2 to 3.0)." in text
-    assert "not surely above 1 where it is 1.5 for the difference batch − none (0.7" in text
+    assert (
+        "not surely above 1 for the others: it is 1.5 for the difference batch − none (0.7" in text
+    )
     assert "±2 points, if everything varies: 7 for no normalization and no number suff" in text
 
 

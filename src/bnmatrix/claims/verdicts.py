@@ -48,6 +48,7 @@ CLAIM_COLUMNS = [
     "fact",
     "censored",
     "bound",
+    "curves_rising",
     "diverged_treatment",
     "diverged_control",
     "network",

@@ -251,7 +251,7 @@ def _advice(arm: str, found: dict[str, tuple[Cell, ...]], cells: Sequence[Cell])
         sentences.append(f"Use {arm}{where(YES)}.")
     if found[NO_MATTER]:
         sentences.append(
-            f"Choose the simpler network{where(NO_MATTER)}: without it, a step takes less time."
+            f"Choose the simpler network{where(NO_MATTER)}: a step has fewer operations without it."
         )
     if found[NO]:
         sentences.append(f"Leave {arm} out{where(NO)}.")

@@ -35,7 +35,7 @@ def finding(claim: Claim, rows: Sequence[Row]) -> str:
             sentences.append(f"{_SPANS[kind]}: {spans}.")
             continue
         sentences.append(f"{_sentence(claim, kind, members)}{_named(members, named)}.")
-    return " ".join([*sentences, *_conditions(measured)])
+    return " ".join([*sentences, *_unfinished(measured), *_conditions(measured)])
 
 
 def advice(claim: Claim, rows: Sequence[Row]) -> str:
@@ -155,6 +155,15 @@ def _span(row: Row, named: bool) -> str:
     if math.isnan(low):
         return f"no interval{name}"
     return f"between {units.number(low, unit)} and {units.quantity(high, unit)}{name}"
+
+
+def _unfinished(rows: Sequence[Row]) -> list[str]:
+    """Return on which data sets training was not done where accuracies are compared, if any."""
+    rising = [row for row in rows if float(str(row["curves_rising"])) > 0]
+    if not rising:
+        return []
+    named = _named(rising, len(rows) > 1)
+    return [f"Accuracy still rose at the end of training{named}."]
 
 
 def _conditions(rows: Sequence[Row]) -> list[str]:

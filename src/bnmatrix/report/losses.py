@@ -1,10 +1,10 @@
-"""Why batch normalization loses in some cells of a matrix, by measurement."""
+"""Why the mean with batch normalization is lower in some cells of a matrix, by measurement."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bnmatrix.report.labels import VariantLabels
-from bnmatrix.report.wording import percent, points
+from bnmatrix.report.wording import interval, percent, points
 from bnmatrix.statistics.averages import UNSETTLED
 
 
@@ -14,7 +14,7 @@ def losses(
     labels: VariantLabels,
     margin: float,
 ) -> list[str]:
-    """Return a sentence or more for each variant that loses more than the margin.
+    """Return a sentence or more for each variant whose mean is lower by more than the margin.
 
     They say after how many steps, how much of their start moving averages still hold, and, if the
     study measures it, how much of the loss is due to moving averages: what the same weights gain
@@ -40,7 +40,8 @@ def _sentences(
     label = labels[row["variant"]]
     steps = f"{found['steps_taken']:,}".replace(",", "\u202f")
     sentences = [
-        f"{label.arm}, {label.cell()}: {points(row['effect'])} points after {steps} steps."
+        f"{label.arm}, {label.cell()}: {points(row['effect'])} points "
+        f"{interval(row['ci_low'], row['ci_high'])} after {steps} steps."
     ]
     if found["starting_share"] > UNSETTLED:
         sentences.append(

@@ -124,7 +124,8 @@ def margin_text(margin: float, unit: str) -> str:
         short = f"{factor:.3g}"
         return f"a factor of {short if short != '1' else f'{factor:.4g}'}"
     scale, _, suffix = _LINEAR[unit]
-    return f"±{margin * scale:.4g}{suffix}"
+    text = f"{margin * scale:.4g}"
+    return f"±{text}{suffix.replace('points', 'point') if text == '1' else suffix}"
 
 
 def interval(low: float, high: float, unit: str) -> str:

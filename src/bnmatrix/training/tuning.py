@@ -11,6 +11,9 @@ from bnmatrix.training.scores import guessed_loss
 from bnmatrix.training.settings import Settings
 from bnmatrix.training.spec import Tuning
 
+#: Networks have learnt nothing below this share of the way from a guess to perfection.
+_LEARNT = 0.05
+
 
 class Runner(Protocol):
     """What runs replicates: a :class:`bnmatrix.training.program.Program`."""
@@ -115,13 +118,23 @@ class _Search:
             )
             accuracies = [row["validation_accuracy"] for row in run.history]
             value = sum(accuracies) / len(accuracies) if average else accuracies[-1]
-            guess = 1 / self._program.classes
             if tuning.objective == "loss":
                 value = -run.history[-1]["validation_loss"]
-                guess = -guessed_loss(self._program.classes)
-            rate.values.append(guess if run.diverged else value)
+            rate.values.append(self._guess if run.diverged else value)
             rate.losses.append(math.inf if run.diverged else run.history[-1]["validation_loss"])
             rate.statuses.append(run.status)
+
+    @property
+    def _guess(self) -> float:
+        """What is maximized, of a network that has learnt nothing."""
+        classes = self._program.classes
+        return -guessed_loss(classes) if self._tuning.objective == "loss" else 1 / classes
+
+    def learns(self, place: int) -> bool:
+        """Return whether networks learn with the rate at a place, as a mean over its runs."""
+        perfect = 0.0 if self._tuning.objective == "loss" else 1.0
+        least = self._guess + _LEARNT * (perfect - self._guess)
+        return self.rates[place].objective > least
 
     def best(self, runs: int) -> int:
         """Return the place of the best of the rates that have so many runs; ties: the lowest."""
@@ -138,9 +151,10 @@ def tune(
 ) -> tuple[float, list[TuningRow]]:
     """Choose a learning rate on validation data, with seeds that no measured run has.
 
-    A coarse search tries every second rate, and further ones while the best is at an end. A fine
-    search then moves from the best rate to a better neighbour, until there is none. Runs use the
-    training and validation examples of the block's replicates.
+    A coarse search tries every second rate, and further ones while the best is at an end, or lower
+    ones while networks learn with none: rates that are all too large look alike. A fine search then
+    moves from the best rate to a better neighbour, until there is none. Runs use the training and
+    validation examples of the block's replicates.
 
     Args:
         program: what to train.
@@ -160,6 +174,9 @@ def tune(
         best = search.best(coarse)
         beyond = [place for place in (best - 2, best + 2) if search.allowed(place)]
         missing = [place for place in beyond if place not in search.rates]
+        lower = min(search.rates) - 2
+        if not missing and not search.learns(best) and search.allowed(lower):
+            missing = [lower]
         if not missing:
             break
         for place in missing:

@@ -164,7 +164,9 @@ def _ends(row: Mapping[str, Any]) -> str:
     said[0] += " variant" if number == 1 else " variants"
     rise = row["curves_largest_rise"]
     largest = f", the largest mean rise being {points(rise)} points" if rise > 0 else ""
-    return f"{join(said)} {row['label']}{largest}"
+    label = row["label"]
+    where = f"of the precondition that {label}" if row.get("role") == "requirement" else label
+    return f"{join(said)} {where}{largest}"
 
 
 def _changes(rows: pd.DataFrame) -> str:

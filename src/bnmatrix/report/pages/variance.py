@@ -66,8 +66,8 @@ def _largest(rows: pd.DataFrame) -> str:
         return ""
     largest, together = alone.loc[alone["sd"].idxmax()], rows[rows["source"] == "all"]
     text = (
-        f"of {_spoken(largest['arm'])}, the {SOURCE_NAMES[largest['source']]} has the largest "
-        f"estimate of a single source, a standard deviation of {_with_range(largest)} points"
+        f"of {_spoken(largest['arm'])}, the largest estimate of a single source is that of the "
+        f"{SOURCE_NAMES[largest['source']]}, a standard deviation of {_with_range(largest)} points"
     )
     return text + (
         f"; all together have {_with_range(together.iloc[0])}." if len(together) else "."
@@ -92,7 +92,13 @@ def _factors(rows: pd.DataFrame) -> str:
             f"{join(parts)}."
         )
     if others:
-        sentences.append(f"That factor is not surely above 1 where it is {join(others)}.")
+        sentences.append(
+            "The factor by which a standard error from seeds of the initial weights alone is too "
+            f"small is not surely above 1 for the others: it is {join(others)}."
+            if parts
+            else "A standard error from seeds of the initial weights alone is not surely too "
+            f"small: the factor is {join(others)}."
+        )
     return " ".join(sentences)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bnmatrix.statistics.endpoints.registry import of_both_arms, of_each_arm
-from bnmatrix.statistics.endpoints.values import Arm, Pairs, grid, paired
+from bnmatrix.statistics.endpoints.values import Arm, Pairs, flagged, grid, paired
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,13 +79,16 @@ def _read_off(
     """Return what is read off the grid of values that work, with the error of reading it off.
 
     The value at which an arm stops to work lies anywhere between two values of the grid: its error
-    is uniform, with variance step² / 12, for each edge that is read off, and in each arm.
+    is uniform, with variance step² / 12, for each edge that is read off, and in each arm. Where a
+    value at the end of the grid works, what is read off is a lower bound.
     """
     first = _working(arms[0], axis, within)
     second = None if arms[1] is None else _working(arms[1], axis, within)
     grids = [first] if second is None else [first, second]
-    note = f"Values are read off a grid of {max(map(_step, grids)):.2g} decades."
-    ends = [works for grid in grids for works in _at_end(grid, edges)]
+    size = f"{max(map(_step, grids)):.2g}"
+    note = f"Values are read off a grid with steps of {size} decade{'s' if size != '1' else ''}."
+    at_end = [_at_end(grid, edges) for grid in grids]
+    ends = [works for arm in at_end for works in arm]
     if any(ends):
         note += (
             f" In {sum(ends)} of {len(ends)} series of runs, a value at the end of the grid works: "
@@ -93,7 +96,7 @@ def _read_off(
         )
     pairs = paired(value(first), None if second is None else value(second), note)
     variance = sum(edges * _step(grid) ** 2 / 12 for grid in grids)
-    return replace(pairs, resolution=math.sqrt(variance))
+    return replace(pairs, resolution=math.sqrt(variance), censored=flagged(pairs.table, at_end))
 
 
 def _at_end(working: pd.DataFrame, edges: int) -> pd.Series:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bnmatrix.statistics.endpoints.registry import of_both_arms, of_each_arm
-from bnmatrix.statistics.endpoints.values import Arm, Pairs, paired, scores
+from bnmatrix.statistics.endpoints.values import Arm, Pairs, flagged, paired, scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +76,6 @@ def _time_to(
         target: the validation accuracy.
         clock: the column of time.
     """
-    import pandas as pd
 
     arms = [treatment] if control is None else [treatment, control]
     end = max(float(table[clock].max()) for _, table in arms)
@@ -93,11 +92,7 @@ def _time_to(
     else:
         neither = (missed[0].all() & missed[1].all()).reindex(values[0].index, fill_value=False)
         pairs = paired(values[0].mask(neither), values[1], note)
-    flags = {name: arm.any() for name, arm in zip(pairs.table, missed, strict=False)}
-    censored = pd.DataFrame(flags).reindex(
-        index=pairs.table.index, columns=pairs.table.columns, fill_value=False
-    )
-    return replace(pairs, censored=censored.astype(bool))
+    return replace(pairs, censored=flagged(pairs.table, [arm.any() for arm in missed]))
 
 
 def _reached(table: pd.DataFrame, target: float, clock: str, start: float) -> pd.DataFrame:

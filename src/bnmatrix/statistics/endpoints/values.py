@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -136,6 +136,19 @@ def finite_pairs(values: pd.DataFrame, note: str = "") -> Pairs:
         lost = len(values) - len(finite)
         note = f"{note} {lost} of {len(values)} pairs left out: a value is missing.".strip()
     return Pairs(finite, note)
+
+
+def flagged(table: pd.DataFrame, arms: Sequence[pd.Series]) -> pd.DataFrame:
+    """Return which values of pairs are lower bounds, with the index and columns of their table.
+
+    Args:
+        table: the pairs.
+        arms: for each arm, whether the value of a replicate is a lower bound.
+    """
+    import pandas as pd
+
+    flags = pd.DataFrame(dict(zip(table, arms, strict=False)))
+    return flags.reindex(index=table.index, columns=table.columns, fill_value=False).astype(bool)
 
 
 def scores(arm: Arm, column: str) -> pd.Series:
