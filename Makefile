@@ -89,7 +89,7 @@ benchmark: $(VENV)/ready ## compare the training loop with Keras's fit and the p
 stability: $(VENV)/ready ## judge the embedded claims with four seeds, and compare verdicts and effects
 	@$(BIN)/python benchmarks/stability.py $(FLAGS)
 
-coverage: $(VENV)/ready ## count how often the intervals of claims hold the effect, on digits (half an hour)
+coverage: $(VENV)/ready ## count how often the intervals of claims hold the effect, on digits (some minutes)
 	@$(BIN)/python benchmarks/coverage.py $(FLAGS)
 
 compare: $(VENV)/ready ## compare reports/ with the published run in docs/results/
