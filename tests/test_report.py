@@ -431,7 +431,7 @@ def test_the_matrix_has_one_cell_per_comparison():
     assert all(cell["unsettled"] for cell in row["cells"].values())
     (loss,) = found["losses"]
     for words in (
-        *("batch size 32: −5.00 points after 1\u202f050 steps", "still hold 60 %"),
+        *("batch size 32: −5.00 points [−6.00, −4.00] after 1\u202f050 steps", "still hold 60 %"),
         *("93.0 % as trained", "83.0 % in inference mode"),
     ):
         assert words in loss

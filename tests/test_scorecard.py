@@ -32,7 +32,12 @@ def row(effect, half, column="A", **changes):
     """Return a row of claims.csv with an interval of twice ``half``."""
     values = {"effect": effect, "ci_low": effect - half, "ci_high": effect + half, "margin": 0.01}
     texts = {"column": column, "verdict": "supported", "condition": "", "endpoint": "accuracy"}
-    return values | texts | {"unit": "points", "fact": False, "curves_rising": 0} | changes
+    return (
+        values
+        | texts
+        | {"unit": "points", "fact": False, "bound": "", "curves_rising": 0}
+        | changes
+    )
 
 
 @pytest.mark.parametrize(
@@ -59,6 +64,9 @@ def row(effect, half, column="A", **changes):
             [row(0.05, 0.01, verdict="conditional", condition="it fails at 2")],
             "It gains 5.00 points. It fails at 2.",
         ),
+        ([row(0.05, 0.01, bound="≥")], "It gains at least 5.00 points."),
+        ([row(-0.05, 0.01, bound="≤")], "It loses at least 5.00 points."),
+        ([row(0.05, 0.01, bound="≤")], "It gains at most 5.00 points."),
         ([row(0.05, 0.01, ci_low=math.nan, ci_high=math.nan, fact=True)], "It gains 5.00 points."),
         (
             [row(0.05, 0.01, curves_rising=1), row(0.08, 0.01, "B", curves_rising=math.nan)],
@@ -155,7 +163,7 @@ def test_the_pairs_behind_a_verdict(judged):
     differences = pd.Series([pair["order"] for pair in found["rows"]])
     assert differences.mean() == pytest.approx(measured["effect"])
     assert found["rows"][0]["control"] == "70.00"
-    assert found["strip"].count('class="pair"') == 8
+    assert found["strip"].count("<circle ") == 8
 
 
 def test_citations_lead_to_their_entries():

@@ -135,7 +135,18 @@ def _filled(template: str, rows: Sequence[Row]) -> str:
     unit = str(rows[0]["unit"])
     effects = [float(str(row["effect"])) for row in rows]
     amounts, shares = units.size_range(effects, unit), units.share_range(effects, unit)
+    sizes = {_bounded(row) for row in rows} - {""}
+    if len(sizes) == 1:
+        amounts = f"{sizes.pop()} {amounts}"
+        shares = f"{'at most' if amounts.startswith('at least') else 'at least'} {shares}"
     return template.format(amount=amounts, share=shares)
+
+
+def _bounded(row: Row) -> str:
+    """Return "at least" or "at most" if the size of an effect is a bound, because runs end."""
+    if row["bound"] not in ("≥", "≤"):
+        return ""
+    return "at least" if (row["bound"] == "≥") == (float(str(row["effect"])) > 0) else "at most"
 
 
 def _in_another_metric(claim: Claim, row: Row) -> bool:

@@ -65,9 +65,7 @@ def strip(differences: list[float], row: Record, side: int) -> Markup:
         f'<path class="zero" d="M{zero:.1f} 2V{_HEIGHT - 2}"/>',
     ]
     for number, value in enumerate(sorted(values)):
-        parts.append(
-            f'<circle class="pair" cx="{place(value):.1f}" cy="{10 + number % 3 * 7}" r="3"/>'
-        )
+        parts.append(f'<circle cx="{place(value):.1f}" cy="{10 + number % 3 * 7}" r="3"/>')
     unit = row["unit"]
     ends = units.number(min(differences), unit), units.number(max(differences), unit)
     label = f"Differences of {len(values)} pairs, from {ends[0]} to {ends[1]}"

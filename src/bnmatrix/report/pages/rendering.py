@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import latex2mathml.converter
@@ -106,7 +107,8 @@ def table(content: str, name: str = "", css: str = "") -> tuple[Markup, bool]:
     """Return a table's element, and whether readers can sort it.
 
     Each cell of the body gets the heading of its column as ``data-label``, for narrow screens,
-    where each row is a card. Tables of :data:`SORTABLE` rows and one body can be sorted.
+    where each row is a card; a table of pairs is narrow enough. Tables of
+    :data:`SORTABLE` rows and one body can be sorted.
 
     Args:
         content: the head and the body, as HTML.
@@ -123,10 +125,11 @@ def table(content: str, name: str = "", css: str = "") -> tuple[Markup, bool]:
     sortable = rows >= SORTABLE and "<tbody" not in body
     classes = " ".join(filter(None, [css or "plain", "sortable asc n-last" if sortable else ""]))
     filtered = " data-filter" if sortable and name else ""
-    labelled = re.sub(
-        r"<tr[ >].*?</tr>", lambda row: _labelled(row[0], titles), body, flags=re.DOTALL
-    )
-    return Markup(f'<table class="{classes}"{filtered}>{head}{opening}{labelled}</table>'), sortable
+    if css != "pairs":
+        body = re.sub(
+            r"<tr[ >].*?</tr>", lambda row: _labelled(row[0], titles), body, flags=re.DOTALL
+        )
+    return Markup(f'<table class="{classes}"{filtered}>{head}{opening}{body}</table>'), sortable
 
 
 def _labelled(row: str, titles: Sequence[str]) -> str:
@@ -163,12 +166,19 @@ def svg(path: Path, prefix: str) -> Markup:
     text = re.sub(r'(<path [^>]*style="[^"]*)fill: #ffffff', r"\1fill: none", text)
     for colour, name in INKS.items():
         text = text.replace(colour.lower(), f"var({name})")
-    return _parts(text, prefix)
+    return _parts(_classed(text), prefix)
 
 
 def _lean(text: str) -> str:
-    """Return an SVG without comments, ids that nothing refers to, and space between elements."""
+    """Return an SVG without what a page does not need.
+
+    That is comments, ids that nothing refers to, space between elements, rotations by zero, fonts
+    (the style sheet has the font), and a second decimal of points.
+    """
     text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r' transform="rotate\(-?0 [^"]*"', "", text)
+    text = re.sub(r"font-family: [^;\"]*;? ?", "", text)
+    text = re.sub(r' d="[^"]*"', lambda path: re.sub(r"(\.\d)\d+", r"\1", path[0]), text)
     used = {
         "figure_1",
         *re.findall(r'href="#([^"]+)"', text),
@@ -178,6 +188,24 @@ def _lean(text: str) -> str:
     text = re.sub(r">\s+<", "><", text)
     text = re.sub(r"<g/>|<g></g>", "", text)
     return re.sub(r"\s*\n\s*", " ", text)
+
+
+def _classed(text: str) -> str:
+    """Return an SVG whose styles are classes of its style sheet, each written once.
+
+    A class is named by what it says, so that figures of a page can share one.
+    """
+    rules: dict[str, str] = {}
+
+    def named(style: re.Match[str]) -> str:
+        name = f"s{sha256(style[1].encode()).hexdigest()[:6]}"
+        rules[name] = style[1]
+        return f' class="{name}"'
+
+    opening = text.index(">") + 1
+    inner = re.sub(r' style="([^"]*)"', named, text[opening:])
+    sheet = "".join(f".{name}{{{style}}}" for name, style in rules.items())
+    return f"{text[:opening]}<style>{sheet}</style>{inner}"
 
 
 def _parts(text: str, prefix: str) -> Markup:
