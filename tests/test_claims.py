@@ -259,7 +259,7 @@ def test_each_kind_of_network_has_a_verdict(gain, dense, convolutional):
     assert rows.loc["dense", "verdict"] == dense
     assert rows.loc["convolutional", "verdict"] == convolutional
     assert rows.loc["convolutional", "study"] == "study-c"
-    assert "A, convolutional" in rows.loc["convolutional", "sentence"]
+    assert "A with convolutions" in rows.loc["convolutional", "sentence"]
     if dense == "conditional":
         assert "it fails in convolutional networks" in rows.loc["dense", "condition"]
 

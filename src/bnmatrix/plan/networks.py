@@ -21,11 +21,14 @@ def network_of(project: Project, study: str) -> str:
 def column_title(dataset: str, network: str) -> str:
     """Return what pages call a data set with a kind of network: dense networks go without saying.
 
+    Names have no comma: sentences enumerate them.
+
     Args:
         dataset: the title of the data set.
         network: the kind (:func:`network_of`).
     """
-    return dataset if network == DENSE else f"{dataset}, {network}"
+    words = {DENSE: "", CONVOLUTIONAL: " with convolutions"}
+    return dataset + words.get(network, f" with {network} networks")
 
 
 def deciding(project: Project, rows: "pd.DataFrame", network: str) -> "pd.DataFrame":
