@@ -18,7 +18,7 @@ _FEW = 2_000
 _BRIEFLY_TUNED = 20_000
 #: Number of training examples from which the network is wider.
 _MANY = 20_000
-#: Number of training examples below which training is short, and variants share jobs.
+#: Number of training examples below which training is short.
 _SHORT = 5_000
 
 #: Learning rates to tune Adam with: a quarter of a decade apart.
@@ -140,9 +140,6 @@ def _study(
         study["tuning"]["objective"] = "loss"
     if training > _BRIEFLY_TUNED:
         study["tuning"] |= {"rates": _FEW_RATES, "coarse": 1, "replicates": 2}
-    if training < _SHORT:
-        # Each job starts TensorFlow, which takes longer than such a short training.
-        study["together"] = ["normalization", "learning_rate", "tuned", "initializer"]
     return study
 
 
