@@ -14,7 +14,7 @@ import pandas as pd
 from bnmatrix.config.claims import GROUPS
 from bnmatrix.config.project import Project
 from bnmatrix.plan.loading import load_project
-from bnmatrix.plan.networks import column_title
+from bnmatrix.plan.networks import DENSE, column_title
 from bnmatrix.statistics.units import interval, quantity
 from bnmatrix.statistics.verdicts import NOT_MEASURED, UNTESTABLE
 
@@ -55,9 +55,7 @@ def verdict_tables(project: Project, claims: pd.DataFrame) -> str:
     """
     measured = claims[claims["verdict"] != NOT_MEASURED]
     found = measured[["dataset", "network"]].drop_duplicates().itertuples(index=False)
-    columns = sorted(
-        found, key=lambda key: (list(project.datasets).index(key[0]), key[1] != "dense")
-    )
+    columns = sorted(found, key=lambda key: (list(project.datasets).index(key[0]), key[1] != DENSE))
     titles = [column_title(project.datasets[name].title, network) for name, network in columns]
     tables = []
     for group, title in GROUPS.items():
@@ -76,11 +74,9 @@ def _cell(row: pd.Series) -> str:
     if row["verdict"] == UNTESTABLE or row["fact"]:
         return str(row["verdict"])
     bound = f"{row['bound']} " if isinstance(row["bound"], str) else ""
-    numbers = f"{quantity(row['effect'], row['unit'])} "
-    return (
-        f"{row['verdict']}: {bound}{numbers}"
-        f"{interval(row['ci_low'], row['ci_high'], row['unit'])}, {row['pairs']:.0f} pairs"
-    )
+    effect = quantity(row["effect"], row["unit"])
+    spread = interval(row["ci_low"], row["ci_high"], row["unit"])
+    return f"{row['verdict']}: {bound}{effect} {spread}, {row['pairs']:.0f} pairs"
 
 
 def main() -> None:
@@ -92,7 +88,7 @@ def main() -> None:
     pictures = [f"{charts}/{name}" for name in re.findall(r'(?:src|srcset)="([^"]+)"', answer)]
     for name in ("claims.csv", *pictures):
         shutil.copyfile(reports / name, kept / Path(name).name)
-    tables = verdict_tables(load_project({}), pd.read_csv(kept / "claims.csv"))
+    tables = verdict_tables(load_project({}, root=ROOT), pd.read_csv(kept / "claims.csv"))
     for name, content in ((README, answer_block(answer)), (EVIDENCE, tables)):
         text = (ROOT / name).read_text(encoding="utf-8")
         (ROOT / name).write_text(replaced(name, text, content), encoding="utf-8")

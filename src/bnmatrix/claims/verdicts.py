@@ -115,11 +115,14 @@ def _verdict(
 
 def _met(requirement: pd.Series) -> bool:
     """Return whether the effect of a precondition is real, in the direction that is stated."""
-    if requirement["verdict"] == SUPPORTED:
-        return True
-    effect = requirement["effect"] * orientation(requirement["direction"])
-    directed = requirement["direction"] in ("greater", "less")
-    return bool(requirement["verdict"] == SMALL and directed and effect > 0)
+    small = requirement["verdict"] == SMALL and _oriented(requirement) > 0
+    return bool(requirement["verdict"] == SUPPORTED or small)
+
+
+def _oriented(row: pd.Series) -> float:
+    """Return an effect that is above 0 where it is as claimed; 0 without a claimed direction."""
+    directed = row["direction"] in ("greater", "less")
+    return float(row["effect"]) * orientation(row["direction"]) if directed else 0.0
 
 
 def _differs(condition: pd.Series) -> bool:
@@ -133,7 +136,7 @@ def _circumstances(primary: pd.Series, conditions: pd.DataFrame) -> str:
     parts = []
     for verdict, words in _UNDER.items():
         rows = [row for row in analyses if row["verdict"] == verdict]
-        opposite = [row["label"] for row in rows if verdict == SMALL and _opposite(row)]
+        opposite = [row["label"] for row in rows if verdict == SMALL and _oriented(row) < 0]
         labels = [row["label"] for row in rows if row["label"] not in opposite]
         if labels:
             parts.append(f"{words} {_enumerated(labels)}")
@@ -142,12 +145,6 @@ def _circumstances(primary: pd.Series, conditions: pd.DataFrame) -> str:
                 f"{words}, and is the opposite of what is claimed, {_enumerated(opposite)}"
             )
     return "; ".join(parts)
-
-
-def _opposite(row: pd.Series) -> bool:
-    """Return whether an effect has the other sign than the one that is claimed."""
-    directed = row["direction"] in ("greater", "less")
-    return bool(directed and row["effect"] * orientation(row["direction"]) < 0)
 
 
 def _enumerated(labels: Sequence[str]) -> str:

@@ -198,7 +198,7 @@ def _classed(text: str) -> str:
     rules: dict[str, str] = {}
 
     def named(style: re.Match[str]) -> str:
-        name = f"s{sha256(style[1].encode()).hexdigest()[:6]}"
+        name = f"s{sha256(style[1].encode()).hexdigest()[:8]}"
         rules[name] = style[1]
         return f' class="{name}"'
 

@@ -51,7 +51,7 @@ def _fit_turn(settings: Settings, prepared: Prepared, seed: int, steps: int) -> 
     order = _order(len(examples.x_train), settings.batch_size, steps)
     x, y = examples.scaling.apply(examples.x_train)[order], examples.y_train[order]
     shape = prepared.shape or x.shape[1:]
-    network = _with_own_dropout(build_network(settings, shape, prepared.classes), settings)
+    network = _with_keras_dropout(build_network(settings, shape, prepared.classes), settings)
     x = x.reshape(len(x), *input_shape(settings, shape))
     optimizer, _ = build_optimizer(settings, total_steps(settings, len(examples.x_train)))
     network.compile(
@@ -62,7 +62,7 @@ def _fit_turn(settings: Settings, prepared: Prepared, seed: int, steps: int) -> 
     return lambda: network.fit(x, y, batch_size=settings.batch_size, shuffle=False, verbose=0)
 
 
-def _with_own_dropout(network: keras.Model, settings: Settings) -> keras.Model:
+def _with_keras_dropout(network: keras.Model, settings: Settings) -> keras.Model:
     """Return a network with Keras's dropout: that of the loop needs XLA, which ``fit`` lacks."""
     if not settings.dropout:
         return network
