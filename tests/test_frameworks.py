@@ -169,6 +169,11 @@ CONVOLUTIONAL_CASES = {
         "ghost_batch_size": 8,
         "last_batch": "drop",
     },
+    # Much to compute: in Keras, the network is a graph.
+    "large": {
+        "network": {"convolutional": [{"filters": 128, "pooling": 2}, {"filters": 64}]},
+        "normalization": "batch",
+    },
     "augmented": {"network": SMALL, "augmentation": {"shift": 2, "flip": True}},
 }
 CASES |= {

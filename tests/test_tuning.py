@@ -15,7 +15,7 @@ from bnmatrix.training.seeds import Streams
 from bnmatrix.training.spec import Tuning
 from bnmatrix.training.tuning import tune
 
-TUNING = Tuning(rates=(0.001, 0.01, 0.1), replicates=2, widen=0)
+TUNING = Tuning(rates=(0.001, 0.01, 0.1), replicates=2, coarse=2, widen=0)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_the_tuned_rate_has_the_best_mean(digits, objective):
 
 def test_runs_that_diverge_count_as_guesses(digits):
     """Among equally bad rates, tuning chooses the lowest and tries lower ones."""
-    tuning = Tuning(rates=[1e24, 1e26, 1e28], replicates=2, widen=1)
+    tuning = Tuning(rates=[1e24, 1e26, 1e28], replicates=2, coarse=2, widen=1)
     rows = train(digits, tuned=True, tuning=tuning, optimizer="sgd")["tuning"]
     assert list(rows["rate"]) == [1e22, 1e22, 1e24, 1e24, 1e26, 1e26, 1e28, 1e28]
     assert (rows["status"] == "diverged").all()

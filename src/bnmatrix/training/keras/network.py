@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -9,6 +10,7 @@ import tensorflow as tf
 
 from bnmatrix.errors import UserError
 from bnmatrix.training.initializers import initial_weights
+from bnmatrix.training.keras.convolution import Convolution, MaxPooling
 from bnmatrix.training.keras.layers import flat_layers, weighted_layers
 from bnmatrix.training.keras.normalization import normalizations
 from bnmatrix.training.networks import (
@@ -16,6 +18,7 @@ from bnmatrix.training.networks import (
     ConvolutionalNetwork,
     OwnNetwork,
     image_shape,
+    layer_sizes,
     own_shape,
     projected,
 )
@@ -24,14 +27,31 @@ from bnmatrix.training.own_network import build_own, check_logits
 from bnmatrix.training.seeds import Purpose, Streams
 from bnmatrix.training.settings import Settings
 
+#: The most multiplications of a mini-batch's forward pass for which XLA trains convolutions faster.
+_MOST_BY_XLA = 25_000_000
 
-def compiled_by_xla(settings: Settings) -> bool:
+
+def compiled_by_xla(settings: Settings, shape: Sequence[int], classes: int) -> bool:
     """Return whether a network is compiled by XLA; otherwise, it is a TensorFlow graph.
 
-    On a processor, XLA convolves at less than a hundredth of the speed of oneDNN, whose
-    convolutions a graph uses. A user's own network can have any layers; XLA cannot compile all.
+    XLA compiles dense networks. A user's own network can have any layers, and XLA cannot compile
+    all of them. On a processor, XLA's own convolution takes a hundred times as long as that of
+    oneDNN, which a graph calls: where little is to be computed, convolutions are products of
+    matrices (:mod:`bnmatrix.training.keras.convolution`), compiled by XLA, since starting a graph's
+    operations would take most of the time; otherwise, the network is a graph.
+
+    Args:
+        settings: the variant's settings.
+        shape: shape of an example.
+        classes: number of logits.
     """
-    return settings.network == "dense"
+    if settings.network == "dense":
+        return True
+    if isinstance(settings.network, OwnNetwork) or tf.config.get_visible_devices("GPU"):
+        return False
+    sizes = layer_sizes(settings.network, settings.hidden_layers, shape, classes)
+    example = sum(size.multiplications for size in sizes)
+    return settings.batch_size * example <= _MOST_BY_XLA
 
 
 class Dropout(keras.layers.Dropout):
@@ -90,62 +110,76 @@ def build_network(settings: Settings, shape: Sequence[int], classes: int) -> ker
     network = settings.network
     if isinstance(network, OwnNetwork):
         return _own(settings, network, own_shape(shape), classes)
+    layers = _Layers(settings, compiled_by_xla(settings, shape, classes))
     inputs = keras.Input(input_shape(settings, shape))
     x: Any = inputs
     hidden: Sequence[int] = settings.hidden_layers
     if isinstance(network, ConvolutionalNetwork):
         for block in network.convolutional:
-            x = _block(settings, block, x)
+            x = layers.block(block, x)
         hidden = network.dense
         pool = keras.layers.Flatten() if hidden else keras.layers.GlobalAveragePooling2D()
         x = pool(x)
     for units in hidden:
         layer = keras.layers.Dense(units, use_bias=settings.biases)
-        before, after = _hidden(settings, layer, maps=False)
+        before, after = layers.hidden(layer, maps=False)
         x = _chain([*before, *after], x)
     logits = keras.layers.Dense(classes, use_bias=settings.biases)(x)
     return keras.Model(inputs, logits)
 
 
-def _block(settings: Settings, block: Block, x: Any) -> Any:
-    """Return the output of a block of convolutions."""
-    shortcut, channels = x, x.shape[-1]
-    for number in range(block.repeats):
-        stride = 1 if number else block.stride
-        before, after = _hidden(settings, _convolution(settings, block, stride), maps=True)
-        x = _chain(before, x)
-        if block.residual and number == block.repeats - 1:
-            if projected(block, channels):
-                projection = _convolution(settings, block, block.stride, kernel=1)
-                shortcut = _chain([projection, *normalizations(settings, maps=True)], shortcut)
-            x = keras.layers.Add()([x, shortcut])
-        x = _chain(after, x)
-    return keras.layers.MaxPooling2D(block.pooling)(x) if block.pooling > 1 else x
+@dataclass(frozen=True)
+class _Layers:
+    """The layers of a variant's network.
 
+    Attributes:
+        settings: the variant's settings.
+        xla: whether XLA compiles the network.
+    """
 
-def _convolution(
-    settings: Settings, block: Block, stride: int, kernel: int | None = None
-) -> keras.Layer:
-    size = kernel or block.kernel
-    return keras.layers.Conv2D(
-        block.filters, size, stride, padding="same", use_bias=settings.biases
-    )
+    settings: Settings
+    xla: bool
 
+    def block(self, block: Block, x: Any) -> Any:
+        """Return the output of a block of convolutions."""
+        shortcut, channels = x, x.shape[-1]
+        for number in range(block.repeats):
+            stride = 1 if number else block.stride
+            before, after = self.hidden(self._convolution(block, stride), maps=True)
+            x = _chain(before, x)
+            if block.residual and number == block.repeats - 1:
+                if projected(block, channels):
+                    projection = self._convolution(block, block.stride, kernel=1)
+                    normalization = normalizations(self.settings, maps=True)
+                    shortcut = _chain([projection, *normalization], shortcut)
+                x = keras.layers.Add()([x, shortcut])
+            x = _chain(after, x)
+        pooling = MaxPooling if self.xla else keras.layers.MaxPooling2D
+        return pooling(block.pooling)(x) if block.pooling > 1 else x
 
-def _hidden(
-    settings: Settings, layer: keras.Layer, maps: bool
-) -> tuple[list[keras.Layer], list[keras.Layer]]:
-    """Return the layers of a hidden layer: those before and after the sum of a residual block."""
-    algorithm = "threefry" if compiled_by_xla(settings) else "philox"
-    dropout = [Dropout(settings.dropout, algorithm)] if settings.dropout else []
-    first: list[keras.Layer] = [layer]
-    if settings.dropout_order == "before":
-        first, dropout = [*first, *dropout], []
-    activation = keras.layers.Activation(settings.activation)
-    normalization = normalizations(settings, maps)
-    if settings.placement == "before" or not normalization:
-        return [*first, *normalization], [activation, *dropout]
-    return [*first, activation, *normalization], dropout
+    def _convolution(self, block: Block, stride: int, kernel: int | None = None) -> keras.Layer:
+        kind = Convolution if self.xla else keras.layers.Conv2D
+        size, biases = kernel or block.kernel, self.settings.biases
+        return kind(block.filters, size, stride, padding="same", use_bias=biases)
+
+    def hidden(self, layer: keras.Layer, maps: bool) -> tuple[list[keras.Layer], list[keras.Layer]]:
+        """Return the layers of a hidden layer: those before and after the sum of a residual block.
+
+        Args:
+            layer: its layer with weights.
+            maps: whether that gives maps, and not units.
+        """
+        settings = self.settings
+        algorithm = "threefry" if self.xla else "philox"
+        dropout = [Dropout(settings.dropout, algorithm)] if settings.dropout else []
+        first: list[keras.Layer] = [layer]
+        if settings.dropout_order == "before":
+            first, dropout = [*first, *dropout], []
+        activation = keras.layers.Activation(settings.activation)
+        normalization = normalizations(settings, maps)
+        if settings.placement == "before" or not normalization:
+            return [*first, *normalization], [activation, *dropout]
+        return [*first, activation, *normalization], dropout
 
 
 def _chain(layers: Sequence[keras.Layer], x: Any) -> Any:

@@ -1,15 +1,31 @@
 """The normalization layers of networks in Keras."""
 
+import math
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from bnmatrix.training.keras.convolution import by_pixels
 from bnmatrix.training.normalizations import NORMALIZATIONS
 from bnmatrix.training.settings import Settings
 
 
-class GhostBatchNormalization(keras.layers.BatchNormalization):
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Keras's batch normalization; its statistics are over the rows of pixels × channels."""
+
+    def build(self, input_shape: Any) -> None:
+        """Create the weights, for inputs of any rank."""
+        super().build((None, input_shape[-1]))
+        self.input_spec = None
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Normalize each channel."""
+        normalized = super().call
+        return by_pixels(lambda pixels: normalized(pixels, training, mask), inputs)
+
+
+class GhostBatchNormalization(BatchNormalization):
     """Batch normalization with statistics over parts of a mini-batch (Hoffer et al. 2017).
 
     Moving averages average the statistics of all parts. A mini-batch that parts of this size do not
@@ -29,10 +45,12 @@ class GhostBatchNormalization(keras.layers.BatchNormalization):
         rows = inputs.shape[0]
         if not training or not self.trainable or rows is None or rows % self._examples:
             return super().call(inputs, training, mask)
-        parts = tf.reshape(inputs, [-1, self._examples, *inputs.shape[1:]])
-        mean, variance = tf.nn.moments(parts, [1, *range(2, parts.ndim - 1)], keepdims=True)
+        # Of maps, all pixels count.
+        counted = self._examples * math.prod(inputs.shape[1:-1])
+        parts = tf.reshape(inputs, [-1, counted, inputs.shape[-1]])
+        mean, variance = tf.nn.moments(parts, [1], keepdims=True)
         for average, values in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            new = tf.reduce_mean(tf.reshape(values, [-1, parts.shape[-1]]), axis=0)
+            new = tf.reduce_mean(values[:, 0], axis=0)
             average.assign(self.momentum * average + (1 - self.momentum) * new)
         scale = self.gamma * tf.math.rsqrt(variance + self.epsilon)
         return tf.reshape((parts - mean) * scale + self.beta, inputs.shape)
@@ -56,6 +74,8 @@ def normalizations(settings: Settings, maps: bool) -> list[keras.Layer]:
     ghost = arguments.pop("ghost_batch_size", None)
     if ghost is not None:
         return [GhostBatchNormalization(ghost, **arguments)]
+    if settings.normalization == "batch":
+        return [BatchNormalization(**arguments)]
     if settings.normalization == "renorm":
         return [_renormalization(settings, **arguments)]
     return [getattr(keras.layers, entry.keras_layer)(**arguments)]
@@ -64,7 +84,7 @@ def normalizations(settings: Settings, maps: bool) -> list[keras.Layer]:
 def _renormalization(settings: Settings, **arguments: Any) -> keras.Layer:
     """Return batch renormalization (Ioffe 2017), with constant limits of its corrections."""
     (scale, shift) = arguments.pop("limits")
-    return keras.layers.BatchNormalization(
+    return BatchNormalization(
         renorm=True,
         renorm_clipping={"rmin": 1 / scale, "rmax": scale, "dmax": shift},
         renorm_momentum=settings.normalization_momentum,

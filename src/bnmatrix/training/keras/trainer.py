@@ -1,6 +1,6 @@
 """The compiled training loop: many mini-batches in one program, over data on the device.
 
-The program of a dense network is compiled by XLA, that of any other network is a TensorFlow graph
+The program is compiled by XLA, or is a TensorFlow graph
 (:func:`bnmatrix.training.keras.network.compiled_by_xla`).
 """
 
@@ -130,7 +130,8 @@ class Trainer:
         self._room = _Room.of(settings, len(x))
         # Without AutoGraph: it would convert the code of Keras, which takes longer than tracing,
         # and would leave a temporary file for each function.
-        options: dict[str, Any] = {"jit_compile": compiled_by_xla(settings), "autograph": False}
+        xla = compiled_by_xla(settings, shape, classes)
+        options: dict[str, Any] = {"jit_compile": xla, "autograph": False}
         self._train = tf.function(self._train_segments, **options)
         self._logits = tf.function(self._logits_of_blocks, **options)
 
