@@ -47,6 +47,8 @@ def configure(threads: int, gpus: int = 0) -> None:
             "built for GPUs (`make gpu`), and does nvidia-smi show one?",
             gpus,
         )
+    # A GPU would otherwise round the inputs of products and convolutions to 10 bits of mantissa.
+    tf.config.experimental.enable_tensor_float_32_execution(False)
     for device in found if gpus else ():
         # Without it, one job takes all memory of the GPU.
         tf.config.experimental.set_memory_growth(device, True)

@@ -24,6 +24,8 @@ def configure(threads: int, gpus: int = 0) -> None:
 
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
+    # Convolutions on a GPU would otherwise round their inputs to 10 bits of mantissa.
+    torch.backends.cudnn.allow_tf32 = False
     # No code here reads memory that it has not written.
     torch.utils.deterministic.fill_uninitialized_memory = False
     # As TensorFlow does: Adam's averages of zero gradients are denormal, which slows each step.
