@@ -404,7 +404,7 @@ def test_compiled_once(digits, monkeypatch):
     for replicate in (1, 2):
         trainer.start(chosen, chosen.learning_rate, Streams(SEED, replicate))
         found = segments(chosen, 300, Streams(SEED, replicate), pauses=[4])
-        for group in together(found, chosen.batch_size, [4]):
+        for group in together(found, chosen.batch_size, [4], 32 * 13):
             trainer.train(group)
             lengths.append(len(group))
             counts.append(len(traced))

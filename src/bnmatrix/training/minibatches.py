@@ -16,6 +16,10 @@ from bnmatrix.training.settings import Settings
 #: takes as long as some steps, and copies its examples.
 MOST_ROWS = 32_768
 
+#: Bytes of the examples of several evaluations' intervals that are trained in one call, where a run
+#: is evaluated at its end only. All calls have room for as many.
+_MOST_BYTES = 2**19
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -134,24 +138,39 @@ def segments(
                 return
 
 
+def most_rows(settings: Settings, examples: int, example_bytes: int) -> int:
+    """Return how many examples are trained in one call of a trainer, at most.
+
+    Args:
+        settings: the variant's settings.
+        examples: number of training examples.
+        example_bytes: bytes of an example.
+    """
+    size = settings.batch_size
+    per_epoch = steps_per_epoch(settings, examples)
+    interval = (settings.evaluate_every or per_epoch) * size
+    wanted = max(interval, _MOST_BYTES // example_bytes)
+    return min(total_steps(settings, examples) * size, wanted, max(MOST_ROWS, per_epoch * size))
+
+
 def together(
-    found: Iterator[Segment], batch_size: int, pauses: Collection[int]
+    found: Iterator[Segment], batch_size: int, pauses: Collection[int], most: int
 ) -> Iterator[list[Segment]]:
     """Yield segments in groups: those of a group are trained in one call.
 
-    A group ends with an evaluation, at a pause, or before it has more than :data:`MOST_ROWS`
-    examples.
+    A group ends with an evaluation, at a pause, or before it has too many examples.
 
     Args:
         found: the segments of a run.
         batch_size: examples in a mini-batch.
         pauses: further steps after which a group ends.
+        most: examples in a group, at most, unless a segment has more (:func:`most_rows`).
     """
     group: list[Segment] = []
     rows = step = 0
     for segment in found:
         count = len(segment.rows(batch_size))
-        if group and rows + count > MOST_ROWS:
+        if group and rows + count > most:
             yield group
             group, rows = [], 0
         group.append(segment)

@@ -17,6 +17,7 @@ from bnmatrix.training.examples import examples_of
 from bnmatrix.training.framework import Framework, Placed
 from bnmatrix.training.minibatches import (
     Segment,
+    most_rows,
     segments,
     steps_per_epoch,
     together,
@@ -113,6 +114,7 @@ class Program:
         self._observer = measuring.observer(self.trainer) if measuring else None
         self.examples = len(x_train)
         self.per_epoch = steps_per_epoch(settings, self.examples)
+        self._most = most_rows(settings, self.examples, x_train.nbytes // self.examples)
         self._place()
         #: Pre-trained networks of the latest replicates, by number.
         self._pretrained: dict[int, list[NDArray[Any]]] = {}
@@ -175,7 +177,7 @@ class Program:
             self.trainer.use(x, y, examples.scaling)
             self.trainer.start(settings, pretraining.learning_rate, streams)
             found = segments(settings, len(y), streams, labels=y)
-            for group in together(found, settings.batch_size, ()):
+            for group in together(found, settings.batch_size, (), self._most):
                 self.trainer.train(group)
             while len(self._pretrained) >= _MOST_PRETRAINED:
                 self._pretrained.pop(next(iter(self._pretrained)))
@@ -217,16 +219,17 @@ class Program:
         pauses = frozenset[int]().union(*measured_at.values())
         interval = _Interval()
         labels = self.current.y_train
+        if evaluations is Evaluations.LAST_VALIDATION:
+            settings = settings.model_copy(update={"evaluate_every": total})
         found = segments(settings, self.examples, streams, pauses, labels)
-        for group in together(found, settings.batch_size, pauses):
+        for group in together(found, settings.batch_size, pauses, self._most):
             self._train(group, run, interval, settings.batch_size)
             if run.steps in pauses:
                 interval.began += self._measure(run, measured_at)
             last = run.steps == total
             if last and not run.diverged:
                 self.trainer.finish()
-            wanted = group[-1].evaluate and (evaluations is not Evaluations.LAST_VALIDATION or last)
-            if wanted or run.diverged:
+            if group[-1].evaluate or run.diverged:
                 self._evaluate(run, interval, evaluations)
                 interval = _Interval()
             if run.diverged:
