@@ -58,7 +58,7 @@ from bnmatrix.plan.loading import load_project  # noqa: E402
 from bnmatrix.plan.sizes import parts  # noqa: E402
 from bnmatrix.plan.variants import variants  # noqa: E402
 from bnmatrix.training.job import processor  # noqa: E402
-from bnmatrix.training.keras.network import build_network, build_optimizer  # noqa: E402
+from bnmatrix.training.keras.network import build_optimizer, keras_network  # noqa: E402
 from bnmatrix.training.keras.trainer import Trainer  # noqa: E402
 from bnmatrix.training.minibatches import segments, total_steps  # noqa: E402
 from bnmatrix.training.scores import scores  # noqa: E402
@@ -125,7 +125,7 @@ class Fit:
 
     def __init__(self, settings, x, y, x_validation, y_validation, shape=None):
         self.batch_size = settings.batch_size
-        self.network = build_network(settings, shape or x.shape[1:], 10)
+        self.network = keras_network(settings, shape or x.shape[1:], 10)
         inputs = self.network.input_shape[1:]
         self.x, self.y = (x.astype(np.float32) / 255).reshape(-1, *inputs), y
         self.validation = (x_validation.astype(np.float32) / 255).reshape(-1, *inputs), y_validation

@@ -29,6 +29,9 @@ RESIDUAL = {
     ]
 }
 
+#: So much to compute that the network is a graph, and not compiled by XLA.
+LARGE = {"convolutional": [{"filters": 128, "pooling": 2}, {"filters": 64}], "dense": [12]}
+
 
 @pytest.fixture(scope="module", autouse=True)
 def keras():
@@ -213,7 +216,11 @@ def test_augmented_training_sees_other_images(digits):
     assert losses[0] != losses[1]
 
 
-@pytest.mark.parametrize("network", [PLAIN, RESIDUAL], ids=["plain", "residual"])
+@pytest.mark.parametrize(
+    "network",
+    [PLAIN, RESIDUAL, pytest.param(LARGE, marks=pytest.mark.slow)],
+    ids=["plain", "residual", "large"],
+)
 def test_every_measure_takes_a_convolutional_network(digits, network):
     """One value for each dense layer or convolution; nothing that is measured changes the run."""
     measures = {
@@ -239,9 +246,10 @@ def test_every_measure_takes_a_convolutional_network(digits, network):
 
 
 @pytest.mark.slow
-def test_any_number_of_threads_gives_the_same_numbers(digits, tmp_path):
+@pytest.mark.parametrize("network", [PLAIN, LARGE], ids=["plain", "large"])
+def test_any_number_of_threads_gives_the_same_numbers(digits, tmp_path, network):
     save(digits, tmp_path / "digits.npz")
-    spec = job_spec({"network": PLAIN, "normalization": "batch", "epochs": 1}, replicates=1)
+    spec = job_spec({"network": network, "normalization": "batch", "epochs": 1}, replicates=1)
     digests = set()
     for threads in (1, 2):
         folder = tmp_path / str(threads)

@@ -18,6 +18,7 @@ from bnmatrix.plan.jobs import Job, jobs
 from bnmatrix.plan.minutes import USUAL, Minutes, TimePolicy
 from bnmatrix.plan.sizes import multiplications, network_sizes, parts, training_examples
 from bnmatrix.training.minibatches import total_steps
+from bnmatrix.training.networks import little_to_compute
 from bnmatrix.training.settings import Settings
 from bnmatrix.training.spec import Tuning
 
@@ -29,6 +30,7 @@ _STEP_SECONDS = 20e-6
 _TORCH_START_SECONDS, _TORCH_STEP_SECONDS, _TORCH_MB = 2.0, 150e-6, 400
 _FLOPS = 8e10
 _GRAPH_STEP_SECONDS, _CONVOLUTION_FLOPS = 60e-6, 6e10
+_SMALL_CONVOLUTION_FLOPS = 3e10
 _ACTIVATION_COPIES = 8
 _EVALUATED_AT_ONCE = 100
 _MEASURE_SECONDS = 0.3  # per run with measures
@@ -108,7 +110,8 @@ def training_cost(project: Project, job: Job, block: Block | None = None) -> Cos
         seconds += _MEASURE_SECONDS * replicates * bool(study.measures)
         if first and "step_time" in study.measures:
             flop = 6 * multiplications(dataset, settings) * settings.batch_size
-            seconds += _TIMED_STEPS * (_TIMED_STEP_SECONDS + 2 * flop / _flops(settings))
+            _, per_second = _speed(dataset, settings)
+            seconds += _TIMED_STEPS * (_TIMED_STEP_SECONDS + 2 * flop / per_second)
     values = dataset.features * (dataset.examples.train + dataset.examples.test)
     torch = any(variant.settings.framework == "torch" for variant in job.variants)
     mem_mb = (
@@ -156,25 +159,30 @@ def _run_seconds(dataset: Dataset, settings: Settings) -> float:
     evaluations = settings.epochs or steps / (settings.evaluate_every or steps)
     passes = 6 * batch * steps + 2 * evaluations * 2 * validation
     flop = multiplications(dataset, settings) * passes
-    step = _STEP_SECONDS if settings.framework == "keras" else _TORCH_STEP_SECONDS
-    if settings.network != "dense":
-        step = _GRAPH_STEP_SECONDS
+    layer_seconds, per_second = _speed(dataset, settings)
     layers = len(network_sizes(dataset, settings))
-    return steps * step * layers + flop / _flops(settings)
+    return steps * layer_seconds * layers + flop / per_second
 
 
-def _flops(settings: Settings) -> float:
-    """Return the floating-point operations per second of training."""
-    return _FLOPS if settings.network == "dense" else _CONVOLUTION_FLOPS
+def _speed(dataset: Dataset, settings: Settings) -> tuple[float, float]:
+    """Return the seconds of a layer in each step, and the floating-point operations per second."""
+    if settings.network == "dense":
+        return _STEP_SECONDS if settings.framework == "keras" else _TORCH_STEP_SECONDS, _FLOPS
+    if little_to_compute(network_sizes(dataset, settings), settings.batch_size):
+        return _STEP_SECONDS, _SMALL_CONVOLUTION_FLOPS
+    return _GRAPH_STEP_SECONDS, _CONVOLUTION_FLOPS
 
 
 def _activations_mb(dataset: Dataset, settings: Settings) -> float:
     """Return the memory of the activations of a mini-batch and of their gradients, in MB."""
     if settings.network == "dense":
         return 0.0
-    outputs = sum(size.outputs for size in network_sizes(dataset, settings))
+    sizes = network_sizes(dataset, settings)
+    outputs = sum(size.outputs for size in sizes)
+    # What the kernels see at all positions, which small networks copy.
+    seen = sum(size.multiplications // size.units for size in sizes)
     batch = max(settings.batch_size, _EVALUATED_AT_ONCE)
-    return _ACTIVATION_COPIES * 4 * batch * outputs / 1e6
+    return 4 * batch * (_ACTIVATION_COPIES * outputs + 2 * seen) / 1e6
 
 
 def expected(project: Project, studies: Iterable[str]) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from bnmatrix.training.settings import Settings
 
 #: Examples that are trained in one call of a trainer, at most, unless an epoch has more. A call
 #: takes as long as some steps, and copies its examples.
-MOST_ROWS = 32_768
+_MOST_ROWS = 32_768
 
 #: Bytes of the examples of several evaluations' intervals that are trained in one call, where a run
 #: is evaluated at its end only. All calls have room for as many.
@@ -138,6 +138,13 @@ def segments(
                 return
 
 
+def evaluated_at_the_end(found: Iterator[Segment]) -> Iterator[Segment]:
+    """Yield the same segments, of which only the last ends with an evaluation."""
+    for segment, following in itertools.pairwise(itertools.chain(found, [None])):
+        assert segment is not None
+        yield segment if following is None else replace(segment, evaluate=False)
+
+
 def most_rows(settings: Settings, examples: int, example_bytes: int) -> int:
     """Return how many examples are trained in one call of a trainer, at most.
 
@@ -150,7 +157,7 @@ def most_rows(settings: Settings, examples: int, example_bytes: int) -> int:
     per_epoch = steps_per_epoch(settings, examples)
     interval = (settings.evaluate_every or per_epoch) * size
     wanted = max(interval, _MOST_BYTES // example_bytes)
-    return min(total_steps(settings, examples) * size, wanted, max(MOST_ROWS, per_epoch * size))
+    return min(total_steps(settings, examples) * size, wanted, max(_MOST_ROWS, per_epoch * size))
 
 
 def together(

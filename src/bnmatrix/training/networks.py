@@ -5,7 +5,7 @@ No framework is needed here: plans estimate the cost of a network, and check it,
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -140,6 +140,20 @@ class LayerSize:
     multiplications: int
     outputs: int
     normalized: bool = True
+
+
+#: The most multiplications of a mini-batch's forward pass that are little to compute.
+_LITTLE = 25_000_000
+
+
+def little_to_compute(sizes: Iterable[LayerSize], batch_size: int) -> bool:
+    """Return whether a mini-batch is so little to compute that starting operations takes longer.
+
+    Args:
+        sizes: those of the network's layers.
+        batch_size: examples in a mini-batch.
+    """
+    return batch_size * sum(size.multiplications for size in sizes) <= _LITTLE
 
 
 def dense_sizes(widths: Sequence[int]) -> Iterator[LayerSize]:

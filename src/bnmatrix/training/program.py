@@ -17,6 +17,7 @@ from bnmatrix.training.examples import examples_of
 from bnmatrix.training.framework import Framework, Placed
 from bnmatrix.training.minibatches import (
     Segment,
+    evaluated_at_the_end,
     most_rows,
     segments,
     steps_per_epoch,
@@ -176,7 +177,7 @@ class Program:
             x, y = examples.source
             self.trainer.use(x, y, examples.scaling)
             self.trainer.start(settings, pretraining.learning_rate, streams)
-            found = segments(settings, len(y), streams, labels=y)
+            found = evaluated_at_the_end(segments(settings, len(y), streams, labels=y))
             for group in together(found, settings.batch_size, (), self._most):
                 self.trainer.train(group)
             while len(self._pretrained) >= _MOST_PRETRAINED:
@@ -219,9 +220,9 @@ class Program:
         pauses = frozenset[int]().union(*measured_at.values())
         interval = _Interval()
         labels = self.current.y_train
-        if evaluations is Evaluations.LAST_VALIDATION:
-            settings = settings.model_copy(update={"evaluate_every": total})
         found = segments(settings, self.examples, streams, pauses, labels)
+        if evaluations is Evaluations.LAST_VALIDATION:
+            found = evaluated_at_the_end(found)
         for group in together(found, settings.batch_size, pauses, self._most):
             self._train(group, run, interval, settings.batch_size)
             if run.steps in pauses:

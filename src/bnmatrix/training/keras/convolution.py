@@ -77,7 +77,7 @@ class _Side:
 
     @property
     def after(self) -> int:
-        """Zeros after the last pixel, up to the last block's end; negative: pixels not used."""
+        """Zeros after the last pixel, up to the last block's end."""
         return self.blocks * self.stride - self.before - self.size
 
     @property
@@ -188,13 +188,8 @@ def _missing_outputs(side: _Side) -> tuple[int, int]:
 
 
 def _padded(maps: tf.Tensor, rows: tuple[int, int], columns: tuple[int, int]) -> tf.Tensor:
-    """Return maps with zeros around them; with fewer pixels, where a number is negative."""
-    for axis, (before, after) in enumerate((rows, columns), start=1):
-        used = [slice(None)] * maps.ndim
-        used[axis] = slice(max(-before, 0), maps.shape[axis] + min(after, 0))
-        maps = maps[tuple(used)]
-    zeros = [(max(before, 0), max(after, 0)) for before, after in (rows, columns)]
-    return tf.pad(maps, [(0, 0), *zeros, (0, 0)])
+    """Return maps with zeros around them."""
+    return tf.pad(maps, [(0, 0), rows, columns, (0, 0)])
 
 
 def pooled(maps: tf.Tensor, size: int) -> tf.Tensor:

@@ -12,13 +12,14 @@ from bnmatrix.errors import UserError
 from bnmatrix.training.initializers import initial_weights
 from bnmatrix.training.keras.convolution import Convolution, MaxPooling
 from bnmatrix.training.keras.layers import flat_layers, weighted_layers
-from bnmatrix.training.keras.normalization import normalizations
+from bnmatrix.training.keras.normalization import BatchNormalization, normalizations
 from bnmatrix.training.networks import (
     Block,
     ConvolutionalNetwork,
     OwnNetwork,
     image_shape,
     layer_sizes,
+    little_to_compute,
     own_shape,
     projected,
 )
@@ -26,9 +27,6 @@ from bnmatrix.training.optimizers import OPTIMIZERS
 from bnmatrix.training.own_network import build_own, check_logits
 from bnmatrix.training.seeds import Purpose, Streams
 from bnmatrix.training.settings import Settings
-
-#: The most multiplications of a mini-batch's forward pass for which XLA trains convolutions faster.
-_MOST_BY_XLA = 25_000_000
 
 
 def compiled_by_xla(settings: Settings, shape: Sequence[int], classes: int) -> bool:
@@ -38,7 +36,7 @@ def compiled_by_xla(settings: Settings, shape: Sequence[int], classes: int) -> b
     all of them. On a processor, XLA's own convolution takes a hundred times as long as that of
     oneDNN, which a graph calls: where little is to be computed, convolutions are products of
     matrices (:mod:`bnmatrix.training.keras.convolution`), compiled by XLA, since starting a graph's
-    operations would take most of the time; otherwise, the network is a graph.
+    operations would take most of the time; otherwise, and on a GPU, the network is a graph.
 
     Args:
         settings: the variant's settings.
@@ -50,8 +48,7 @@ def compiled_by_xla(settings: Settings, shape: Sequence[int], classes: int) -> b
     if isinstance(settings.network, OwnNetwork) or tf.config.get_visible_devices("GPU"):
         return False
     sizes = layer_sizes(settings.network, settings.hidden_layers, shape, classes)
-    example = sum(size.multiplications for size in sizes)
-    return settings.batch_size * example <= _MOST_BY_XLA
+    return little_to_compute(sizes, settings.batch_size)
 
 
 class Dropout(keras.layers.Dropout):
@@ -126,6 +123,29 @@ def build_network(settings: Settings, shape: Sequence[int], classes: int) -> ker
         x = _chain([*before, *after], x)
     logits = keras.layers.Dense(classes, use_bias=settings.biases)(x)
     return keras.Model(inputs, logits)
+
+
+def keras_network(settings: Settings, shape: Sequence[int], classes: int) -> keras.Model:
+    """Return the same network of Keras's own layers, for ``fit``: some of ours need XLA.
+
+    Args: as :func:`build_network`.
+    """
+    network = build_network(settings, shape, classes)
+    if isinstance(settings.network, OwnNetwork):
+        return network
+    own = {
+        Convolution: keras.layers.Conv2D,
+        MaxPooling: keras.layers.MaxPooling2D,
+        BatchNormalization: keras.layers.BatchNormalization,
+    }
+
+    def replaced(layer: keras.Layer) -> keras.Layer:
+        if isinstance(layer, Dropout):
+            return keras.layers.Dropout(layer.rate, seed=0)
+        kind = own.get(type(layer))
+        return kind.from_config(layer.get_config()) if kind else layer
+
+    return keras.models.clone_model(network, clone_function=replaced)
 
 
 @dataclass(frozen=True)

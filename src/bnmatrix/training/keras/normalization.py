@@ -22,7 +22,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Normalize each channel."""
         normalized = super().call
-        return by_pixels(lambda pixels: normalized(pixels, training, mask), inputs)
+        used = None if mask is None else tf.reshape(mask, [-1])
+        return by_pixels(lambda pixels: normalized(pixels, training, used), inputs)
 
 
 class GhostBatchNormalization(BatchNormalization):

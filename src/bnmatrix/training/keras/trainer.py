@@ -5,8 +5,7 @@ The program is compiled by XLA, or is a TensorFlow graph
 """
 
 import math
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -18,6 +17,7 @@ from bnmatrix.datasets.scaling import FITTED_SCALINGS, Scaling
 from bnmatrix.training.augmentation import augmented
 from bnmatrix.training.class_weights import balanced_weights
 from bnmatrix.training.framework import Part, Placed, most_recomputed
+from bnmatrix.training.keras.calls import Compiled, Room
 from bnmatrix.training.keras.layers import set_population_statistics, with_batch_statistics
 from bnmatrix.training.keras.network import (
     build_network,
@@ -27,7 +27,7 @@ from bnmatrix.training.keras.network import (
     input_shape,
 )
 from bnmatrix.training.keras.step import Step
-from bnmatrix.training.minibatches import Segment, most_rows, steps_per_epoch, total_steps
+from bnmatrix.training.minibatches import Segment, total_steps
 from bnmatrix.training.seeds import Streams
 from bnmatrix.training.settings import Settings
 
@@ -48,68 +48,6 @@ _EVALUATION_BATCH_OF_IMAGES = 100
 _ROWS = 16
 
 Sums = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class _Room:
-    """What one call of the compiled loop has room for; a program is compiled for it.
-
-    Attributes:
-        rows: examples.
-        segments: segments.
-        tails: whether segments end with smaller mini-batches.
-    """
-
-    rows: int
-    segments: int
-    tails: bool
-
-    @classmethod
-    def of(cls, settings: Settings, examples: int, example_bytes: int) -> "_Room":
-        """Return room for what is trained in one call."""
-        size = settings.batch_size
-        per_epoch = steps_per_epoch(settings, examples)
-        total = total_steps(settings, examples)
-        rows = most_rows(settings, examples, example_bytes)
-        # Segments end with epochs and with evaluations.
-        interval = settings.evaluate_every or per_epoch
-        segments = rows // (per_epoch * size) + rows // (interval * size) + 2
-        tails = per_epoch * size > examples and total >= per_epoch
-        return cls(rows, segments, tails)
-
-    def with_room_for(self, segments: Sequence[Segment], rows: int) -> "_Room":
-        """Return the same, or a larger one if these segments do not fit in."""
-        return _Room(
-            max(self.rows, rows),
-            max(self.segments, len(segments)),
-            self.tails or any(segment.tail for segment in segments),
-        )
-
-
-class _Compiled:
-    """A function of tensors, called without the checks of ``tf.function``.
-
-    For each call, these take 0.2 ms, and more than the evaluation of a small network.
-    """
-
-    def __init__(self, function: Any) -> None:
-        self._function = function
-        self._found: dict[Any, tuple[Any, list[tf.Tensor]]] = {}
-
-    def __call__(self, shapes: Hashable, *tensors: tf.Tensor, **constants: Any) -> Any:
-        """Call the function.
-
-        Args:
-            shapes: what decides the shapes of the tensors.
-            tensors: its first arguments.
-            constants: the others, which are compiled into it.
-        """
-        key = (shapes, *constants.values())
-        if key not in self._found:
-            concrete = self._function.get_concrete_function(*tensors, **constants)
-            self._found[key] = concrete.inference_fn, concrete.captured_inputs
-        function, captured = self._found[key]
-        return function.call_preflattened([*tensors, *captured])
 
 
 class Trainer:
@@ -155,13 +93,13 @@ class Trainer:
         self._scales_on_device = x.dtype == np.uint8 and not refitted
         self.use(x, y, scaling)
         self._tail_size = len(x) % self.batch_size
-        self._room = _Room.of(settings, len(x), x.nbytes // len(x))
+        self._room = Room.of(settings, len(x), x.nbytes // len(x))
         # Without AutoGraph: it would convert the code of Keras, which takes longer than tracing,
         # and would leave a temporary file for each function.
         xla = compiled_by_xla(settings, shape, classes)
         options: dict[str, Any] = {"jit_compile": xla, "autograph": False}
-        self._train = _Compiled(tf.function(self._train_segments, **options))
-        self._logits = _Compiled(tf.function(self._logits_of_blocks, **options))
+        self._train = Compiled(tf.function(self._train_segments, **options))
+        self._logits = Compiled(tf.function(self._logits_of_blocks, **options))
 
         # The optimizer's variables too: not all of them start from zero.
         # TensorFlow's variables, because Keras's take four times as long to be assigned.
@@ -262,14 +200,13 @@ class Trainer:
         """
         rows = np.concatenate([segment.rows(self.batch_size) for segment in segments])
         self._room = self._room.with_room_for(segments, len(rows))
-        # TensorFlow's own gather copies whole rows. Compiled into the loop, it would copy value by
-        # value, which costs a twentieth of a step (CIFAR-10, batch 128).
+        x = self._examples(rows, segments)
         rows = np.pad(rows, (0, self._room.rows - len(rows)))
         steps = np.zeros((self._room.segments, 2), np.int32)
         steps[: len(segments)] = [(part.stop - part.start, part.tail) for part in segments]
         sums, done = self._train(
             self._room,
-            self._examples(rows, segments),
+            x,
             tf.gather(self.y, rows),
             tf.constant(steps),
             tf.constant(len(segments)),
@@ -281,12 +218,15 @@ class Trainer:
         return [(float(loss), float(correct)) for loss, correct in totals]
 
     def _examples(self, rows: NDArray[np.int32], segments: Sequence[Segment]) -> tf.Tensor:
-        """Return the examples of some rows, changed where the settings augment them."""
+        """Return the examples of some rows, changed where the settings augment them, and others."""
+        filling = (0, self._room.rows - len(rows))
         if self._changing is None:
-            return tf.gather(self.x, rows)
+            # TensorFlow's own gather copies whole rows. Compiled into the loop, it would copy value
+            # by value, which costs a twentieth of a step (CIFAR-10, batch 128).
+            return tf.gather(self.x, np.pad(rows, filling))
         changes = np.concatenate([segment.changed(self.batch_size) for segment in segments])
-        changes = np.pad(changes, [(0, len(rows) - len(changes)), (0, 0)])
-        return tf.constant(self._features(augmented(self._changing[rows], changes, self._shape)))
+        changed = augmented(self._changing[rows], changes, self._shape)
+        return tf.constant(np.pad(self._features(changed), [filling, (0, 0)]))
 
     def _train_segments(
         self,

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from bnmatrix.datasets.data import Prepared
 from bnmatrix.training.examples import examples_of
 from bnmatrix.training.framework import Framework
-from bnmatrix.training.keras.network import Dropout, build_network, build_optimizer, input_shape
+from bnmatrix.training.keras.network import build_optimizer, input_shape, keras_network
 from bnmatrix.training.keras.trainer import Trainer, packages
 from bnmatrix.training.measures.registry import Turn
 from bnmatrix.training.minibatches import Segment, total_steps
@@ -51,7 +51,7 @@ def _fit_turn(settings: Settings, prepared: Prepared, seed: int, steps: int) -> 
     order = _order(len(examples.x_train), settings.batch_size, steps)
     x, y = examples.scaling.apply(examples.x_train)[order], examples.y_train[order]
     shape = prepared.shape or x.shape[1:]
-    network = _with_keras_dropout(build_network(settings, shape, prepared.classes), settings)
+    network = keras_network(settings, shape, prepared.classes)
     x = x.reshape(len(x), *input_shape(settings, shape))
     optimizer, _ = build_optimizer(settings, total_steps(settings, len(examples.x_train)))
     network.compile(
@@ -60,14 +60,3 @@ def _fit_turn(settings: Settings, prepared: Prepared, seed: int, steps: int) -> 
         metrics=["accuracy"],
     )
     return lambda: network.fit(x, y, batch_size=settings.batch_size, shuffle=False, verbose=0)
-
-
-def _with_keras_dropout(network: keras.Model, settings: Settings) -> keras.Model:
-    """Return a network with Keras's dropout: that of the loop needs XLA, which ``fit`` lacks."""
-    if not settings.dropout:
-        return network
-
-    def replaced(layer: keras.Layer) -> keras.Layer:
-        return keras.layers.Dropout(layer.rate, seed=0) if isinstance(layer, Dropout) else layer
-
-    return keras.models.clone_model(network, clone_function=replaced)
