@@ -32,7 +32,7 @@ class Tuning(Model):
     """Learning rates to try, in ascending order with equal ratios."""
     replicates: Count = 5
     """Number of runs with each learning rate."""
-    coarse: Count = 1
+    coarse: Count = 2
     """Number of runs with each learning rate of the first, coarse search."""
     shared_by: Count = 5
     """Number of consecutive replicates that share a tuned learning rate; the next ones have the
