@@ -217,9 +217,10 @@ def pooled(maps: tf.Tensor, size: int) -> tf.Tensor:
             largest = tf.maximum(value, largest)
 
         def gradient(upstream: tf.Tensor) -> tf.Tensor:
-            numbers = tf.reshape(tf.range(size**2), [1, 1, size, 1, size, 1])
-            first = place[:, :, None, :, None] == numbers
-            found = tf.where(first, upstream[:, :, None, :, None], 0.0)
+            # One place after the other: XLA would find the place anew for each value of a square.
+            places = [tf.where(place == number, upstream, 0.0) for number in range(size**2)]
+            lines = [tf.stack(places[at : at + size], axis=3) for at in range(0, size**2, size)]
+            found = tf.stack(lines, axis=2)
             spread = tf.reshape(found, [-1, rows * size, columns * size, channels])
             outside = [(0, height - rows * size), (0, width - columns * size)]
             return tf.pad(spread, [(0, 0), *outside, (0, 0)])
