@@ -200,13 +200,12 @@ class Trainer:
         """
         rows = np.concatenate([segment.rows(self.batch_size) for segment in segments])
         self._room = self._room.with_room_for(segments, len(rows))
-        x = self._examples(rows, segments)
         rows = np.pad(rows, (0, self._room.rows - len(rows)))
         steps = np.zeros((self._room.segments, 2), np.int32)
         steps[: len(segments)] = [(part.stop - part.start, part.tail) for part in segments]
         sums, done = self._train(
             self._room,
-            x,
+            self._examples(rows, segments),
             tf.gather(self.y, rows),
             tf.constant(steps),
             tf.constant(len(segments)),
@@ -218,15 +217,18 @@ class Trainer:
         return [(float(loss), float(correct)) for loss, correct in totals]
 
     def _examples(self, rows: NDArray[np.int32], segments: Sequence[Segment]) -> tf.Tensor:
-        """Return the examples of some rows, changed where the settings augment them, and others."""
-        filling = (0, self._room.rows - len(rows))
+        """Return the examples of some rows, changed where the settings augment them.
+
+        Rows that follow those of the segments fill the room: any examples will do.
+        """
         if self._changing is None:
             # TensorFlow's own gather copies whole rows. Compiled into the loop, it would copy value
             # by value, which costs a twentieth of a step (CIFAR-10, batch 128).
-            return tf.gather(self.x, np.pad(rows, filling))
+            return tf.gather(self.x, rows)
         changes = np.concatenate([segment.changed(self.batch_size) for segment in segments])
-        changed = augmented(self._changing[rows], changes, self._shape)
-        return tf.constant(np.pad(self._features(changed), [filling, (0, 0)]))
+        changed = augmented(self._changing[rows[: len(changes)]], changes, self._shape)
+        filling = [(0, len(rows) - len(changes)), (0, 0)]
+        return tf.constant(np.pad(self._features(changed), filling))
 
     def _train_segments(
         self,
@@ -293,10 +295,8 @@ class Trainer:
     def logits(self, placed: Placed) -> NDArray[np.float32]:
         """Return the logits of placed examples, examples × classes, in inference mode."""
         size = min(self._evaluation_batch, placed.x.shape[0])
-        blocks = tf.constant(math.ceil(len(placed) / size))
-        rows = placed.x.shape[0]
-        values = self._logits(rows, placed.x, blocks, size=size, batch_statistics=False).numpy()
-        return values[: len(placed)]
+        blocks = math.ceil(len(placed) / size)
+        return self._evaluated(placed, blocks, size, batch_statistics=False)
 
     def logits_in_batches(self, placed: Placed, size: int) -> NDArray[np.float32]:
         """Return the logits of placed examples, in mini-batches and by their statistics.
@@ -307,10 +307,15 @@ class Trainer:
             placed: examples that fill mini-batches.
             size: examples in a mini-batch.
         """
-        batches = tf.constant(len(placed) // size)
+        return self._evaluated(placed, len(placed) // size, size, batch_statistics=True)
+
+    def _evaluated(
+        self, placed: Placed, blocks: int, size: int, batch_statistics: bool
+    ) -> NDArray[np.float32]:
+        """Return the logits of placed examples, of which blocks of a size are evaluated in turn."""
         rows = placed.x.shape[0]
-        values = self._logits(rows, placed.x, batches, size=size, batch_statistics=True).numpy()
-        return values[: len(placed)]
+        constants = {"size": size, "batch_statistics": batch_statistics}
+        return self._logits(rows, placed.x, tf.constant(blocks), **constants).numpy()[: len(placed)]
 
     def _logits_of_blocks(
         self, x: tf.Tensor, blocks: tf.Tensor, size: int, batch_statistics: bool
