@@ -42,8 +42,8 @@ def test_replicates_and_tuning_cost_in_proportion(project):
     five, ten = cost(5, False), cost(10, False)
     assert 1.8 < ten.seconds / five.seconds < 2.0
     assert ten.mem_mb == five.mem_mb
-    # Ten runs of the coarse search and twenty of the fine one, for each five replicates.
-    assert 6 < cost(5, True).seconds / five.seconds < 8
+    # Five runs of the coarse search and fourteen of the fine one, for each five replicates.
+    assert 4 < cost(5, True).seconds / five.seconds < 5.5
     assert cost(10, True).seconds / ten.seconds == pytest.approx(
         cost(5, True).seconds / five.seconds, rel=0.1
     )

@@ -121,7 +121,7 @@ GRID = (0.01, 0.0316, 0.1, 0.316, 1.0)
     ],
 )
 def test_the_search_of_the_best_rate(score, widen, expected, best):
-    """Rates that only the coarse search tried have fewer runs than all others."""
+    """Rates that only the coarse search tried, or that lost a race, have fewer runs."""
     tuning = Tuning(rates=GRID, replicates=4, coarse=2, widen=widen, shared_by=2)
     rate, rows = tune(Scored(score), settings(tuned=True), tuning)
     assert rate == best
@@ -135,6 +135,24 @@ def test_the_search_of_the_best_rate(score, widen, expected, best):
         assert row["tuning_objective"] == pytest.approx(
             (score(row["rate"], 1) + score(row["rate"], 2)) / 2
         )
+
+
+@pytest.mark.parametrize(("race", "expected", "best"), [(2, 2, 0.1), (5, 5, 0.316)])
+def test_a_neighbour_worse_with_each_of_the_first_seeds_drops_out(race, expected, best):
+    """The lower neighbour wins with the second seed, the upper one with the third to fifth."""
+    accuracies = {
+        0.0316: (0.7, 0.9, 0.7, 0.7, 0.7),
+        0.1: (0.8, 0.8, 0.8, 0.8, 0.8),
+        0.316: (0.7, 0.7, 1.0, 1.0, 1.0),
+    }
+    program = Scored(lambda rate, replicate: accuracies.get(rate, (0.1,) * 5)[replicate - 1])
+    tuning = Tuning(rates=GRID, replicates=5, race=race, shared_by=5, widen=0)
+    rate, rows = tune(program, settings(tuned=True), tuning)
+    assert rate == best
+    counts = Counter(row["rate"] for row in rows)
+    assert (counts[0.01], counts[0.0316], counts[0.1], counts[0.316]) == (1, 5, 5, expected)
+    seeds = {at: {run[1:] for run in program.runs if run[0] == at} for at in (0.1, 0.316)}
+    assert seeds[0.316] <= seeds[0.1], "rates race with the same seeds"
 
 
 def test_each_block_is_tuned_with_its_own_replicates_and_seeds():

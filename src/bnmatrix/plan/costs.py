@@ -136,14 +136,15 @@ def usual_cost(rule: str, variants: int) -> Cost:
 
 
 def _tuning_runs(tuning: Tuning, settings: Settings, block: Block) -> int:
-    """Return the number of tuning runs, if each search needs two rates more than the least."""
+    """Return the number of tuning runs, if each search moves once and two neighbours drop out."""
     if not settings.tuned:
         return 0
     searches = 1 + (tuning.block(block.last) - tuning.block(block.first)) // tuning.shared_by
     if settings.varied not in ("all", "tuning"):
         searches = 1
-    coarse = min(tuning.coarse, tuning.replicates)
-    return searches * (coarse * (len(tuning.rates) + 1) // 2 + 4 * tuning.replicates)
+    coarse, race = (min(runs, tuning.replicates) for runs in (tuning.coarse, tuning.race))
+    fine = 2 * tuning.replicates + 2 * race
+    return searches * (coarse * (len(tuning.rates) + 1) // 2 + fine)
 
 
 def _run_seconds(dataset: Dataset, settings: Settings) -> float:

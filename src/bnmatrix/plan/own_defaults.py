@@ -139,7 +139,7 @@ def _study(
     if dataset.metric.name != "accuracy":
         study["tuning"]["objective"] = "loss"
     if training > _BRIEFLY_TUNED:
-        study["tuning"] |= {"rates": _FEW_RATES, "coarse": 1, "replicates": 2}
+        study["tuning"] |= {"rates": _FEW_RATES, "replicates": 2}
     return study
 
 

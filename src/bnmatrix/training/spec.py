@@ -25,15 +25,20 @@ class Tuning(Model):
     seeds, and from the same rates for every variant.
 
     Every second rate is tried with `coarse` runs. From the best of them on, rates are tried with
-    all `replicates` runs, until the best has been compared with both of its neighbours.
+    all `replicates` runs, until the best has been compared with both of its neighbours. A neighbour
+    that is worse than the best with each of `race` seeds is not run with the others (Maron & Moore
+    1994, Hoeffding races).
     """
 
     rates: Annotated[tuple[Positive, ...], Field(min_length=3)] = _RATES
     """Learning rates to try, in ascending order with equal ratios."""
     replicates: Count = 5
-    """Number of runs with each learning rate."""
-    coarse: Count = 2
+    """Number of runs with a learning rate that may be chosen."""
+    coarse: Count = 1
     """Number of runs with each learning rate of the first, coarse search."""
+    race: Count = 2
+    """Number of runs after which a learning rate drops out if it was worse in each of them than the
+    best, with the same seeds; `replicates` or more: none drops out."""
     shared_by: Count = 5
     """Number of consecutive replicates that share a tuned learning rate; the next ones have the
     rate tuned afresh, with other seeds and on their own examples. With `folds`, these replicates

@@ -65,6 +65,16 @@ class _Rate:
         """The larger, the better: of equal accuracies, at chance say, the lower loss is better."""
         return self.objective, -sum(self.losses) / self.runs
 
+    def always_worse(self, other: "_Rate", runs: int) -> bool:
+        """Return whether each of the first runs was worse than the other rate's, seed by seed."""
+        pairs = zip(self._scores[:runs], other._scores[:runs], strict=True)
+        return all(own < others for own, others in pairs)
+
+    @property
+    def _scores(self) -> list[tuple[float, float]]:
+        """The score of each run."""
+        return [(value, -loss) for value, loss in zip(self.values, self.losses, strict=True)]
+
     def rows(self, block: int, chosen: bool) -> list[TuningRow]:
         """Return a row for each run."""
         return [
@@ -124,6 +134,13 @@ class _Search:
             rate.losses.append(math.inf if run.diverged else run.history[-1]["validation_loss"])
             rate.statuses.append(run.status)
 
+    def compete(self, place: int, best: int) -> None:
+        """Run a learning rate as often as the best, unless the first runs are all worse."""
+        race = min(self._tuning.race, self._tuning.replicates)
+        self.attempt(place, race)
+        if not self.rates[place].always_worse(self.rates[best], race):
+            self.attempt(place, self._tuning.replicates)
+
     @property
     def _guess(self) -> float:
         """What is maximized, of a network that has learnt nothing."""
@@ -153,8 +170,9 @@ def tune(
 
     A coarse search tries every second rate, and further ones while the best is at an end, or lower
     ones while networks learn with none: rates that are all too large look alike. A fine search then
-    moves from the best rate to a better neighbour, until there is none. Runs use the training and
-    validation examples of the block's replicates.
+    moves from the best rate to a better neighbour, until there is none. A neighbour drops out early
+    if it is worse with each of the first seeds: a race (Maron & Moore 1994). Runs use the training
+    and validation examples of the block's replicates.
 
     Args:
         program: what to train.
@@ -182,11 +200,11 @@ def tune(
         for place in missing:
             search.attempt(place, coarse)
     while True:
-        # Rates that the coarse search alone has tried do not compete.
+        # Rates with fewer runs, from the coarse search or after a race, cannot be chosen.
         search.attempt(best, tuning.replicates)
         for place in (best - 1, best + 1):
             if search.allowed(place):
-                search.attempt(place, tuning.replicates)
+                search.compete(place, best)
         following = search.best(tuning.replicates)
         if following == best:
             break
