@@ -20,6 +20,7 @@ WRITTEN = {
     "plot": "reports/figures/iris-tiny/accuracy.svg",
     "plot_time": "reports/figures/iris-tiny/time.svg",
     "plot_claims": "reports/figures/claims/better.svg",
+    "plot_tuning": "reports/figures/claims/tuning-iris-tuned.svg",
     "page": "reports/iris-tiny.html",
     "claims_page": "reports/claims.html",
     "overview": "reports/index.html",

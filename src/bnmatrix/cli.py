@@ -223,9 +223,9 @@ def _add_report(command: Callable[..., _Command]) -> None:
     added = command("plot-time", "Draw accuracy against training time.", "study", "runs", "timings")
     added.option("output", "the figure (.svg)")
 
-    added = command("plot-claims", "Draw the figures of claims and tuning.", "studies", "results")
-    added.option("output", "folder for the figures")
-    added.option("threads", "processes that draw", int)
+    for name, what in {"plot-claims": "all claims", "plot-tuning": "all tuning"}.items():
+        added = command(name, f"Draw the figures of {what}.", "studies", "results")
+        added.option("output", "folder for the figures")
 
     pages = {
         "claims-page": ("Render the page of all claims.", ("studies",)),

@@ -111,7 +111,7 @@ rule page:
 
 
 rule plot_claims:
-    """Draw the figures of claims, and of the tuning of learning rates."""
+    """Draw the figures of claims."""
     input:
         runs=expand("reports/{study}.csv", study=PLAN.claim_studies),
         tables=tables_of(PLAN.claim_studies),
@@ -120,22 +120,15 @@ rule plot_claims:
             figure("claims", name, PLAN.project.claims[name].title, caption="claims")
             for name in PLAN.plotted_claims
         ],
-        *[
-            figure(
-                "claims", f"tuning-{study}", f"tuning: {PLAN.project.study(study).title}", "claims"
-            )
-            for study in PLAN.tuned_studies
-        ],
         files=expand(
             "reports/figures/claims/{name}.{kind}",
-            name=[*PLAN.plotted_claims, *(f"tuning-{study}" for study in PLAN.tuned_studies)],
+            name=PLAN.plotted_claims,
             kind=["pdf", "csv"],
         ),
     log:
         "logs/plot_claims.log",
     conda:
         "../../environment.yml"
-    threads: 4
     resources:
         mem_mb=memory_for("plot_claims", PLAN.claim_studies),
         runtime=minutes_for("plot_claims", PLAN.claim_studies),
@@ -149,7 +142,41 @@ rule plot_claims:
     shell:
         "bnmatrix plot-claims --config {params.config:q} --log {log:q}"
         " --studies {params.studies:q} --results {params.root:q} --output {params.folder:q}"
-        " --threads {threads}"
+
+
+rule plot_tuning:
+    """Draw the figures of how learning rates were tuned."""
+    input:
+        tables=expand("data/results/{study}/tuning.parquet", study=PLAN.tuned_studies),
+    output:
+        *[
+            figure(
+                "claims", f"tuning-{study}", f"tuning: {PLAN.project.study(study).title}", "claims"
+            )
+            for study in PLAN.tuned_studies
+        ],
+        files=expand(
+            "reports/figures/claims/tuning-{study}.{kind}",
+            study=PLAN.tuned_studies,
+            kind=["pdf", "csv"],
+        ),
+    log:
+        "logs/plot_tuning.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=memory_for("plot_tuning", PLAN.tuned_studies),
+        runtime=minutes_for("plot_tuning", PLAN.tuned_studies),
+    params:
+        code=code_of("plot_tuning"),
+        declared=PLAN.declared(PLAN.tuned_studies),
+        studies=as_json(PLAN.tuned_studies),
+        root=lambda wildcards, input: str(Path(input.tables[0]).parents[3]),
+        folder=lambda wildcards, output: os.path.dirname(output.files[0]),
+        config=PLAN.config,
+    shell:
+        "bnmatrix plot-tuning --config {params.config:q} --log {log:q}"
+        " --studies {params.studies:q} --results {params.root:q} --output {params.folder:q}"
 
 
 rule claims_page:
@@ -162,7 +189,7 @@ rule claims_page:
         pairs="data/results/claims/pairs.parquet",
         timed_replications="data/results/claims/replications-timing.csv",
         tuning=expand("data/results/{study}/tuning.parquet", study=PLAN.tuned_studies),
-        figures=rules.plot_claims.output,
+        figures=[*rules.plot_claims.output, *rules.plot_tuning.output],
     output:
         page=report(
             "reports/claims.html",

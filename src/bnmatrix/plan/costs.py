@@ -48,7 +48,10 @@ _COPIES = 2
 MEASURED = ("measured_core_minutes", "measured_longest_minutes", "measured_mb")
 
 #: Usual seconds of jobs that train nothing: the longest, and all others.
-_USUAL_SECONDS = {"all": 0.0, "default": 0.0, "download": 20.0, "plot": 8.0, "plot_claims": 15.0}
+_USUAL_SECONDS = {
+    **{"all": 0.0, "default": 0.0, "download": 20.0},
+    **{"plot": 8.0, "plot_claims": 15.0, "plot_tuning": 15.0},
+}
 _OTHER_SECONDS = 4.0
 #: Requested memory (MB) of jobs that train nothing and read small studies, and of all others.
 _USUAL_MB = {"page": 500, "overview": 500, "theory": 500, "judge": 2000, "plot_claims": 2000}

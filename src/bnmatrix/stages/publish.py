@@ -15,8 +15,8 @@ from bnmatrix.tables.csv import decompress
 #: The rules that analyse and draw. Without the others, the tables that they write are inputs.
 RULES = (
     *("all", "compare", "combine", "variance", "judge", "judge_study"),
-    *("plot", "plot_time", "page", "plot_claims", "claims_page", "variance_page"),
-    *("overview", "explorer", "theory"),
+    *("plot", "plot_time", "plot_claims", "plot_tuning"),
+    *("page", "claims_page", "variance_page", "overview", "explorer", "theory"),
 )
 
 

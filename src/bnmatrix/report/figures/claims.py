@@ -115,21 +115,17 @@ class _Panel:
         return f"{self.title},\n{self.name}" if wide else f"{self.title}, {self.name}"
 
 
-def draw_claims(
-    folder: Path, project: Project, tables: Mapping[str, Arm], claims: Sequence[str]
-) -> None:
+def draw_claims(folder: Path, project: Project, tables: Mapping[str, Arm]) -> None:
     """Draw and save the figures of claims that have runs.
 
     Args:
         folder: where to save ``<claim>.svg``.
         project: the configuration.
         tables: the tables of the studies that were run, by study.
-        claims: the names of the claims.
     """
     set_style()
     labels = {study: study_labels(project, study) for study in tables}
-    for name in claims:
-        claim = project.claims[name]
+    for name, claim in project.claims.items():
         studies = [
             Evidence(
                 column_title(project.dataset_of(study).title, network_of(project, study)),
