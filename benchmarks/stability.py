@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bnmatrix.statistics.stability import differences, summary
+from bnmatrix.statistics.stability import differences, expected_agreement, summary
 from bnmatrix.statistics.verdicts import KEYS
 from bnmatrix.tables.csv import read_runs, write_csv
 
@@ -56,6 +56,11 @@ def main() -> None:
         f"opposite. Of {found.effects} standardized differences of effects, the mean square is "
         f"{found.mean_square:.2f} (1 is right; {found.replicate_mean_square:.2f} by the part over "
         f"replicates alone), and {found.beyond} are beyond 1.96."
+    )
+    shares = {pairs: expected_agreement(tables, pairs) for pairs in (1, 4, 16, 64)}
+    print(
+        "Expected share of equal verdicts, if the mean effects were the true ones: "
+        + ", ".join(f"{share:.0%} with {pairs} times the pairs" for pairs, share in shares.items())
     )
     print(f"Written: {options.folder / 'stability.csv'}")
 

@@ -1,10 +1,12 @@
 """Comparisons of runs with other seeds, by hand and in a simulation."""
 
+from statistics import NormalDist
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from bnmatrix.statistics.stability import differences, summary
+from bnmatrix.statistics.stability import differences, expected_agreement, summary
 
 
 def verdicts(*rows):
@@ -65,3 +67,44 @@ def test_kinds_of_networks_are_compared_apart():
         ]
     )
     assert list(differences({"one": both, "two": both})["network"]) == ["dense", "cnn"]
+
+
+def judged(effect, half_width, *, margin=1.0, direction="greater"):
+    table = verdicts(("a", "digits", "supported", effect, half_width / 2))
+    return table.assign(
+        ci_low=effect - half_width,
+        ci_high=effect + half_width,
+        margin=margin,
+        direction=direction,
+    )
+
+
+def test_the_expected_agreement_of_verdicts():
+    """Two runs whose effects differ by sqrt(2) standard errors have a mean square of one."""
+
+    def agreement(effect, half_width, pairs):
+        difference = np.sqrt(0.5) * half_width / 2
+        tables = {
+            "one": judged(effect - difference, half_width),
+            "two": judged(effect + difference, half_width),
+        }
+        return expected_agreement(tables, pairs)
+
+    assert agreement(10, 1, 1) == pytest.approx(1, abs=0.01), "far beyond the margin"
+    # The interval begins at the margin in the mean: half of the runs support the claim. In one of
+    # 44, two standard errors below the mean, it contains 0, and all others find a small effect.
+    one_of_44 = NormalDist().cdf(-2)
+    expected = 0.5**2 + (0.5 - one_of_44) ** 2 + one_of_44**2
+    assert agreement(2, 1, 1) == pytest.approx(expected, abs=0.002)
+    assert agreement(2, 1, 16) == pytest.approx(1, abs=0.01)
+    # Where the effect is the margin itself, one of 44 supports the claim however many the pairs.
+    expected = (1 - 2 * one_of_44) ** 2 + 2 * one_of_44**2
+    assert agreement(1, 0.5, 1) == pytest.approx(expected, abs=0.002)
+    expected = (1 - one_of_44) ** 2 + one_of_44**2
+    assert agreement(1, 0.5, 16) == pytest.approx(expected, abs=0.002)
+
+
+def test_facts_are_expected_to_agree():
+    fact = judged(1.0, 1.0).assign(error=np.nan, ci_low=np.nan, ci_high=np.nan)
+    one, two = (pd.concat([judged(effect, 0.1), fact.assign(claim="f")]) for effect in (9, 9.1))
+    assert expected_agreement({"one": one, "two": two}) == 1

@@ -1,13 +1,18 @@
 """Whether another seed gives the same verdicts, and effects as close as their intervals say."""
 
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 
-from bnmatrix.statistics.verdicts import CONTRADICTED, KEYS, NOT_MEASURED, SUPPORTED
+from bnmatrix.statistics.verdicts import CONTRADICTED, KEYS, NOT_MEASURED, SUPPORTED, verdict
+
+#: Probabilities at whose quantiles an effect is judged to learn how often each verdict comes out.
+_PROBABILITIES = (np.arange(1000) + 0.5) / 1000
 
 
 @dataclass(frozen=True)
@@ -79,3 +84,42 @@ def summary(table: pd.DataFrame) -> Stability:
         beyond=int((z.abs() > 1.96).sum()),
         replicate_mean_square=float((table["z_replicates"] ** 2).mean()),
     )
+
+
+def expected_agreement(tables: Mapping[str, pd.DataFrame], pairs: float = 1.0) -> float:
+    """Return how often two runs give a claim the same verdict, as a mean over claims.
+
+    Each claim's mean over the runs is taken as its true effect. Effects of further runs are normal
+    around it: their standard deviation is the claim's standard error, corrected by the mean square
+    of :func:`summary`. The ends of their intervals are as far from the effect as those of the runs
+    are on average. Conditions are left out; facts always agree.
+
+    Args:
+        tables: tables of verdicts (``reports/claims.csv``) by the name of the run.
+        pairs: how many times as many pairs the further runs have, which divides standard deviations
+            and intervals by its square root.
+    """
+    table = pd.concat(tables.values(), ignore_index=True)
+    table = table[table["verdict"] != NOT_MEASURED]
+    scatter = math.sqrt(summary(differences(tables)).mean_square / pairs)
+    normal = np.array([NormalDist().inv_cdf(probability) for probability in _PROBABILITIES])
+    agreements = []
+    for _, claim in table.groupby(KEYS, sort=False):
+        mean = claim[["effect", "error", "ci_low", "ci_high"]].mean()
+        if np.isnan(mean["error"]):
+            agreements.append(1.0)
+            continue
+        below, above = mean["effect"] - mean["ci_low"], mean["ci_high"] - mean["effect"]
+        margin, direction = claim[["margin", "direction"]].iloc[0]
+        verdicts = [
+            verdict(
+                effect - below / math.sqrt(pairs),
+                effect + above / math.sqrt(pairs),
+                margin,
+                direction,
+            )
+            for effect in mean["effect"] + scatter * mean["error"] * normal
+        ]
+        shares = pd.Series(verdicts).value_counts(normalize=True)
+        agreements.append(float((shares**2).sum()))
+    return float(np.mean(agreements))
