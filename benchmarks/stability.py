@@ -59,7 +59,8 @@ def main() -> None:
     )
     shares = {pairs: expected_agreement(tables, pairs) for pairs in (1, 4, 16, 64)}
     print(
-        "Expected share of equal verdicts, if the mean effects were the true ones: "
+        "Expected share of equal verdicts, without conditions, if the mean effects were the true "
+        "ones: "
         + ", ".join(f"{share:.0%} with {pairs} times the pairs" for pairs, share in shares.items())
     )
     print(f"Written: {options.folder / 'stability.csv'}")

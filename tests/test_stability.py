@@ -69,9 +69,11 @@ def test_kinds_of_networks_are_compared_apart():
     assert list(differences({"one": both, "two": both})["network"]) == ["dense", "cnn"]
 
 
-def judged(effect, half_width, *, margin=1.0, direction="greater"):
+def judged(effect, half_width, *, part=1.0, margin=1.0, direction="greater"):
+    """Return a verdict; of its squared standard error, a part is over replicates."""
     table = verdicts(("a", "digits", "supported", effect, half_width / 2))
     return table.assign(
+        replicate_error=np.sqrt(part) * half_width / 2,
         ci_low=effect - half_width,
         ci_high=effect + half_width,
         margin=margin,
@@ -105,6 +107,29 @@ def test_the_expected_agreement_of_verdicts():
 
 
 def test_facts_are_expected_to_agree():
+    """So are claims whose requirements are not met, which no verdict is expected of."""
     fact = judged(1.0, 1.0).assign(error=np.nan, ci_low=np.nan, ci_high=np.nan)
     one, two = (pd.concat([judged(effect, 0.1), fact.assign(claim="f")]) for effect in (9, 9.1))
     assert expected_agreement({"one": one, "two": two}) == 1
+    unclear = judged(1.0, 1.0).assign(claim="u", verdict="not testable here")
+    tables = {"one": pd.concat([one, unclear]), "two": pd.concat([two, unclear])}
+    assert expected_agreement(tables) == 1
+
+
+def test_more_pairs_do_not_narrow_the_part_over_test_examples():
+    """Half of the variance is over replicates: the interval never gets narrower than by sqrt(2)."""
+    difference = np.sqrt(0.5) * np.sqrt(0.5) * 0.5
+    tables = {
+        "one": judged(1.5 - difference, 1, part=0.5),
+        "two": judged(1.5 + difference, 1, part=0.5),
+    }
+    # At very many pairs, intervals are 1.5 ± 0.71, so that all are "real but small".
+    assert expected_agreement(tables, 1e6) == pytest.approx(1)
+    # If they got arbitrarily narrow, 1.3 ± 0 would be supported.
+    narrow = {name: table.assign(effect=table["effect"] - 0.8) for name, table in tables.items()}
+    shifted = {
+        name: table.assign(ci_low=table["effect"] - 1, ci_high=table["effect"] + 1)
+        for name, table in narrow.items()
+    }
+    # 0.7 ± 0.71 contains 0 in about half of the runs.
+    assert expected_agreement(shifted, 100) == pytest.approx(0.5, abs=0.05)

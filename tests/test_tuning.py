@@ -155,6 +155,39 @@ def test_a_neighbour_worse_with_each_of_the_first_seeds_drops_out(race, expected
     assert seeds[0.316] <= seeds[0.1], "rates race with the same seeds"
 
 
+class Noisy:
+    """Accuracies with a quadratic peak, seeds that all rates share, and noise of each run."""
+
+    classes = 10
+
+    def __init__(self, rng, curvature, noise):
+        self.best, self.curvature, self.noise = rng.uniform(-2, 0), curvature, noise
+        self.rng, self.seeds, self.runs = rng, rng.normal(0, noise, 50), 0
+
+    def run(self, chosen, rate, replicate, *, attempt, evaluations):  # noqa: ARG002
+        self.runs += 1
+        accuracy = 0.9 - self.curvature * (np.log10(rate) - self.best) ** 2
+        accuracy += self.seeds[attempt] + self.rng.normal(0, self.noise)
+        last = {"validation_accuracy": accuracy, "validation_loss": 1 - accuracy}
+        return Run(replicate, history=[last])
+
+
+@pytest.mark.parametrize(("curvature", "noise"), [(0.02, 0.03), (0.1, 0.01), (0.4, 0.03)])
+def test_the_race_saves_runs_and_widens_the_choice_little(curvature, noise):
+    """Flat peaks with much noise, and clear ones: chosen rates scatter by a tenth more at most."""
+    chosen, found = settings(tuned=True), {}
+    for race in (5, 2):
+        rng = np.random.default_rng(1)
+        programs = [Noisy(rng, curvature, noise) for _ in range(1500)]
+        rates = [tune(program, chosen, Tuning(race=race))[0] for program in programs]
+        away = np.log10(rates) - [program.best for program in programs]
+        found[race] = np.mean([program.runs for program in programs]), np.std(away)
+    (runs, scatter), (fewer, wider) = found[5], found[2]
+    print(f"runs: {fewer:.1f} of {runs:.1f}; scatter: {wider:.3f} and {scatter:.3f} decades")
+    assert 0.7 < fewer / runs < 0.87
+    assert wider / scatter < 1.12
+
+
 def test_each_block_is_tuned_with_its_own_replicates_and_seeds():
     """Blocks of three replicates, four runs a rate: the second block uses replicates 4, 5, 6, 4."""
     tuning = Tuning(rates=GRID, replicates=4, coarse=2, widen=0, shared_by=3)

@@ -223,8 +223,12 @@ def _add_report(command: Callable[..., _Command]) -> None:
     added = command("plot-time", "Draw accuracy against training time.", "study", "runs", "timings")
     added.option("output", "the figure (.svg)")
 
-    for name, what in {"plot-claims": "all claims", "plot-tuning": "all tuning"}.items():
-        added = command(name, f"Draw the figures of {what}.", "studies", "results")
+    drawn = {
+        "plot-claims": "Draw the figures of all claims.",
+        "plot-tuning": "Draw how learning rates were tuned.",
+    }
+    for name, text in drawn.items():
+        added = command(name, text, "studies", "results")
         added.option("output", "folder for the figures")
 
     pages = {

@@ -21,7 +21,7 @@ _ACTIONS = {
     "plot": "drawing {study}",
     "plot_time": "drawing {study} against time",
     "plot_claims": "drawing the claims",
-    "plot_tuning": "drawing the tuning",
+    "plot_tuning": "drawing how rates were tuned",
     "page": "writing the page of {study}",
     "claims_page": "writing the page of the claims",
     "variance": "computing where the spread comes from",

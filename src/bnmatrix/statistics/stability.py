@@ -9,7 +9,14 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 
-from bnmatrix.statistics.verdicts import CONTRADICTED, KEYS, NOT_MEASURED, SUPPORTED, verdict
+from bnmatrix.statistics.verdicts import (
+    CONTRADICTED,
+    KEYS,
+    NOT_MEASURED,
+    SUPPORTED,
+    UNTESTABLE,
+    verdict,
+)
 
 #: Probabilities at whose quantiles an effect is judged to learn how often each verdict comes out.
 _PROBABILITIES = (np.arange(1000) + 0.5) / 1000
@@ -89,36 +96,36 @@ def summary(table: pd.DataFrame) -> Stability:
 def expected_agreement(tables: Mapping[str, pd.DataFrame], pairs: float = 1.0) -> float:
     """Return how often two runs give a claim the same verdict, as a mean over claims.
 
-    Each claim's mean over the runs is taken as its true effect. Effects of further runs are normal
-    around it: their standard deviation is the claim's standard error, corrected by the mean square
-    of :func:`summary`. The ends of their intervals are as far from the effect as those of the runs
-    are on average. Conditions are left out; facts always agree.
+    Each claim's mean over the runs is taken as its true effect. Effects of further runs on the same
+    data set are normal around it: their standard deviation is the part of the standard error over
+    replicates, corrected by its mean square of :func:`summary`. The ends of their intervals are as
+    far from the effect as those of the runs are on average; of that, more pairs reduce the part
+    over replicates. The primary analysis alone is judged: conditions and requirements are left out,
+    and claims that are not testable in one of the runs. Facts always agree.
 
     Args:
         tables: tables of verdicts (``reports/claims.csv``) by the name of the run.
-        pairs: how many times as many pairs the further runs have, which divides standard deviations
-            and intervals by its square root.
+        pairs: how many times as many pairs the further runs have.
     """
     table = pd.concat(tables.values(), ignore_index=True)
-    table = table[table["verdict"] != NOT_MEASURED]
-    scatter = math.sqrt(summary(differences(tables)).mean_square / pairs)
+    left_out = table["verdict"].isin([NOT_MEASURED, UNTESTABLE])
+    table = table[~left_out.groupby([table[key] for key in KEYS]).transform("any")]
+    scatter = math.sqrt(summary(differences(tables)).replicate_mean_square / pairs)
     normal = np.array([NormalDist().inv_cdf(probability) for probability in _PROBABILITIES])
     agreements = []
     for _, claim in table.groupby(KEYS, sort=False):
-        mean = claim[["effect", "error", "ci_low", "ci_high"]].mean()
+        mean = claim[["effect", "error", "replicate_error", "ci_low", "ci_high"]].mean()
         if np.isnan(mean["error"]):
             agreements.append(1.0)
             continue
-        below, above = mean["effect"] - mean["ci_low"], mean["ci_high"] - mean["effect"]
+        over_replicates = (mean["replicate_error"] / mean["error"]) ** 2
+        width = math.sqrt(over_replicates / pairs + 1 - over_replicates)
+        below = width * (mean["effect"] - mean["ci_low"])
+        above = width * (mean["ci_high"] - mean["effect"])
         margin, direction = claim[["margin", "direction"]].iloc[0]
         verdicts = [
-            verdict(
-                effect - below / math.sqrt(pairs),
-                effect + above / math.sqrt(pairs),
-                margin,
-                direction,
-            )
-            for effect in mean["effect"] + scatter * mean["error"] * normal
+            verdict(effect - below, effect + above, margin, direction)
+            for effect in mean["effect"] + scatter * mean["replicate_error"] * normal
         ]
         shares = pd.Series(verdicts).value_counts(normalize=True)
         agreements.append(float((shares**2).sum()))

@@ -26,8 +26,8 @@ class Tuning(Model):
 
     Every second rate is tried with `coarse` runs. From the best of them on, rates are tried with
     all `replicates` runs, until the best has been compared with both of its neighbours. A neighbour
-    that is worse than the best with each of `race` seeds is not run with the others (Maron & Moore
-    1994, Hoeffding races).
+    that is worse than the best with each of `race` seeds is not run with the others: a simple form
+    of the races of Maron & Moore (1994).
     """
 
     rates: Annotated[tuple[Positive, ...], Field(min_length=3)] = _RATES

@@ -40,7 +40,8 @@ def tuning_curves(
 ) -> Drawing:
     """Return what tuning maximized against the learning rate: a panel a cell, a colour an arm.
 
-    Each block of replicates has a line. Its chosen rate is ringed.
+    Each block of replicates has a line. Its chosen rate is ringed. Rates with fewer runs than the
+    chosen one have smaller marks.
 
     Args:
         table: a study's tuning runs (:data:`bnmatrix.tables.schema.TUNING_COLUMNS`).
@@ -54,7 +55,10 @@ def tuning_curves(
     loss = objective == "loss"
     if loss:
         table["tuning_objective"] *= -1
-    table = table.drop_duplicates(["arm", "cell", "block", "rate"]).sort_values("rate")
+    search = ["arm", "cell", "block"]
+    table["runs"] = table.groupby([*search, "rate"])["replicate"].transform("size")
+    table = table.drop_duplicates([*search, "rate"]).sort_values("rate")
+    fewer = table["runs"] < table.groupby(search)["runs"].transform("max")
     colours = arm_colours(table)
     names = list(dict.fromkeys(table.sort_index()["panel"]))
     columns = min(_COLUMNS, len(names))
@@ -70,7 +74,9 @@ def tuning_curves(
     for panel, name in zip(grid.flat, names, strict=False):
         for (arm, _), part in table[table["panel"] == name].groupby(["arm", "block"], sort=False):
             x, y, colour = part["rate"], part["tuning_objective"], colours[arm]
-            panel.plot(x, y, "o-", ms=2.5, lw=1, alpha=0.7, color=colour)
+            panel.plot(x, y, "o-", ms=1.5, lw=1, alpha=0.7, color=colour)
+            complete = ~fewer[part.index]
+            panel.plot(x[complete], y[complete], "o", ms=3.5, alpha=0.7, color=colour)
             panel.plot(x[part["chosen"]], y[part["chosen"]], "o", ms=9, mfc="none", color=colour)
         panel.set_title("\n".join(name.split(", ")), fontsize=8)
         panel.set_xscale("log")
@@ -89,7 +95,7 @@ def tuning_curves(
     )
     return Drawing(
         figure,
-        table[["arm", "cell", "block", "rate", "tuning_objective", "chosen"]],
+        table[["arm", "cell", "block", "rate", "runs", "tuning_objective", "chosen"]],
         _description(table, loss),
     )
 
