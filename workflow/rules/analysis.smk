@@ -198,6 +198,7 @@ rule judge:
         timed_replications="data/results/claims/replications-timing.csv",
     log:
         "logs/judge.log",
+    priority: BEFORE_TRAINING  # the page of the claims waits for it
     conda:
         "../../environment.yml"
     resources:

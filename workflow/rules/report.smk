@@ -162,6 +162,7 @@ rule plot_tuning:
         ),
     log:
         "logs/plot_tuning.log",
+    priority: 1  # takes longer than plot_claims
     conda:
         "../../environment.yml"
     resources:

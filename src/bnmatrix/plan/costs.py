@@ -50,7 +50,7 @@ MEASURED = ("measured_core_minutes", "measured_longest_minutes", "measured_mb")
 #: Usual seconds of jobs that train nothing: the longest, and all others.
 _USUAL_SECONDS = {
     **{"all": 0.0, "default": 0.0, "download": 20.0},
-    **{"plot": 8.0, "plot_claims": 15.0, "plot_tuning": 15.0},
+    **{"plot": 8.0, "plot_claims": 20.0, "plot_tuning": 40.0},
 }
 _OTHER_SECONDS = 4.0
 #: Requested memory (MB) of jobs that train nothing and read small studies, and of all others.

@@ -7,6 +7,7 @@ from typing import Literal
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from bnmatrix.config.project import Project
@@ -55,10 +56,9 @@ def tuning_curves(
     loss = objective == "loss"
     if loss:
         table["tuning_objective"] *= -1
-    search = ["arm", "cell", "block"]
-    table["runs"] = table.groupby([*search, "rate"])["replicate"].transform("size")
-    table = table.drop_duplicates([*search, "rate"]).sort_values("rate")
-    fewer = table["runs"] < table.groupby(search)["runs"].transform("max")
+    keys = ["arm", "cell", "block", "rate"]
+    table["runs"] = table.groupby(keys)["replicate"].transform("size")
+    table = table.drop_duplicates(keys).sort_values("rate")
     colours = arm_colours(table)
     names = list(dict.fromkeys(table.sort_index()["panel"]))
     columns = min(_COLUMNS, len(names))
@@ -73,11 +73,7 @@ def tuning_curves(
     )
     for panel, name in zip(grid.flat, names, strict=False):
         for (arm, _), part in table[table["panel"] == name].groupby(["arm", "block"], sort=False):
-            x, y, colour = part["rate"], part["tuning_objective"], colours[arm]
-            panel.plot(x, y, "o-", ms=1.5, lw=1, alpha=0.7, color=colour)
-            complete = ~fewer[part.index]
-            panel.plot(x[complete], y[complete], "o", ms=3.5, alpha=0.7, color=colour)
-            panel.plot(x[part["chosen"]], y[part["chosen"]], "o", ms=9, mfc="none", color=colour)
+            _draw_search(panel, part, colours[arm])
         panel.set_title("\n".join(name.split(", ")), fontsize=8)
         panel.set_xscale("log")
         if not loss:
@@ -98,6 +94,15 @@ def tuning_curves(
         table[["arm", "cell", "block", "rate", "runs", "tuning_objective", "chosen"]],
         _description(table, loss),
     )
+
+
+def _draw_search(panel: Axes, search: pd.DataFrame, colour: str) -> None:
+    """Draw the rates of one search: its columns are those of the figure's data."""
+    x, y, chosen = search["rate"], search["tuning_objective"], search["chosen"]
+    complete = search["runs"] == search["runs"].max()
+    panel.plot(x, y, "o-", ms=1.5, lw=1, alpha=0.7, color=colour)
+    panel.plot(x[complete], y[complete], "o", ms=3.5, alpha=0.7, color=colour)
+    panel.plot(x[chosen], y[chosen], "o", ms=9, mfc="none", color=colour)
 
 
 def _description(table: pd.DataFrame, loss: bool) -> str:
