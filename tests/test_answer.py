@@ -60,6 +60,12 @@ def test_the_lines_follow_intervals_and_margins():
     unsure = [("A", "group", 2, -0.002, 0.02), ("B", "group", 2, 0.0, 0.001)]
     avoid = answer_lines(effects(*A, *B, *unsure), {})[1]
     assert avoid.text.endswith("Group normalization may cost as much as 2.2 points on A.")
+    mixed = [("A", "group", 2, -0.002, 0.02), ("B", "group", 2, -0.004, 0.001)]
+    avoid = answer_lines(effects(*A, *B, *mixed), {})[1]
+    assert avoid.text.endswith(
+        "Group normalization cost 0.4 points on B (within the margin) and may cost as much as "
+        "2.2 points on A."
+    )
     losses = [("A", "group", 2, -0.02, 0.001), ("B", "group", 2, -0.03, 0.001)]
     avoid = answer_lines(effects(*A, *B, *losses), {})[1]
     assert "Group normalization cost 2.0 points on A and 3.0 points on B." in avoid.text

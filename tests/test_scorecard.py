@@ -45,7 +45,8 @@ def row(effect, half, column="A", **changes):
     [
         ([row(0.05, 0.01)], "It gains 5.00 points."),
         ([row(-0.012, 0.01)], "It loses 1.20 points."),
-        ([row(0.004, 0.003)], "It stays."),
+        ([row(0.004, 0.005)], "It stays."),
+        ([row(0.004, 0.003)], "It stays. Real, but within the margin: +0.40 points."),
         ([row(0.01, 0.02)], "Too close to call: between −1.00 and +3.00 points."),
         (
             [row(-0.005, 0.01), row(0.01, 0.02, "B", verdict="cannot tell")],

@@ -161,17 +161,21 @@ def _where_it_hurts(batch: pd.DataFrame, effects: pd.DataFrame) -> list[Line]:
 
 
 def _changed(rows: pd.DataFrame) -> str:
-    """Return what a normalization cost and gained, or, if no interval tells, what it may cost."""
+    """Return what a normalization cost and gained, and the most that it may cost elsewhere."""
     said = []
     for words, sure in (("cost", rows["ci_high"] < 0), ("gained", rows["ci_low"] > 0)):
         parts = [
-            f"{plain_points(abs(row.effect))} on {row.column}" for row in rows[sure].itertuples()
+            f"{plain_points(abs(row.effect))} on {row.column}"
+            + (" (within the margin)" if max(-row.ci_low, row.ci_high) < row.margin else "")
+            for row in rows[sure].itertuples()
         ]
         if parts:
             said.append(f"{words} {join(parts)}")
-    worst = rows.loc[rows["ci_low"].idxmin()]
-    may = f"may cost as much as {plain_points(-worst['ci_low'])} on {worst['column']}"
-    return " and ".join(said) or may
+    unsure = rows[(rows["ci_low"] <= -rows["margin"]) & (rows["ci_high"] >= 0)]
+    if len(unsure):
+        worst = unsure.loc[unsure["ci_low"].idxmin()]
+        said.append(f"may cost as much as {plain_points(-worst['ci_low'])} on {worst['column']}")
+    return " and ".join(said)
 
 
 def _fixed_settings(cells: pd.DataFrame) -> Line:

@@ -35,6 +35,8 @@ def finding(claim: Claim, rows: Sequence[Row]) -> str:
             sentences.append(f"{_SPANS[kind]}: {spans}.")
             continue
         sentences.append(f"{_sentence(claim, kind, members)}{_named(members, named)}.")
+        if kind == "same":
+            sentences += _small(members, named)
     return " ".join([*sentences, *_unfinished(measured), *_conditions(measured)])
 
 
@@ -140,6 +142,17 @@ def _filled(template: str, rows: Sequence[Row]) -> str:
         amounts = f"{sizes.pop()} {amounts}"
         shares = f"{'at most' if amounts.startswith('at least') else 'at least'} {shares}"
     return template.format(amount=amounts, share=shares)
+
+
+def _small(rows: Sequence[Row], named: bool) -> list[str]:
+    """Return a sentence on the effects within the margin whose intervals exclude zero, if any."""
+    texts = [
+        units.quantity(float(str(row["effect"])), str(row["unit"]))
+        + (f" ({row['column']})" if named else "")
+        for row in rows
+        if not row["fact"] and (_interval(row)[0] > 0 or _interval(row)[1] < 0)
+    ]
+    return [f"Real, but within the margin: {join(texts)}."] if texts else []
 
 
 def _bounded(row: Row) -> str:
