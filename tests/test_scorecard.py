@@ -81,6 +81,11 @@ def test_a_finding_follows_sign_and_interval(rows, expected):
     assert finding(entry(), rows) == expected
 
 
+def test_without_templates_an_effect_within_the_margin_is_named_once():
+    found = finding(entry(finding=None), [row(0.004, 0.003)])
+    assert found == "Accuracy: +0.40 points, within the margin."
+
+
 ADVICE = {"higher": "Do it: {amount}", "lower": "Leave it: {amount}", "same": "As you like"}
 
 

@@ -28,14 +28,14 @@ def finding(claim: Claim, rows: Sequence[Row]) -> str:
     """
     measured = _measured(rows)
     sentences = []
-    for (kind, _), members in _by_kind(claim, measured).items():
+    for (kind, other), members in _by_kind(claim, measured).items():
         named = len(measured) > 1
         if kind in _SPANS:
             spans = join([_span(row, named) for row in members])
             sentences.append(f"{_SPANS[kind]}: {spans}.")
             continue
         sentences.append(f"{_sentence(claim, kind, members)}{_named(members, named)}.")
-        if kind == "same":
+        if kind == "same" and claim.finding is not None and not other:
             sentences += _small(members, named)
     return " ".join([*sentences, *_unfinished(measured), *_conditions(measured)])
 

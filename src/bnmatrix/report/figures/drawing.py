@@ -135,7 +135,7 @@ def save(drawing: Drawing, path: Path) -> None:
         attributes += f' data-legends="{len(drawing.figure.legends)}"'
         text = _compact(text).replace("<svg ", f"<svg {attributes} ", 1)
         temporary.write_text(text, encoding="utf-8")
-    # The layout stands: to compute it again for the PDF would take a fifth of the time.
+    # The layout stands: to compute it again for the PDF would take a tenth of all drawing.
     drawing.figure.set_layout_engine("none")
     with atomic_path(path.with_suffix(".pdf")) as temporary:
         dates = {"CreationDate": None, "Creator": None, "Producer": None}
