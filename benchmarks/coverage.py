@@ -6,7 +6,8 @@ The experiment is that of the claim `generalization` on digits, with more replic
 blocks of four. The effect is the mean over all of its pairs. Random sets of blocks stand for
 studies of 12, 16 and 20 pairs; their intervals are those that the claim would have. These are
 about other images, too, while all sets have the same 1 797: intervals "of these images" have no
-such part.
+such part. With `--analyses`, the table of analyses of a finished run (data/results/claims/), blocks
+are moderated as in that run.
 """
 
 import argparse
@@ -20,7 +21,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from bnmatrix.claims.analyses import family_sizes
+from bnmatrix.claims.analyses import family_sizes, usual_ratios
 from bnmatrix.claims.arms import read_arms
 from bnmatrix.claims.effects import Measured, copies_without_groups, measure
 from bnmatrix.files import write_text
@@ -29,7 +30,7 @@ from bnmatrix.statistics.coverage import sets_of_blocks, tally
 from bnmatrix.statistics.endpoints.values import several
 from bnmatrix.statistics.uncertainty import ALPHA
 from bnmatrix.statistics.verdicts import tail
-from bnmatrix.tables.csv import write_csv
+from bnmatrix.tables.csv import read_runs, write_csv
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -83,6 +84,7 @@ def only(found: Measured, replicates: pd.Index) -> Measured:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--replicates", type=int, default=300)
+    parser.add_argument("--analyses", type=Path)
     parser.add_argument("--folder", type=Path, default=ROOT / "data/coverage")
     parser.add_argument("--cores", type=int, default=os.cpu_count())
     options = parser.parse_args()
@@ -90,6 +92,10 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     found, level = long_experiment(options.replicates, folder, options.cores)
     assert found.blocks is not None
+    if options.analyses is not None:
+        usual = usual_ratios(read_runs(options.analyses))[DATASET]
+        print(f"Blocks are moderated towards a ratio of {usual.ratio:.2f}.")
+        found = dataclasses.replace(found, usual=usual)
     every = found.effect(ALPHA / 2)
     rows = []
     for pairs in PAIRS:

@@ -9,7 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bnmatrix.statistics.stability import differences, expected_agreement, summary
+from bnmatrix.statistics.stability import (
+    differences,
+    expected_agreement,
+    summary,
+    variance_of_ratios,
+)
 from bnmatrix.statistics.verdicts import KEYS
 from bnmatrix.tables.csv import read_runs, write_csv
 
@@ -62,6 +67,14 @@ def main() -> None:
         "Expected share of equal verdicts, without conditions, if the mean effects were the true "
         "ones: "
         + ", ".join(f"{share:.0%} with {pairs} times the pairs" for pairs, share in shares.items())
+    )
+    analyses = {
+        f"seed {seed}": read_runs(options.folder / f"seed-{seed}/data/results/claims/analyses.csv")
+        for seed in options.seeds
+    }
+    print(
+        "Variance of the logarithms of the ratios of blocks, beyond chance: "
+        f"{variance_of_ratios(analyses):.2f}"
     )
     print(f"Written: {options.folder / 'stability.csv'}")
 

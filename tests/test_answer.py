@@ -128,7 +128,7 @@ def test_every_number_of_the_answer_is_in_a_table():
 def test_effects_by_batch_size_are_those_of_the_runs():
     entry = claim(by_batch_size={"label": "with one rate", "where": {}})
     project = project_of({"better": entry})
-    found = by_batch_size(project, {"study-a": study_arm({8: 0.0, 32: 0.05})})
+    found = by_batch_size(project, {"study-a": study_arm({8: 0.0, 32: 0.05})}, {})
     assert list(found["batch_size"]) == [8, 32]
     assert found["effect"].tolist() == pytest.approx([0.0, 0.05], abs=1e-9)
     assert set(found["network"]) == {"dense"}

@@ -78,6 +78,7 @@ def test_a_report_grows_and_ends_as_if_made_at_once(mirror, tmp_path):
     assert process.stdout.count("reports/index.html") >= 3, "the place of the report so far"
     once.ok("--cores", "2", **environment)
     assert steps.digests(*DETERMINISTIC) == once.digests(*DETERMINISTIC)
-    # A later run makes no steps.
+    # A later run makes no steps, and tells where the report is.
     process = steps.run("--cores", "2", command=("bnmatrix", "report"), **environment)
     assert "Step" not in process.stdout
+    assert f"Report: {steps.folder / 'reports/index.html'}" in process.stdout

@@ -6,7 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bnmatrix.statistics.stability import differences, expected_agreement, summary
+from bnmatrix.statistics.stability import (
+    differences,
+    expected_agreement,
+    summary,
+    variance_of_ratios,
+)
 
 
 def verdicts(*rows):
@@ -133,3 +138,24 @@ def test_more_pairs_do_not_narrow_the_part_over_test_examples():
     }
     # 0.7 ± 0.71 contains 0 in about half of the runs.
     assert expected_agreement(shifted, 100) == pytest.approx(0.5, abs=0.05)
+
+
+def test_the_variance_of_ratios_beyond_chance():
+    """True ratios with a variance of 0.3 of their logarithms; chance adds 1 in each of two runs."""
+    rng = np.random.default_rng(1)
+    true = rng.normal(0, np.sqrt(0.3), 3000)
+    keys = {"role": "primary", "label": "…", "study": "s", "claim": np.arange(3000)}
+    tables = {
+        name: pd.DataFrame({**keys, "block_ratio": np.exp(true + rng.normal(0, 1, 3000))})
+        for name in ("one", "two")
+    }
+    tables["one"].loc[:9, "block_ratio"] = 0.0
+    assert variance_of_ratios(tables) == pytest.approx(0.3, abs=0.06)
+
+
+def test_a_run_without_an_interval_is_left_out_of_the_expectation():
+    unknown = judged(9.0, 0.1).assign(error=np.nan, ci_low=np.nan, ci_high=np.nan)
+    assert (
+        expected_agreement({"one": judged(9.0, 0.1), "two": unknown, "three": judged(9.1, 0.1)})
+        == 1
+    )

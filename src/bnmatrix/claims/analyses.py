@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from bnmatrix.config.claims import DECIDING, Analysis, Claim
 from bnmatrix.config.datasets import Dataset
 from bnmatrix.config.project import Project
 from bnmatrix.config.selections import as_written
+from bnmatrix.statistics.blocks import MeanSquares, UsualRatio, usual_ratio
 from bnmatrix.statistics.endpoints.declared import ENDPOINTS
 from bnmatrix.statistics.endpoints.values import Arm, several
 from bnmatrix.statistics.means import share_of_runs
@@ -25,7 +26,10 @@ from bnmatrix.training.settings import label
 
 #: Columns of analyses.csv: one row per analysis and study. ``sd`` is the standard deviation of
 #: the pairs' differences, ``error`` the standard error of the effect, ``replicate_error`` its part
-#: over replicates and ``resolution`` its part because values are read off a grid. ``ci_*`` is the
+#: over replicates and ``resolution`` its part because values are read off a grid. Of ``blocks`` of
+#: replicates that share a tuned rate, ``block_ratio`` is the mean square between them over that
+#: within, and ``usual_ratio`` what it is moderated towards
+#: (:class:`bnmatrix.statistics.blocks.UsualRatio`; empty: not at all). ``ci_*`` is the
 #: simultaneous interval that decides, ``censored`` the share of pairs with a value that is a bound
 #: only, and ``bound`` says what the effect then is: ``≥`` or ``≤`` the number. ``interaction*`` is
 #: the effect of a condition minus the primary one, oriented as claimed, if both have one unit and
@@ -50,6 +54,9 @@ ANALYSIS_COLUMNS = [
     "error",
     "replicate_error",
     "resolution",
+    "blocks",
+    "block_ratio",
+    "usual_ratio",
     "ci_low",
     "ci_high",
     "p_value",
@@ -89,7 +96,8 @@ def analyse(
 
     All intervals of a data set have the level of a family: that of the analyses that decide, of
     facts apart, whether they were run or not. The claims of the sources are one family, and the
-    questions of practitioners another. Who runs fewer analyses cannot prove more.
+    questions of practitioners another. Who runs fewer analyses cannot prove more by it; but which
+    analyses were run decides, a little, how their tuning blocks are known to vary.
 
     Args:
         project: the configuration.
@@ -101,7 +109,7 @@ def analyse(
         (:data:`PAIR_COLUMNS`).
     """
     families = family_sizes(project)
-    copies = {name: copies_without_groups(study) for name, study in tables.items()}
+    measured = _measured(project, tables, wall_clock)
     rows, pairs = [], []
     for name, claim in project.claims.items():
         primary: dict[str, tuple[Analysis, str, Measured]] = {}
@@ -115,9 +123,7 @@ def analyse(
                 arguments = analysis.arguments_on(dataset, datasets)
                 row = key | _declared(analysis, dataset, arguments)
                 if study in tables:
-                    where = f"{project.run.claims_file}: claims → {name}"
-                    where = f"{where} ({analysis.label}, {study})"
-                    found = measure(project, study, analysis, tables[study], copies[study], where)
+                    found = measured[name, role, analysis.label, study]
                     row |= _effect(
                         found, analysis, row["margin"], families.get((dataset, claim.family), 1)
                     )
@@ -133,6 +139,69 @@ def analyse(
     table = pd.DataFrame(rows, columns=ANALYSIS_COLUMNS)
     paired = pd.concat(pairs) if pairs else pd.DataFrame(columns=PAIR_COLUMNS)
     return table, paired[PAIR_COLUMNS]
+
+
+def _measured(
+    project: Project, tables: dict[str, Arm], wall_clock: bool
+) -> dict[tuple[str, str, str, str], Measured]:
+    """Return what is measured of each analysis: by claim, role, label and study.
+
+    Analyses by the clock stand by themselves: what they find must not decide about others.
+    """
+    copies = {name: copies_without_groups(study) for name, study in tables.items()}
+    measured, facts = {}, set()
+    for name, claim in project.claims.items():
+        for role, analysis in claim.analyses:
+            for study in analysis.studies:
+                if study in tables and analysis.wall_clock == wall_clock:
+                    where = (
+                        f"{project.run.claims_file}: claims → {name} ({analysis.label}, {study})"
+                    )
+                    key = (name, role, analysis.label, study)
+                    measured[key] = measure(
+                        project, study, analysis, tables[study], copies[study], where
+                    )
+                    facts |= {key} if analysis.fact else set()
+    if wall_clock:
+        return measured
+    datasets = {key: project.study(key[-1]).dataset for key in measured}
+    rows = [
+        {"study": key[-1], "dataset": datasets[key]} | _blocks(found)
+        for key, found in measured.items()
+        if key not in facts
+    ]
+    usual = usual_ratios(pd.DataFrame(rows, columns=ANALYSIS_COLUMNS))
+    return {key: replace(found, usual=usual.get(datasets[key])) for key, found in measured.items()}
+
+
+def usual_ratios(table: pd.DataFrame) -> dict[str, UsualRatio]:
+    """Return how tuning blocks vary in the analyses of each data set for which that is known.
+
+    Args:
+        table: the analyses (:data:`ANALYSIS_COLUMNS`).
+    """
+    found = {}
+    for dataset, rows in table.groupby("dataset", sort=False):
+        squares = [
+            (row.study, MeanSquares(row.block_ratio, 1.0, int(row.blocks), int(row.pairs)))
+            for row in rows.itertuples()
+            if row.block_ratio >= 0
+        ]
+        usual = usual_ratio(squares)
+        if usual is not None:
+            found[str(dataset)] = usual
+    return found
+
+
+def _blocks(found: Measured) -> dict[str, Any]:
+    """Return how the tuning blocks of an analysis vary, as columns of its row."""
+    squares, usual = found.mean_squares, found.usual
+    return {
+        "pairs": len(found.pairs.table),
+        "blocks": math.nan if squares is None else squares.blocks,
+        "block_ratio": math.nan if squares is None else squares.ratio,
+        "usual_ratio": math.nan if usual is None else usual.ratio,
+    }
 
 
 def family_sizes(project: Project) -> dict[tuple[str, str], int]:
@@ -212,6 +281,7 @@ def _effect(found: Measured, analysis: Analysis, margin: float, family: int) -> 
         | {"p_adjusted": _adjusted(effect.p_value, analysis.direction, family)}
         | {"replicate_error": math.sqrt(effect.uncertainty.replicate_variance)}
         | {"resolution": found.pairs.resolution}
+        | _blocks(found)
         | {"verdict": said}
         | {"pairs_needed": pairs_needed(effect.uncertainty, margin / 2, level, found.tested)}
     )

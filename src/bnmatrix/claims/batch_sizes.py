@@ -1,5 +1,8 @@
 """What each normalization brings at each batch size: the table behind the overview's answer."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -7,6 +10,7 @@ from bnmatrix.claims.effects import copies_without_groups, measure
 from bnmatrix.config.claims import Analysis
 from bnmatrix.config.project import Project
 from bnmatrix.plan.networks import network_of
+from bnmatrix.statistics.blocks import UsualRatio
 from bnmatrix.statistics.endpoints.values import Arm
 from bnmatrix.statistics.verdicts import tail, verdict
 
@@ -32,12 +36,15 @@ EFFECT_COLUMNS = [
 ]
 
 
-def by_batch_size(project: Project, tables: dict[str, Arm]) -> pd.DataFrame:
+def by_batch_size(
+    project: Project, tables: dict[str, Arm], usual: Mapping[str, UsualRatio]
+) -> pd.DataFrame:
     """Return the effect of each normalization at each batch size (:data:`EFFECT_COLUMNS`).
 
     Args:
         project: the configuration.
         tables: the tables of the studies that were run, by study.
+        usual: see :func:`bnmatrix.claims.analyses.usual_ratios`.
     """
     rows = []
     for name, claim in project.claims.items():
@@ -47,13 +54,19 @@ def by_batch_size(project: Project, tables: dict[str, Arm]) -> pd.DataFrame:
         for study in analysis.studies:
             if study in tables:
                 where = f"{project.run.claims_file}: claims → {name}: by_batch_size ({study})"
-                for row in _of_study(project, study, analysis, tables[study], where):
+                known = usual.get(project.study(study).dataset)
+                for row in _of_study(project, study, analysis, tables[study], known, where):
                     rows.append({"claim": name, "label": analysis.label, **row})
     return pd.DataFrame(rows, columns=EFFECT_COLUMNS)
 
 
 def _of_study(
-    project: Project, study: str, analysis: Analysis, tables: Arm, where: str
+    project: Project,
+    study: str,
+    analysis: Analysis,
+    tables: Arm,
+    usual: UsualRatio | None,
+    where: str,
 ) -> list[dict[str, object]]:
     """Return the rows of one study, in ascending order of batch sizes."""
     dataset = project.study(study).dataset
@@ -77,7 +90,7 @@ def _of_study(
             found = measure(
                 project, study, analysis.model_copy(update=parts), tables, copies, where
             )
-            effect = found.effect(level)
+            effect = replace(found, usual=usual).effect(level)
             rows.append(
                 {
                     "dataset": dataset,

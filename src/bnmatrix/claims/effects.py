@@ -13,11 +13,13 @@ from bnmatrix.config.project import Project
 from bnmatrix.errors import UserError
 from bnmatrix.plan.sizes import overlap
 from bnmatrix.plan.variants import variants
+from bnmatrix.statistics.blocks import MeanSquares, UsualRatio
 from bnmatrix.statistics.correctness import blocks_of, share_tested, without_groups
 from bnmatrix.statistics.endpoints.declared import ENDPOINTS
 from bnmatrix.statistics.endpoints.values import Arm, Pairs, has_values
 from bnmatrix.statistics.overlaps import Overlap, largest
 from bnmatrix.statistics.paired import PairedEffect, difference, paired_effect
+from bnmatrix.statistics.uncertainty import NO_SPREAD
 from bnmatrix.tables.example_groups import GROUPS
 from bnmatrix.tables.metrics import COLUMNS
 from bnmatrix.training.settings import Settings
@@ -39,6 +41,7 @@ class Measured:
         without: the differences without each group of test examples, indexed by replicate, one
             column per group; None if test examples do not enter, or their correctness is unknown.
         tested: the share of the examples that can be tested which the pairs test, if they enter.
+        usual: how tuning blocks vary in the analyses of the data set, if that is known.
     """
 
     treatment: Arm
@@ -49,6 +52,15 @@ class Measured:
     overlap: Overlap | None
     without: pd.DataFrame | None
     tested: float = 1.0
+    usual: UsualRatio | None = None
+
+    @property
+    def mean_squares(self) -> MeanSquares | None:
+        """The mean squares between and within tuning blocks; None without blocks or spread."""
+        values = self.differences.to_numpy(np.float64)
+        if self.blocks is None or len(values) < 2 or values.std() <= NO_SPREAD:
+            return None
+        return MeanSquares.of(values, np.unique(self.blocks, return_inverse=True)[1])
 
     def effect(self, tail: float, scale: float = 1.0) -> PairedEffect:
         """Return the effect times ``scale``; each end of its interval fails with ``tail``."""
@@ -61,6 +73,7 @@ class Measured:
             self.overlap,
             None if self.without is None else self.without.to_numpy(np.float64) * scale,
             self.pairs.resolution * abs(scale),
+            self.usual,
         )
 
 
@@ -200,6 +213,7 @@ def interaction(
         largest([primary.overlap, condition.overlap]),
         without,
         math.hypot(primary.pairs.resolution * first, condition.pairs.resolution * second),
+        primary.usual,
     )
     return found.effect, found.ci_low, found.ci_high
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from bnmatrix.claims.analyses import analyse
+from bnmatrix.claims.analyses import analyse, usual_ratios
 from bnmatrix.claims.arms import read_arms
 from bnmatrix.claims.batch_sizes import by_batch_size
 from bnmatrix.claims.replications import replicate
@@ -30,7 +30,7 @@ def run(*, config: str | None, studies: Sequence[str], results: Path) -> None:
     reports, claims = results / "reports", results / "data/results/claims"
     write_csv(judge(project, analyses), reports / "claims.csv")
     write_csv(timed, reports / "claims-timing.csv")
-    write_csv(by_batch_size(project, arms), reports / "effects.csv")
+    write_csv(by_batch_size(project, arms, usual_ratios(analyses)), reports / "effects.csv")
     write_csv(analyses, claims / "analyses.csv")
     write_parquet(pairs, claims / "pairs.parquet")
     write_parquet(timed_pairs, claims / "pairs-timing.parquet")

@@ -13,8 +13,9 @@ from bnmatrix.files import write_json
 from bnmatrix.installed import DEFAULTS
 from bnmatrix.plan.blocks import finished_blocks
 from bnmatrix.plan.loading import load_project
-from bnmatrix.plan.plan import Plan, make_plan
+from bnmatrix.plan.plan import NO_TORCH, Plan, make_plan
 from bnmatrix.plan.published import RECORD, Record
+from bnmatrix.plan.variants import left_out_variants
 from bnmatrix.stages import aggregate, compare, confuse
 from bnmatrix.tables.csv import compress
 from bnmatrix.tables.provenance import dirty_commits
@@ -155,7 +156,8 @@ def _tables(plan: Plan, study: str) -> dict[str, Path]:
         again = _made_again(plan, study, Path(folder))
         for name, path in paths.items():
             if name != PROVENANCE and path.read_bytes() != again[name].read_bytes():
-                _refuse({f"{path} is not what {RUNS} gives": [study]})
+                hint = f" ({NO_TORCH})" if left_out_variants(plan.project, study) else ""
+                _refuse({f"{path} is not what {RUNS} gives{hint}": [study]})
     return paths
 
 

@@ -15,7 +15,8 @@ def run(*, cores: int) -> None:
     """Run Snakemake once for each step of the growth, and a last time for everything.
 
     There are no steps if there is an earlier report. A step that fails does not stop the next: a
-    data set that could not be downloaded is left out of the last.
+    data set that could not be downloaded is left out of the last. A run with nothing to do tells
+    where the report is, too.
 
     Args:
         cores: the number of cores.
@@ -24,7 +25,7 @@ def run(*, cores: int) -> None:
         SystemExit: the last step fails, or the user interrupts the run; with the exit status.
         UserError: the configuration is wrong.
     """
-    steps, options = _steps(), ["--cores", str(cores)]
+    steps, options, before = _steps(), ["--cores", str(cores)], _written()
     if not OVERVIEW.exists() and len(steps) > 1:
         for number, step in enumerate(steps, start=1):
             print(f"Step {number} of {len(steps)}: {step.title}", flush=True)
@@ -34,7 +35,14 @@ def run(*, cores: int) -> None:
     if status and len(_steps()) < len(steps):
         # A download failed. The new plan leaves out its studies.
         status = snakemake(options)
+    if not status and _written() == before:
+        print(f"Report: {OVERVIEW.absolute()}")
     sys.exit(status)
+
+
+def _written() -> int | None:
+    """Return when the overview was written, in nanoseconds; None if there is none."""
+    return OVERVIEW.stat().st_mtime_ns if OVERVIEW.exists() else None
 
 
 def _steps() -> list[Step]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+from bnmatrix.statistics.blocks import UsualRatio
 from bnmatrix.statistics.means import spread
 from bnmatrix.statistics.overlaps import Overlap
 from bnmatrix.statistics.uncertainty import ALPHA, Uncertainty, Values, uncertainty, unseen
@@ -49,6 +50,7 @@ def paired_effect(
     overlap: Overlap | None = None,
     without: np.ndarray | None = None,
     resolution: float = 0.0,
+    usual: UsualRatio | None = None,
 ) -> PairedEffect:
     """Return the mean paired difference with its interval and test.
 
@@ -56,7 +58,8 @@ def paired_effect(
         treatment: one value per replicate, shape (n,), n ≥ 1, finite.
         control: the values of the same replicates in the other arm, shape (n,).
         tail: the probability with which each end of the interval fails.
-        blocks, overlap, resolution: see :func:`bnmatrix.statistics.uncertainty.uncertainty`.
+        blocks, overlap, resolution, usual: see
+            :func:`bnmatrix.statistics.uncertainty.uncertainty`.
         without: the differences without each group of test examples, shape (n, groups), or None.
 
     Raises:
@@ -67,7 +70,7 @@ def paired_effect(
         raise ValueError(f"pairs needed, got shapes {treatment.shape} and {control.shape}")
     differences = treatment - control
     mean = float(differences.mean())
-    found = uncertainty(differences, blocks, overlap, without, resolution)
+    found = uncertainty(differences, blocks, overlap, without, resolution, usual)
     low, high = found.bounds(mean, tail)
     return PairedEffect(
         pairs=len(differences),

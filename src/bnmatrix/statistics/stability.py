@@ -114,19 +114,36 @@ def expected_agreement(tables: Mapping[str, pd.DataFrame], pairs: float = 1.0) -
     normal = np.array([NormalDist().inv_cdf(probability) for probability in _PROBABILITIES])
     agreements = []
     for _, claim in table.groupby(KEYS, sort=False):
-        mean = claim[["effect", "error", "replicate_error", "ci_low", "ci_high"]].mean()
+        mean = claim[["effect", "error", "replicate_error"]].mean()
         if np.isnan(mean["error"]):
             agreements.append(1.0)
             continue
-        over_replicates = (mean["replicate_error"] / mean["error"]) ** 2
-        width = math.sqrt(over_replicates / pairs + 1 - over_replicates)
-        below = width * (mean["effect"] - mean["ci_low"])
-        above = width * (mean["ci_high"] - mean["effect"])
         margin, direction = claim[["margin", "direction"]].iloc[0]
-        verdicts = [
-            verdict(effect - below, effect + above, margin, direction)
-            for effect in mean["effect"] + scatter * mean["replicate_error"] * normal
-        ]
+        effects = mean["effect"] + scatter * mean["replicate_error"] * normal
+        verdicts = []
+        for run in claim.dropna(subset=["error", "ci_low", "ci_high"]).itertuples():
+            over_replicates = (run.replicate_error / run.error) ** 2
+            width = math.sqrt(over_replicates / pairs + 1 - over_replicates)
+            below, above = width * (run.effect - run.ci_low), width * (run.ci_high - run.effect)
+            verdicts += [verdict(e - below, e + above, margin, direction) for e in effects]
         shares = pd.Series(verdicts).value_counts(normalize=True)
         agreements.append(float((shares**2).sum()))
     return float(np.mean(agreements))
+
+
+def variance_of_ratios(tables: Mapping[str, pd.DataFrame]) -> float:
+    """Return by how much the ratios of blocks differ between analyses, beyond chance.
+
+    It is the covariance of the logarithms of an analysis's ratio in two runs, as a mean over pairs
+    of runs (:data:`bnmatrix.statistics.blocks.FREEDOM`).
+
+    Args:
+        tables: tables of analyses (``analyses.csv``) by the name of the run.
+    """
+    keys = ["claim", "role", "label", "study"]
+    found = [
+        table[table["block_ratio"] > 0].set_index(keys)["block_ratio"].rename(name)
+        for name, table in tables.items()
+    ]
+    covariances = np.log(pd.concat(found, axis=1, join="inner")).cov().to_numpy()
+    return float(covariances[np.triu_indices(len(found), 1)].mean())

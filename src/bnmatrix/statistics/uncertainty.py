@@ -11,7 +11,8 @@ The variance of a mean has a replicate part and further parts:
   Bengio 2003). In cross-validation it stands for other test examples, too: there is no test part.
 
 Replicates of a tuning block share a learning rate, and a fold in cross-validation. The variance is
-the larger one of two: with replicates as units, and with blocks as units.
+the larger one of two: with replicates as units, and with blocks as units
+(:mod:`bnmatrix.statistics.blocks`).
 """
 
 import math
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+from bnmatrix.statistics.blocks import MeanSquares, UsualRatio
 from bnmatrix.statistics.overlaps import Overlap
 
 #: Level of all tests; intervals hold with probability 1 − ``ALPHA``.
@@ -110,6 +112,7 @@ def uncertainty(
     overlap: Overlap | None = None,
     without: np.ndarray | None = None,
     resolution: float = 0.0,
+    usual: UsualRatio | None = None,
 ) -> Uncertainty:
     """Return the uncertainty of the mean of values.
 
@@ -123,6 +126,7 @@ def uncertainty(
             group that has all test examples, or with a single group that has examples, a mean that
             needs the test part has no error.
         resolution: standard error of the mean because values are read off a grid.
+        usual: how blocks vary in other analyses of the data set; None: these values alone tell.
     """
     values = np.asarray(values, np.float64)
     n = len(values)
@@ -133,7 +137,7 @@ def uncertainty(
     table = None
     if without is not None and np.isfinite(without).all():
         table = _TwoWay.of(values, without)
-    ratio, freedom = _between_blocks(values, spread, blocks, table)
+    ratio, freedom = _between_blocks(values, spread, blocks, table, usual)
     variance = ratio * spread**2 / n * float(unseen(n))
     shared, test, uncertain = 0.0, 0.0, 0.0
     if overlap is not None:
@@ -159,27 +163,30 @@ def unseen(n: float | np.ndarray) -> np.ndarray:
 
 
 def _between_blocks(
-    values: np.ndarray, spread: float, blocks: Values | None, table: "_TwoWay | None"
+    values: np.ndarray,
+    spread: float,
+    blocks: Values | None,
+    table: "_TwoWay | None",
+    usual: UsualRatio | None,
 ) -> tuple[float, float]:
     """Return the factor of the variance for blocks, and its degrees of freedom.
 
-    Replicates of a block share a tuned learning rate, so that the means of blocks may vary more
-    than single replicates let expect. The factor is F, the mean square between blocks over the
+    The factor is the mean square between blocks, moderated if there is a usual ratio, over the
     total one, but at least 1. What the mean square owes to test examples that the replicates of a
     block share is subtracted first: another part of the variance has it. The degrees of freedom go
-    from n − 1 at F = 1 to the number of blocks − 1 at large F.
+    from n − 1 where the factor is 1 to those of the mean square where it is large.
     """
     n = len(values)
-    names, place = np.unique(np.arange(n) if blocks is None else blocks, return_inverse=True)
-    if len(names) in (1, n):
+    _, place = np.unique(np.arange(n) if blocks is None else blocks, return_inverse=True)
+    squares = MeanSquares.of(values, place)
+    if squares is None:
         return 1.0, n - 1.0
-    sizes = np.bincount(place)
-    means = np.bincount(place, values) / sizes
-    between = float(np.sum(sizes * (means - values.mean()) ** 2)) / (len(names) - 1)
-    if table is not None:
-        between -= n * max(0.0, table.of_cells(place) - table.interaction)
+    shared = n * max(0.0, table.of_cells(place) - table.interaction) if table else 0.0
+    between, freedom = squares.between - shared, float(squares.blocks - 1)
+    if usual is not None:
+        between, freedom = usual.moderate(squares, shared)
     ratio = max(1.0, between / spread**2)
-    return ratio, ratio**2 / (1 / (n - 1) + ratio * (ratio - 1) / (len(names) - 1))
+    return ratio, ratio**2 / (1 / (n - 1) + ratio * (ratio - 1) / freedom)
 
 
 @dataclass(frozen=True)

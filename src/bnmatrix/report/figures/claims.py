@@ -11,12 +11,11 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter
 
 from bnmatrix.config.claims import Claim, Plot
 from bnmatrix.config.project import Project
 from bnmatrix.plan.networks import column_title, network_of
-from bnmatrix.report.figures.drawing import PERCENT, Drawing, save, set_style
+from bnmatrix.report.figures.drawing import PERCENT, PLAIN, Drawing, save, set_style
 from bnmatrix.report.figures.inks import SOFT
 from bnmatrix.report.figures.layout import hide_unused
 from bnmatrix.report.labels import (
@@ -42,7 +41,6 @@ _WIDE = 24
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<")
 #: Values on a logarithmic axis up to which each has a tick.
 _FEW = 6
-_PLAIN = FuncFormatter(lambda value, _: f"{value:g}")
 _NAMES = {
     "initializer": "sd of the initial weights",
     "part": "layer",
@@ -327,7 +325,7 @@ def _label_axes(axes: Any, plot: Plot, rows: pd.DataFrame) -> None:
     ticks = sorted(set(rows["x"]))
     if plot.scale == "log":
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(_PLAIN)
+        axes.xaxis.set_major_formatter(PLAIN)
         if len(ticks) <= _FEW:
             axes.set_xticks(ticks)
             axes.minorticks_off()

@@ -4,9 +4,8 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
-from matplotlib.ticker import FuncFormatter
 
-from bnmatrix.report.figures.drawing import PERCENT, Drawing
+from bnmatrix.report.figures.drawing import PERCENT, PLAIN, Drawing
 from bnmatrix.report.figures.layout import MOST_CELLS, WIDTH, nothing, spread
 from bnmatrix.report.labels import VariantLabels, arm_colours, with_labels
 from bnmatrix.report.metric_wording import ACCURACY, MetricWording
@@ -69,7 +68,7 @@ def time_and_accuracy(
         named += [(short[cell], row, colour) for cell, row in centre.head(MOST_CELLS).iterrows()]
     panel.set_xscale("log")
     _name(panel, named)
-    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    panel.xaxis.set_major_formatter(PLAIN)
     if written.in_points:
         panel.yaxis.set_major_formatter(PERCENT)
     panel.set_xlabel("seconds of training a run, one thread (logarithmic)")

@@ -9,9 +9,10 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import NullFormatter
 
 from bnmatrix.config.project import Project
-from bnmatrix.report.figures.drawing import PERCENT, Drawing, save, set_style
+from bnmatrix.report.figures.drawing import PERCENT, PLAIN, Drawing, save, set_style
 from bnmatrix.report.figures.layout import hide_unused
 from bnmatrix.report.labels import VariantLabels, arm_colours, study_labels, with_labels
 
@@ -76,6 +77,9 @@ def tuning_curves(
             _draw_search(panel, part, colours[arm])
         panel.set_title("\n".join(name.split(", ")), fontsize=8)
         panel.set_xscale("log")
+        panel.xaxis.set_major_formatter(PLAIN)
+        if table["rate"].max() >= 10 * table["rate"].min():
+            panel.xaxis.set_minor_formatter(NullFormatter())
         if not loss:
             panel.yaxis.set_major_formatter(PERCENT)
     hide_unused(grid.flat, len(names))
