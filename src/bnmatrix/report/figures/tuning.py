@@ -76,10 +76,7 @@ def tuning_curves(
         for (arm, _), part in table[table["panel"] == name].groupby(["arm", "block"], sort=False):
             _draw_search(panel, part, colours[arm])
         panel.set_title("\n".join(name.split(", ")), fontsize=8)
-        panel.set_xscale("log")
-        panel.xaxis.set_major_formatter(PLAIN)
-        if table["rate"].max() >= 10 * table["rate"].min():
-            panel.xaxis.set_minor_formatter(NullFormatter())
+        _scale(panel, table["rate"])
         if not loss:
             panel.yaxis.set_major_formatter(PERCENT)
     hide_unused(grid.flat, len(names))
@@ -98,6 +95,14 @@ def tuning_curves(
         table[["arm", "cell", "block", "rate", "runs", "tuning_objective", "chosen"]],
         _description(table, loss),
     )
+
+
+def _scale(panel: Axes, rates: pd.Series) -> None:
+    """Give a panel its logarithmic axis: with a number at each power of ten, if there is one."""
+    panel.set_xscale("log")
+    panel.xaxis.set_major_formatter(PLAIN)
+    if rates.max() >= 10 * rates.min():
+        panel.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _draw_search(panel: Axes, search: pd.DataFrame, colour: str) -> None:
