@@ -51,25 +51,27 @@ def answer_chart(effects: pd.DataFrame, narrow: bool = False) -> Drawing:
         last = line.iloc[-1]
         ends.append((name, last["batch_size"], last["effect"], colour))
     _label_axes(axes, sorted(set(effects["batch_size"])))
-    _label_lines(axes, ends)
+    _label_lines(axes, ends, narrow)
     return Drawing(figure, effects, _description(effects))
 
 
-def _label_lines(axes: Axes, ends: list[tuple[str, int, float, str]]) -> None:
+def _label_lines(axes: Axes, ends: list[tuple[str, int, float, str]], narrow: bool) -> None:
     """Label lines beside the last batch size; a dotted line leads there from one that ends earlier.
 
     Args:
         axes: the panel.
         ends: of each line the name, the last batch size, the effect there, and the colour.
+        narrow: whether the kind of network has a line of its own.
     """
     low, high = axes.get_ylim()
-    places = spread([effect for _, _, effect, _ in ends], 0.065 * (high - low))
+    apart = (0.085 if narrow else 0.065) * (high - low)
+    places = spread([effect for _, _, effect, _ in ends], apart)
     last = max(size for _, size, _, _ in ends)
     for (name, size, effect, colour), place in zip(ends, places, strict=True):
         if size < last:
             axes.plot([size, last], [effect, place], color=colour, linewidth=1, linestyle=":")
         axes.annotate(
-            name,
+            name.replace(" with ", "\nwith ") if narrow else name,
             (last, place),
             xytext=(7, 0),
             textcoords="offset points",
@@ -99,7 +101,7 @@ def _description(effects: pd.DataFrame) -> str:
 
 
 def _label_axes(axes: Axes, sizes: list[int]) -> None:
-    """Set scales, ticks and the words beside zero."""
+    """Set scales, ticks and the words for both sides of zero."""
     axes.set_xscale("log", base=2)
     axes.set_xticks(sizes, [str(size) for size in sizes])
     axes.minorticks_off()
@@ -108,15 +110,17 @@ def _label_axes(axes: Axes, sizes: list[int]) -> None:
     axes.set_xlabel("batch size")
     axes.set_ylabel("with BN − without (points)")
     low, high = axes.get_ylim()
-    reach = 0.03 * (high - low)
-    axes.set_ylim(min(low, -6 * reach), max(high, 6 * reach))
-    for text, place, side in (("↑ helps", reach, "bottom"), ("↓ hurts", -reach, "top")):
+    reach = 0.18 * (high - low)
+    axes.set_ylim(min(low, -reach), max(high, reach))
+    # Where lines hardly are: the effect grows with the batch size.
+    for text, x, y in (("↑ helps", 0.02, 0.98), ("↓ hurts", 0.98, 0.02)):
         axes.text(
-            0.02,
-            place,
+            x,
+            y,
             text,
-            transform=axes.get_yaxis_transform(),
-            va=side,
+            transform=axes.transAxes,
+            ha="left" if x < 0.5 else "right",
+            va="top" if y > 0.5 else "bottom",
             color=SOFT,
             fontsize=9,
         )
