@@ -113,7 +113,7 @@ def analyse(
     rows, pairs = [], []
     for name, claim in project.claims.items():
         primary: dict[str, tuple[Analysis, str, Measured]] = {}
-        for role, analysis in claim.analyses:
+        for number, (role, analysis) in enumerate(claim.analyses):
             if analysis.wall_clock != wall_clock:
                 continue
             datasets = [project.study(study).dataset for study in analysis.studies]
@@ -123,7 +123,7 @@ def analyse(
                 arguments = analysis.arguments_on(dataset, datasets)
                 row = key | _declared(analysis, dataset, arguments)
                 if study in tables:
-                    found = measured[name, role, analysis.label, study]
+                    found = measured[name, number, study]
                     row |= _effect(
                         found, analysis, row["margin"], families.get((dataset, claim.family), 1)
                     )
@@ -143,21 +143,21 @@ def analyse(
 
 def _measured(
     project: Project, tables: dict[str, Arm], wall_clock: bool
-) -> dict[tuple[str, str, str, str], Measured]:
-    """Return what is measured of each analysis: by claim, role, label and study.
+) -> dict[tuple[str, int, str], Measured]:
+    """Return what is measured of each analysis: by claim, place among its analyses, and study.
 
     Analyses by the clock stand by themselves: what they find must not decide about others.
     """
     copies = {name: copies_without_groups(study) for name, study in tables.items()}
     measured, facts = {}, set()
     for name, claim in project.claims.items():
-        for role, analysis in claim.analyses:
+        for number, (_, analysis) in enumerate(claim.analyses):
             for study in analysis.studies:
                 if study in tables and analysis.wall_clock == wall_clock:
                     where = (
                         f"{project.run.claims_file}: claims → {name} ({analysis.label}, {study})"
                     )
-                    key = (name, role, analysis.label, study)
+                    key = (name, number, study)
                     measured[key] = measure(
                         project, study, analysis, tables[study], copies[study], where
                     )
