@@ -96,8 +96,8 @@ def analyse(
 
     All intervals of a data set have the level of a family: that of the analyses that decide, of
     facts apart, whether they were run or not. The claims of the sources are one family, and the
-    questions of practitioners another. Who runs fewer analyses cannot prove more by it; but which
-    analyses were run decides, a little, how their tuning blocks are known to vary.
+    questions of practitioners another. Who runs fewer analyses cannot prove more by it. How tuning
+    blocks vary is known from the analyses that were run: with few studies, intervals are others.
 
     Args:
         project: the configuration.
@@ -200,7 +200,7 @@ def _blocks(found: Measured) -> dict[str, Any]:
         "pairs": len(found.pairs.table),
         "blocks": math.nan if squares is None else squares.blocks,
         "block_ratio": math.nan if squares is None else squares.ratio,
-        "usual_ratio": math.nan if usual is None else usual.ratio,
+        "usual_ratio": math.nan if squares is None or usual is None else usual.ratio,
     }
 
 

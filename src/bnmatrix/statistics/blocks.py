@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-#: Degrees of freedom that the usual ratio is worth for a single analysis. The less analyses differ,
-#: the more there would be. If their logarithms had a variance of 0.64 beyond chance, there would be
-#: four. `make stability` prints the variance; on digits it is smaller. One run cannot tell it.
+#: Degrees of freedom that the usual ratio is worth for a single analysis: four if the logarithms of
+#: ratios have a variance of 0.64 beyond chance, more if they differ less. `make stability` prints
+#: the variance, which is smaller on digits. One run cannot tell it.
 FREEDOM = 4.0
 
 #: From this number of studies on, whose learning rates are tuned apart, there is a usual ratio.
