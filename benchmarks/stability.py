@@ -12,6 +12,7 @@ from pathlib import Path
 from bnmatrix.statistics.stability import (
     differences,
     expected_agreement,
+    largest_change_of_width,
     summary,
     variance_of_ratios,
 )
@@ -72,9 +73,12 @@ def main() -> None:
         f"seed {seed}": read_runs(options.folder / f"seed-{seed}/data/results/claims/analyses.csv")
         for seed in options.seeds
     }
+    every, rest = variance_of_ratios(analyses)
     print(
-        "Variance of the logarithms of the ratios of blocks, beyond chance: "
-        f"{variance_of_ratios(analyses):.2f}"
+        "The width of an interval changes by a factor of up to "
+        f"{largest_change_of_width(tables):.1f}. "
+        f"The logarithms of the ratios of blocks have a variance of {every:.2f} beyond chance, "
+        f"{rest:.2f} without the analysis with the largest ratios."
     )
     print(f"Written: {options.folder / 'stability.csv'}")
 

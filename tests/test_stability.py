@@ -9,6 +9,7 @@ import pytest
 from bnmatrix.statistics.stability import (
     differences,
     expected_agreement,
+    largest_change_of_width,
     summary,
     variance_of_ratios,
 )
@@ -150,7 +151,19 @@ def test_the_variance_of_ratios_beyond_chance():
         for name in ("one", "two")
     }
     tables["one"].loc[:9, "block_ratio"] = 0.0
-    assert variance_of_ratios(tables) == pytest.approx(0.3, abs=0.06)
+    assert variance_of_ratios(tables)[0] == pytest.approx(0.3, abs=0.06)
+    for table in tables.values():
+        table.loc[2000, "block_ratio"] = 1e12
+    every, rest = variance_of_ratios(tables)
+    assert every > 0.5
+    assert rest == pytest.approx(0.3, abs=0.06)
+
+
+def test_the_largest_change_of_width():
+    tables = {
+        name: judged(9.0, half) for name, half in (("one", 0.1), ("two", 0.4), ("three", 0.2))
+    }
+    assert largest_change_of_width(tables) == pytest.approx(4)
 
 
 def test_a_run_without_an_interval_is_left_out_of_the_expectation():

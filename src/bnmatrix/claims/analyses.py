@@ -149,7 +149,7 @@ def _measured(
     Analyses by the clock stand by themselves: what they find must not decide about others.
     """
     copies = {name: copies_without_groups(study) for name, study in tables.items()}
-    measured, facts = {}, set()
+    measured, rows = {}, []
     for name, claim in project.claims.items():
         for number, (_, analysis) in enumerate(claim.analyses):
             for study in analysis.studies:
@@ -157,21 +157,19 @@ def _measured(
                     where = (
                         f"{project.run.claims_file}: claims → {name} ({analysis.label}, {study})"
                     )
-                    key = (name, number, study)
-                    measured[key] = measure(
-                        project, study, analysis, tables[study], copies[study], where
-                    )
-                    facts |= {key} if analysis.fact else set()
+                    found = measure(project, study, analysis, tables[study], copies[study], where)
+                    measured[name, number, study] = found
+                    if not analysis.fact:
+                        dataset = project.study(study).dataset
+                        row = {"study": study, "dataset": dataset, "pairs": len(found.differences)}
+                        rows.append(row | _blocks(found))
     if wall_clock:
         return measured
-    datasets = {key: project.study(key[-1]).dataset for key in measured}
-    rows = [
-        {"study": key[-1], "dataset": datasets[key]} | _blocks(found)
-        for key, found in measured.items()
-        if key not in facts
-    ]
     usual = usual_ratios(pd.DataFrame(rows, columns=ANALYSIS_COLUMNS))
-    return {key: replace(found, usual=usual.get(datasets[key])) for key, found in measured.items()}
+    return {
+        (name, number, study): replace(found, usual=usual.get(project.study(study).dataset))
+        for (name, number, study), found in measured.items()
+    }
 
 
 def usual_ratios(table: pd.DataFrame) -> dict[str, UsualRatio]:
@@ -197,7 +195,6 @@ def _blocks(found: Measured) -> dict[str, Any]:
     """Return how the tuning blocks of an analysis vary, as columns of its row."""
     squares, usual = found.mean_squares, found.usual
     return {
-        "pairs": len(found.pairs.table),
         "blocks": math.nan if squares is None else squares.blocks,
         "block_ratio": math.nan if squares is None else squares.ratio,
         "usual_ratio": math.nan if squares is None or usual is None else usual.ratio,

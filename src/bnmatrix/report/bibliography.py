@@ -50,6 +50,15 @@ REFERENCES = (
         "10.1023/A:1024068626366",
     ),
     Reference(
+        "Smyth",
+        2004,
+        "G. K. Smyth",
+        "Linear Models and Empirical Bayes Methods for Assessing Differential Expression in "
+        "Microarray Experiments",
+        "Statistical Applications in Genetics and Molecular Biology 3",
+        "10.2202/1544-6115.1027",
+    ),
+    Reference(
         "He et al.",
         2015,
         "K. He, X. Zhang, S. Ren, J. Sun",

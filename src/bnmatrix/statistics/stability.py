@@ -131,7 +131,18 @@ def expected_agreement(tables: Mapping[str, pd.DataFrame], pairs: float = 1.0) -
     return float(np.mean(agreements))
 
 
-def variance_of_ratios(tables: Mapping[str, pd.DataFrame]) -> float:
+def largest_change_of_width(tables: Mapping[str, pd.DataFrame]) -> float:
+    """Return the largest factor by which a claim's interval is wider in one run than in another.
+
+    Args:
+        tables: tables of verdicts (``reports/claims.csv``) by the name of the run.
+    """
+    table = pd.concat(tables.values(), ignore_index=True)
+    widths = (table["ci_high"] - table["ci_low"]).groupby([table[key] for key in KEYS])
+    return float((widths.max() / widths.min()).max())
+
+
+def variance_of_ratios(tables: Mapping[str, pd.DataFrame]) -> tuple[float, float]:
     """Return by how much the ratios of blocks differ between analyses, beyond chance.
 
     It is the covariance of the logarithms of an analysis's ratio in two runs, as a mean over pairs
@@ -139,11 +150,19 @@ def variance_of_ratios(tables: Mapping[str, pd.DataFrame]) -> float:
 
     Args:
         tables: tables of analyses (``analyses.csv``) by the name of the run.
+
+    Returns:
+        It for all analyses, and without the one whose ratios are the largest.
     """
     keys = ["claim", "role", "label", "study"]
     found = [
         table[table["block_ratio"] > 0].set_index(keys)["block_ratio"].rename(name)
         for name, table in tables.items()
     ]
-    covariances = np.log(pd.concat(found, axis=1, join="inner")).cov().to_numpy()
-    return float(covariances[np.triu_indices(len(found), 1)].mean())
+    every = np.log(pd.concat(found, axis=1, join="inner"))
+    pairs = np.triu_indices(len(found), 1)
+    first, second = (
+        float(logs.cov().to_numpy()[pairs].mean())
+        for logs in (every, every.drop(every.mean(axis=1).idxmax()))
+    )
+    return first, second

@@ -182,7 +182,7 @@ def _between_blocks(
     if squares is None:
         return 1.0, n - 1.0
     shared = n * max(0.0, table.of_cells(place) - table.interaction) if table else 0.0
-    between, freedom = squares.between - shared, float(squares.blocks - 1)
+    between, freedom = squares.between - shared, float(squares.freedom[0])
     if usual is not None:
         between, freedom = usual.moderate(squares, shared)
     ratio = max(1.0, between / spread**2)

@@ -19,6 +19,9 @@ from bnmatrix.report.pages.text import curve_ends
 from bnmatrix.statistics.verdicts import NOT_MEASURED
 from bnmatrix.tables.csv import read_runs
 
+#: What the page cites besides the texts of claims.
+_CITED = "Nadeau & Bengio 2003; Smyth 2004"
+
 
 def claims_page(project: Project, studies: Sequence[str], root: Path, links: Sequence[str]) -> str:
     """Return the page of all claims.
@@ -66,17 +69,18 @@ def claims_page(project: Project, studies: Sequence[str], root: Path, links: Seq
         .get_template("claims.html.j2")
         .render(
             groups=_groups(entries),
-            references=cited(
-                text
-                for claim in project.claims.values()
-                for text in (claim.literature, claim.reason)
-            ),
+            references=cited([_CITED, *_texts(project)]),
             bibtex=bibtex(package_version()),
             counts=claims["verdict"].value_counts().to_dict(),
             tuning=_tuning(project, studies, root),
             timed=timed_entries,
         )
     )
+
+
+def _texts(project: Project) -> list[str]:
+    """Return the texts of claims that cite publications."""
+    return [text for claim in project.claims.values() for text in (claim.literature, claim.reason)]
 
 
 def _address(thread: str) -> str:
